@@ -1,0 +1,45 @@
+"""The one error a person may see: what is wrong, what to type instead, which exit code."""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a command's exit code means; the table is in README.md."""
+
+    DONE = 0
+    FAILED = 1
+    IMPOSSIBLE = 2
+    MISSING = 3
+    REJECTED = 4
+    INTERRUPTED = 130
+
+
+class BakeryError(Exception):
+    """Something a person can act on: one line of what is wrong, a hint of what to type, an exit code."""
+
+    def __init__(self, message: str, *, hint: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
+
+
+def impossible(message: str, *, hint: str = "") -> BakeryError:
+    """Asked for something that cannot be (exit code 2)."""
+    return BakeryError(message, hint=hint, exit_code=ExitCode.IMPOSSIBLE)
+
+
+def missing(message: str, *, hint: str = "") -> BakeryError:
+    """A tool or a source this needs is missing or unreachable (exit code 3)."""
+    return BakeryError(message, hint=hint, exit_code=ExitCode.MISSING)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the nearest known word as a question, or the list of all known words."""
+    choices = sorted(str(choice) for choice in known)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known: {', '.join(choices)}" if choices else "there are none"

@@ -1,0 +1,158 @@
+"""The one place that starts programs: never a shell string, and never left running.
+
+A child runs in a process group of its own. On Ctrl-C or SIGTERM the whole group gets SIGINT once and is waited
+for, because a killed packer leaves its machine behind. Pressing Ctrl-C again sends SIGTERM, then SIGKILL.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from bakery.errors import BakeryError, missing
+
+TAIL_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A program that ended: its exit code and everything it printed (both streams, unless kept apart)."""
+
+    argv: tuple[str, ...]
+    exit_code: int
+    output: str
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: Path | None = None,
+    on_line: Callable[[str], None] | None = None,
+    is_checked: bool = True,
+) -> Finished:
+    """Run a program to its end and return what it printed.
+
+    *env* is added to our own. Raises BakeryError when the program is missing (exit code 3) or, unless *is_checked* is
+    false, when it fails (exit code 1, with the last lines it printed).
+    """
+    lines: list[str] = []
+    with start(argv, cwd=cwd, env=env, stdin=stdin) as child:
+        assert child.stdout is not None
+        for raw in child.stdout:
+            line = raw.rstrip("\n")
+            lines.append(line)
+            if on_line is not None:
+                on_line(line)
+    if is_checked and child.returncode != 0:
+        tail = "\n".join(deque(lines, TAIL_LINES))
+        raise BakeryError(f"{argv[0]} ended with exit code {child.returncode}: {shlex.join(argv)}\n{tail}")
+    return Finished(argv=tuple(argv), exit_code=child.returncode, output="\n".join(lines))
+
+
+@contextmanager
+def start(
+    argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a program and give it to the body; afterwards wait for it, interrupting it first if the body failed."""
+    find(argv[0])
+    with (stdin or Path(os.devnull)).open("rb") as source:
+        child = subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    try:
+        yield child
+        child.wait()
+    except BaseException:
+        end(child, signal.SIGINT)
+        raise
+    finally:
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+@contextmanager
+def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program while the body runs, its output in *log*; end it with SIGTERM afterwards."""
+    find(argv[0])
+    with log.open("wb") as sink:
+        child = subprocess.Popen(
+            list(argv), stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            yield child
+        finally:
+            end(child, signal.SIGTERM)
+
+
+def wait(child: "subprocess.Popen[bytes]", *, timeout_s: float) -> int | None:
+    """Return the exit code of a background program, or None when it still runs after *timeout_s*."""
+    try:
+        return child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
+    """Run a program on this terminal (an SSH session, say) and return its exit code.
+
+    It shares our process group, so Ctrl-C reaches it from the terminal itself; we wait for it to end.
+    """
+    find(argv[0])
+    with subprocess.Popen(list(argv), cwd=cwd) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.send_signal(signal.SIGINT)
+            child.wait()
+            raise
+
+
+def find(program: str) -> str:
+    """Return the path of a program.
+
+    Raises BakeryError (exit code 3) when it is not installed.
+    """
+    path = shutil.which(program)
+    if path is None:
+        raise missing(
+            f"{program} is not installed", hint="invoke doctor  (lists every missing tool and how to install it)"
+        )
+    return path
+
+
+def end(child: "subprocess.Popen[str] | subprocess.Popen[bytes]", first: signal.Signals) -> None:
+    """Signal the child's process group and wait; every further Ctrl-C asks harder, and nothing is left behind."""
+    for sign in (first, signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, sign)
+        try:
+            child.wait()
+        except KeyboardInterrupt:
+            continue
+        break
+
+
+def interrupt_on_sigterm() -> None:
+    """Treat SIGTERM (a CI job that is cancelled, `docker stop`) like Ctrl-C."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, handler)

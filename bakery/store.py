@@ -1,0 +1,94 @@
+"""Where things are kept: the cache, the build folder, and the rule that nothing half made is ever in either.
+
+Work happens in a folder of its own beside its destination and is moved there whole, under a lock.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bakery import ROOT
+from bakery.console import Console
+from bakery.errors import BakeryError
+
+WORK_PREFIX = ".work-"
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be made or fetched again (XDG_CACHE_HOME/dokku-bakery)."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "dokku-bakery"
+
+
+def build_dir(image: str, place: str = "local") -> Path:
+    """Return the folder of an image's artifacts for one place."""
+    return Path(os.environ.get("BAKERY_BUILD_DIR") or ROOT / "build") / image / place
+
+
+@contextmanager
+def locked(path: Path, *, what: str, console: Console) -> Iterator[None]:
+    """Hold the lock file *path* while the body runs; when another process holds it, say so and wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            console.say(f"another run (process {lock.read().strip() or '?'}) is busy with {what}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def work_dir(parent: Path) -> Iterator[Path]:
+    """Give the body an empty folder in *parent* and remove it afterwards, with those that killed runs left."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{WORK_PREFIX}*"):
+        if not _is_alive(left.name.removeprefix(WORK_PREFIX).partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    return pid.isdigit() and Path("/proc", pid).exists() if Path("/proc/self").exists() else True
+
+
+def require_space(folder: Path, *, need_gb: float, what: str) -> None:
+    """Raise BakeryError when the file system of *folder* has less than *need_gb* (10^9 bytes) free."""
+    there = folder
+    while not there.exists():
+        there = there.parent
+    free_gb = shutil.disk_usage(there).free / 1e9
+    if free_gb < need_gb:
+        raise BakeryError(
+            f"no disk space for {what}: {there} has {free_gb:.1f} GB free, {need_gb:.1f} GB are needed",
+            hint="invoke clean  (removes the cache), or set XDG_CACHE_HOME and BAKERY_BUILD_DIR to a larger disk",
+        )
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace *path* by *value* as JSON in one step, so that a reader never sees half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
+    draft.replace(path)
+
+
+def clean_cache() -> int:
+    """Remove the cache and return how many bytes of disk that freed."""
+    folder = cache_dir()
+    freed = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder, ignore_errors=True)
+    return freed

@@ -1,0 +1,77 @@
+"""Nothing half made is ever kept."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bakery import store
+from bakery.console import Console
+from bakery.errors import BakeryError, ExitCode
+
+
+def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert store.cache_dir() == tmp_path / "dokku-bakery"
+
+
+def test_a_work_folder_goes_even_when_the_work_fails(tmp_path: Path) -> None:
+    def work() -> None:
+        with store.work_dir(tmp_path) as folder:
+            (folder / "half").write_text("made")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_work_folders_of_killed_runs_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    killed, living = tmp_path / f".work-{dead.pid}-x", tmp_path / f".work-{os.getppid()}-x"
+    killed.mkdir()
+    living.mkdir()
+    with store.work_dir(tmp_path):
+        assert not killed.exists()
+        assert living.exists()
+
+
+def test_a_second_run_says_that_it_waits_and_then_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = tmp_path / "lock"
+    code = f"""
+import time
+from pathlib import Path
+from bakery import store
+from bakery.console import Console
+with store.locked(Path({str(lock)!r}), what="x", console=Console()):
+    Path({str(tmp_path / "ready")!r}).touch()
+    time.sleep(1)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent.parent) as other:
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.02)
+        began = time.monotonic()
+        with store.locked(lock, what="host-debian-12", console=Console()):
+            assert time.monotonic() - began > 0.3
+    said = capsys.readouterr().err
+    assert f"another run (process {other.pid}) is busy with host-debian-12: waiting for it" in said
+
+
+def test_too_little_disk_space_is_one_line_with_a_way_out(tmp_path: Path) -> None:
+    with pytest.raises(
+        BakeryError, match=r"no disk space for the image host: /\S+ has [\d.]+ GB free, 1000000000.0 GB are needed"
+    ) as caught:
+        store.require_space(tmp_path / "not" / "there", need_gb=1e9, what="the image host")
+    assert "invoke clean" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.FAILED
+
+
+def test_json_is_replaced_whole(tmp_path: Path) -> None:
+    store.write_json(tmp_path / "a.json", {"one": 1})
+    store.write_json(tmp_path / "a.json", {"two": 2})
+    assert (tmp_path / "a.json").read_text() == '{\n  "two": 2\n}\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
