@@ -1,0 +1,62 @@
+"""The closed sets a definition chooses from, beside the bases: steps, sources, channels, logins."""
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """The steps of provision/, in the order in which they run."""
+
+    SYSTEM = "system"
+    DISK = "disk"
+    DOCKER = "docker"
+    NGINX = "nginx"
+    SSH = "ssh"
+    CLEANUP = "cleanup"
+    HEALTH = "health"
+    SEAL = "seal"
+    CHECK = "check"
+
+    @property
+    def is_always_last(self) -> bool:
+        """Return whether every image runs it at the end, listed or not."""
+        return self in {Step.SEAL, Step.CHECK}
+
+    @property
+    def needs(self) -> "frozenset[Step]":
+        """Return the steps without which this one has nothing to work on."""
+        return _NEEDS.get(self, frozenset())
+
+
+_NEEDS = {
+    Step.HEALTH: frozenset({Step.NGINX}),  # nginx serves the answer
+    Step.CLEANUP: frozenset({Step.DOCKER}),  # docker's leftovers are what fills the disk
+}
+DEFAULT_STEPS = tuple(step for step in Step if not step.is_always_last)
+
+
+class DockerSource(StrEnum):
+    """Whose Docker: the distribution's docker.io or Docker's own docker-ce."""
+
+    DISTRO = "distro"
+    DOCKER_COM = "docker.com"
+
+
+class NginxSource(StrEnum):
+    """Whose nginx: the distribution's or nginx.org's."""
+
+    DISTRO = "distro"
+    NGINX_ORG = "nginx.org"
+
+
+class NginxChannel(StrEnum):
+    """Which of nginx.org's two archives."""
+
+    STABLE = "stable"
+    MAINLINE = "mainline"
+
+
+class RootLogin(StrEnum):
+    """How root may log in over SSH."""
+
+    KEY = "key"
+    NO = "no"

@@ -1,0 +1,104 @@
+"""The small values a definition is made of: each refuses what could not work, or could not be quoted safely later."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from bakery.bases import BaseName
+from bakery.errors import did_you_mean
+
+HOURS = {"h": 1, "d": 24, "w": 24 * 7}
+LONGEST_KEEP_HOURS = 24 * 365
+RESERVED_PORTS = {22: "sshd", 80: "dokku's apps", 443: "dokku's apps"}
+
+# Debian Policy 5.6.1 (package names) and 5.6.12 (versions, here with apt's * and ?).
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_GLOB = re.compile(r"[A-Za-z0-9.+~:*?-]+")
+_IMAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+# Characters of systemd.time(7), "Calendar events"; systemd itself judges the rest, inside the machine.
+_CALENDAR = re.compile(r"[A-Za-z0-9*:,./~_+ -]+")
+
+
+def wrong(message: str, *, key: str = "", hint: str = "") -> PydanticCustomError:
+    """Return the error of a value that cannot be; *key* is the path below the place where it is raised."""
+    return PydanticCustomError("impossible", "{text}", {"text": message, "key": key, "hint": hint})
+
+
+def image_name(text: str) -> str:
+    """Return an image's name if it can be a file's, a box's and a cloud image's name too."""
+    if not _IMAGE.fullmatch(text):
+        raise wrong(f"{text!r} is no image name: small letters, digits and inner dashes, at most 40")
+    return text
+
+
+def _description(text: str) -> str:
+    if not text.isprintable() or len(text) > 255:
+        raise wrong("must be one line of at most 255 characters")
+    return text
+
+
+def _package(text: str) -> str:
+    if not _PACKAGE.fullmatch(text):
+        hint = "versions go into docker.version and nginx.version" if "=" in text else ""
+        raise wrong(f"{text!r} is no package name", hint=hint)
+    return text
+
+
+def _glob(text: object, *, key: str = "") -> str:
+    if not isinstance(text, str):
+        raise wrong("must be a version glob such as '1.22.*'", key=key)
+    if not _GLOB.fullmatch(text):
+        raise wrong(f"{text!r} is no version glob: letters, digits and . + ~ : - with * and ?", key=key)
+    return text
+
+
+def _pin(value: object) -> str | dict[str, str]:
+    if not isinstance(value, dict):
+        return _glob(value)
+    known = [name.value for name in BaseName]
+    for name in value:
+        if name not in known:
+            raise wrong("there is no such base", key=str(name), hint=did_you_mean(str(name), known))
+    return {str(name): _glob(glob, key=str(name)) for name, glob in value.items()}
+
+
+def _calendar(text: str) -> str:
+    if not _CALENDAR.fullmatch(text) or not text.strip():
+        raise wrong(f"{text!r} is no systemd calendar time such as '*-*-* 04:15:00'")
+    return text
+
+
+def keep_hours(text: str) -> int:
+    """Return a duration such as ``36h``, ``3d`` or ``2w`` in hours."""
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([hdw])", text)
+    if not found:
+        raise wrong(f"{text!r} is no duration such as '24h', '3d' or '2w'")
+    hours = int(found[1]) * HOURS[found[2]]
+    if hours > LONGEST_KEEP_HOURS:
+        raise wrong(f"{text!r} is longer than a year")
+    return hours
+
+
+def _duration(text: str) -> str:
+    keep_hours(text)
+    return text
+
+
+def _port(number: int) -> int:
+    if not 1 <= number <= 65535:
+        raise wrong(f"{number} is no port: 1 to 65535")
+    if number in RESERVED_PORTS:
+        raise wrong(f"port {number} belongs to {RESERVED_PORTS[number]}")
+    return number
+
+
+ImageName = Annotated[str, AfterValidator(image_name)]
+Description = Annotated[str, AfterValidator(_description)]
+PackageName = Annotated[str, AfterValidator(_package)]
+Pin = Annotated[str | dict[str, str], BeforeValidator(_pin)]
+"""A version glob for every base, or a table with one for each base."""
+Calendar = Annotated[str, AfterValidator(_calendar)]
+Duration = Annotated[str, AfterValidator(_duration)]
+Port = Annotated[int, AfterValidator(_port)]

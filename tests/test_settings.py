@@ -1,0 +1,63 @@
+import re
+from pathlib import Path
+
+from bakery import ROOT, process
+from bakery.bases import base
+from bakery.definition import Definition
+from bakery.settings import render_env, settings
+
+HOST = Definition.model_validate({"name": "host", "packages": ["curl", "less"], "nginx": {"version": "1.22.*"}})
+
+
+def host_settings() -> dict[str, str]:
+    return settings(HOST, base("debian-12"), fingerprint="c0ffee", build_user="debian")
+
+
+def test_steps_are_told_everything_the_definition_says() -> None:
+    assert host_settings() == {
+        "BAKERY_IMAGE": "host",
+        "BAKERY_BASE": "debian-12",
+        "BAKERY_DISTRO": "debian",
+        "BAKERY_CODENAME": "bookworm",
+        "BAKERY_ARCH": "amd64",
+        "BAKERY_FINGERPRINT": "c0ffee",
+        "BAKERY_STEPS": "system disk docker nginx ssh cleanup health seal check",
+        "BAKERY_BUILD_USER": "debian",
+        "BAKERY_PACKAGES": "curl less",
+        "BAKERY_SWAP_GB": "2",
+        "BAKERY_BALLAST_MB": "512",
+        "BAKERY_DOCKER_SOURCE": "distro",
+        "BAKERY_DOCKER_PACKAGES": "docker.io",
+        "BAKERY_NGINX_SOURCE": "distro",
+        "BAKERY_NGINX_CHANNEL": "stable",
+        "BAKERY_NGINX_PACKAGES": "nginx=1.22.*",
+        "BAKERY_SSH_ROOT_LOGIN": "key",
+        "BAKERY_CLEANUP_SCHEDULE": "*-*-* 04:15:00",
+        "BAKERY_CLEANUP_KEEP_HOURS": "24",
+        "BAKERY_HEALTH_PORT": "8077",
+        "BAKERY_HEALTH_INTERVAL_S": "30",
+    }
+
+
+def test_a_shell_reads_back_what_was_written(tmp_path: Path) -> None:
+    (tmp_path / "1.22.x").touch()  # what an unquoted glob would turn into
+    file = tmp_path / "settings.env"
+    hard = {**host_settings(), "BAKERY_IMAGE": 'it\'s $HOME `id` "x" \\ *'}
+    file.write_text(render_env(hard))
+    script = f'. {file}; for name in {" ".join(hard)}; do printf \'%s=%s\\n\' "$name" "${{!name}}"; done'
+    read_back = process.run(["bash", "-euc", script], cwd=tmp_path).output
+    assert read_back.splitlines() == [f"{name}={value}" for name, value in hard.items()]
+
+
+def test_no_step_reads_a_setting_that_is_not_made_here() -> None:
+    scripts = [path for path in (ROOT / "provision").glob("*") if path.is_file()]
+    assert scripts
+    read = {
+        name
+        for path in scripts
+        for line in path.read_text().splitlines()
+        if line.startswith("# Needs:")
+        for name in re.findall(r"BAKERY_[A-Z_]+", line)
+    }
+    # Where the settings file and run's own notes are: the caller says so, a definition cannot.
+    assert read - {"BAKERY_SETTINGS", "BAKERY_RUN_DIR"} <= set(host_settings())
