@@ -1,0 +1,39 @@
+#!/bin/sh
+# Makes a freshly unpacked package tree bootable and leaves the rest to cloud-init at first boot.
+# Runs on the baking machine; $1 is the tree. Paths in it are never followed outside of it.
+set -eu
+tree=$1
+
+# What early.sh held back.
+rm "$tree/usr/sbin/update-initramfs"
+chroot "$tree" dpkg-divert --quiet --local --rename --remove /usr/sbin/update-initramfs
+chroot "$tree" update-initramfs -c -k all >/dev/null
+
+cat >"$tree/etc/fstab" <<'FSTAB'
+LABEL=root / ext4 defaults,errors=remount-ro 0 1
+LABEL=ESP /boot/efi vfat umask=0077,nofail,x-systemd.device-timeout=5s 0 1
+FSTAB
+
+# The kernel package keeps /vmlinuz and /initrd.img pointing at the newest kernel: this file never needs updating,
+# so the machine carries no boot loader package that could fail on another kind of disk.
+mkdir -p "$tree/boot/grub" "$tree/boot/efi"
+cat >"$tree/boot/grub/grub.cfg" <<'GRUB'
+set timeout=0
+linux /vmlinuz root=LABEL=root ro console=tty0 console=ttyS0,115200
+initrd /initrd.img
+boot
+GRUB
+
+echo localhost >"$tree/etc/hostname"
+printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$tree/etc/hosts"
+ln -sf ../run/systemd/resolve/stub-resolv.conf "$tree/etc/resolv.conf"
+systemctl --root="$tree" enable systemd-networkd systemd-resolved systemd-timesyncd ssh >/dev/null 2>&1
+
+# The packages' scripts made these for this tree; every machine makes its own.
+rm -f "$tree"/etc/ssh/ssh_host_*
+: >"$tree/etc/machine-id"
+
+# cloud-init would generate en_US.UTF-8, which is not installed, and call the whole first boot failed.
+mkdir -p "$tree/etc/cloud/cloud.cfg.d"
+echo 'locale: false' >"$tree/etc/cloud/cloud.cfg.d/10-base.cfg"
+echo 'LANG=C.UTF-8' >"$tree/etc/default/locale"
