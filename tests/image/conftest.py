@@ -1,0 +1,123 @@
+"""How the image suite reaches machines: `--hosts` names them, one ssh connection is kept open to each.
+
+A test that takes `each` is asked of every copy, one that takes `first` of the first alone.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import testinfra  # type: ignore[import-untyped]  # it ships no types
+
+from tests.image.copy import Copy, read_settings
+
+HERE = Path(__file__).parent
+NEEDS = {
+    "throwaway": "needs a copy to throw away, and without BAKERY_CONSOLES this may be a machine that somebody uses",
+    "twin": "compares two copies, and --hosts names one machine",
+    "console": "reads the guests' consoles, and BAKERY_CONSOLES names none",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, why in NEEDS.items():
+        config.addinivalue_line("markers", f"{name}: left out where it {why}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the suite out of a run of all tests: it has nothing to judge without a machine."""
+    if config.getoption("hosts", None):
+        return None
+    if any(HERE in (Path(argument.partition("::")[0]).absolute() / "x").parents for argument in config.args):
+        raise pytest.UsageError("tests/image judges running machines: --hosts=ssh://user@address[,…] says which")
+    return True
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    missing = {
+        *([] if _consoles() else ["throwaway", "console"]),
+        *([] if len(_names(config)) > 1 else ["twin"]),
+    }
+    out = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+        config.stash[LEFT_OUT] = sorted(missing)
+
+
+LEFT_OUT = pytest.StashKey[list[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name in config.stash.get(LEFT_OUT, []):
+        terminalreporter.write_line(f"left out ({name}): what {NEEDS[name]}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "each" in metafunc.fixturenames:
+        names = _names(metafunc.config)
+        metafunc.parametrize("each", range(len(names)), ids=names, indirect=True)
+    if "console" in metafunc.fixturenames:
+        consoles = _consoles() or [Path("none")]
+        metafunc.parametrize("console", consoles, ids=[path.stem for path in consoles])
+
+
+@pytest.fixture(scope="session")
+def copies(request: pytest.FixtureRequest) -> Iterator[list[Copy]]:
+    """Every machine under judgement, in the order of `--hosts`."""
+    option = request.config.option
+    # Not pytest's own folder: a socket's path may have 108 characters at most.
+    sockets = tempfile.mkdtemp(prefix="bakery-ssh-")
+    keep_open = f"-o ControlMaster=auto -o ControlPersist=60s -o ControlPath={sockets}/%C"
+    found = [
+        Copy(
+            testinfra.get_host(
+                name if "://" in name else f"ssh://{name}",
+                ssh_config=option.ssh_config,
+                ssh_identity_file=option.ssh_identity_file,
+                ssh_extra_args=keep_open,
+                sudo=True,
+            )
+        )
+        for name in option.hosts.split(",")
+    ]
+    # Each answer takes half a minute in TCG, most of it waiting: ask all at the same time.
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda copy: copy.facts, found))
+    yield found
+    shutil.rmtree(sockets)
+
+
+@pytest.fixture
+def each(request: pytest.FixtureRequest, copies: list[Copy]) -> Copy:
+    index: int = request.param
+    return copies[index]
+
+
+@pytest.fixture(scope="session")
+def first(copies: list[Copy]) -> Copy:
+    return copies[0]
+
+
+@pytest.fixture(scope="session")
+def twin(copies: list[Copy]) -> Copy:
+    return copies[1]
+
+
+@pytest.fixture(scope="session")
+def settings(copies: list[Copy]) -> dict[str, str]:
+    """What the image was asked to be: from the bake where it is known, else what the machine says of itself."""
+    told = os.environ.get("BAKERY_SETTINGS")
+    return read_settings(Path(told).read_text()) if told else copies[0].settings
+
+
+def _names(config: pytest.Config) -> list[str]:
+    return [name.removeprefix("ssh://") for name in config.option.hosts.split(",")]
+
+
+def _consoles() -> list[Path]:
+    return [Path(name) for name in os.environ.get("BAKERY_CONSOLES", "").split(",") if name]

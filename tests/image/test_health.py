@@ -1,0 +1,89 @@
+"""Health: true when all is well, false when it is not, and never an old answer."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.image.copy import Copy
+
+CHECKS = {"disk", "inodes", "memory", "docker", "nginx", "ssh", "boot"}
+
+
+def ask(copy: Copy, settings: dict[str, str], *, before: str = "true", after: str = "true") -> tuple[int, str, Any]:
+    """Return code, Cache-Control and body of GET /health on the machine's own address."""
+    script = f"""
+    {before} >&2
+    address=$(hostname -I | cut -d' ' -f1)
+    curl --silent --include --max-time 20 "http://$address:{settings["BAKERY_HEALTH_PORT"]}/health"
+    {after} >&2
+    """
+    head, _, body = copy.run(script).partition("\r\n\r\n")
+    lines = head.splitlines()
+    if not lines:
+        return 0, "", None
+    cache = [line.partition(": ")[2] for line in lines if line.lower().startswith("cache-control:")]
+    return int(lines[0].split()[1]), ",".join(cache), json.loads(body)
+
+
+def test_a_healthy_machine_answers_200_and_says_what_it_is(first: Copy, settings: dict[str, str]) -> None:
+    code, cache, body = ask(first, settings)
+    assert (code, cache) == (200, "no-store"), body
+    assert body["status"] == "healthy"
+    assert body["checks"].keys() == CHECKS
+    assert all(check["ok"] for check in body["checks"].values())
+    for key in ("image", "base", "fingerprint"):
+        assert body[key] == settings[f"BAKERY_{key.upper()}"]
+
+
+@pytest.mark.throwaway
+def test_a_machine_without_docker_is_unhealthy_until_it_is_back(first: Copy, settings: dict[str, str]) -> None:
+    stop = "systemctl stop docker.socket docker.service && systemctl start bakery-health"
+    start = "systemctl start docker.socket docker.service && systemctl start bakery-health"
+    code, cache, body = ask(first, settings, before=stop, after=start)
+    assert (code, cache, body["status"]) == (503, "no-store", "unhealthy")
+    assert [name for name, check in body["checks"].items() if not check["ok"]] == ["docker"]
+    assert ask(first, settings)[0] == 200
+
+
+@pytest.mark.throwaway
+def test_a_machine_without_nginx_does_not_answer_until_it_is_back(first: Copy, settings: dict[str, str]) -> None:
+    code, _, _ = ask(first, settings, before="systemctl stop nginx", after="systemctl start nginx")
+    assert code == 0
+    assert ask(first, settings)[0] == 200
+
+
+@pytest.mark.throwaway
+def test_a_broken_nginx_configuration_is_unhealthy(first: Copy, settings: dict[str, str]) -> None:
+    broken = "/etc/nginx/conf.d/broken.conf"
+    probe = "systemctl start bakery-health"
+    code, _, body = ask(first, settings, before=f"echo nonsense >{broken} && {probe}", after=f"rm {broken} && {probe}")
+    assert code == 503
+    assert body["checks"]["nginx"] == {"ok": False, "value": "invalid configuration"}
+
+
+@pytest.mark.throwaway
+def test_an_old_answer_is_stale_and_unhealthy(first: Copy, settings: dict[str, str]) -> None:
+    # As if the probe had stopped three minutes ago: its files are there, for minutes that are over.
+    stop = """systemctl stop bakery-health.timer
+    for i in 0 1 2 3; do rm -f /run/bakery/health/healthy/$(date -d "+$i minutes" +%FT%H:%M).json; done
+    echo '{"status":"healthy"}' >/run/bakery/health/healthy/$(date -d '-1 minute' +%FT%H:%M).json"""
+    start = "systemctl start bakery-health.timer bakery-health.service"
+    code, cache, body = ask(first, settings, before=stop, after=start)
+    assert (code, cache, body) == (503, "no-store", {"status": "stale"})
+    assert ask(first, settings)[0] == 200
+
+
+@pytest.mark.throwaway
+def test_each_answer_is_good_for_this_minute_and_two_more_at_most(first: Copy, settings: dict[str, str]) -> None:
+    minutes = (int(settings["BAKERY_HEALTH_INTERVAL_S"]) + 59) // 60 + 2
+    assert int(first.run("ls /run/bakery/health/*/*.json | wc -l")) == minutes
+
+
+def test_the_probe_runs_by_a_timer(each: Copy) -> None:
+    assert each.units["bakery-health.timer"] == ("active", "enabled")
+
+
+def test_the_probe_leaves_the_journal_alone(first: Copy) -> None:
+    said = first.run("journalctl --boot --quiet --output=cat --unit=bakery-health.service")
+    assert said == ""
