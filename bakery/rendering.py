@@ -1,0 +1,40 @@
+"""The story of `invoke render`: what a bake would hand to Packer and Vagrant, written down to be read and used."""
+
+from pathlib import Path
+
+from bakery import accelerator, basedisk, packer, plan, qemu, render, vagrant, workspace
+from bakery.console import Console
+from bakery.plan import Order, Plan
+from bakery.vagrant import Provider
+from bakery.workspace import Workspace
+
+
+def write(order: Order, *, console: Console) -> list[Path]:
+    """Write the Packer folder and the Vagrantfile of an image; return their paths.
+
+    Raises BakeryError: exit code 2 for an unknown image or base, 3 when Packer or the firmware is not installed.
+    """
+    planned = plan.make(order)
+    engine, machine = packer.installed(), accelerator.probe()
+    space = Workspace(folder=planned.artifact.workspace)
+    disk = basedisk.cached(planned.base, planned.definition.arch)
+    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    if disk is None:
+        console.say(f"no {planned.base.name} base is cached yet: set base_disk and base_sha256 yourself, or bake once")
+    vagrantfile = planned.artifact.folder / "Vagrantfile"
+    render.write(vagrantfile.parent, {vagrantfile.name: vagrantfile_text(planned, is_kvm=machine.name == "kvm")})
+    return [space.folder, vagrantfile]
+
+
+def vagrantfile_text(planned: Plan, *, is_kvm: bool) -> str:
+    """Return the Vagrantfile for every provider, beside the boxes."""
+    machine = vagrant.Machine(
+        image=planned.definition.name,
+        base=planned.base.name,
+        fingerprint=planned.fingerprint,
+        firmware=str(qemu.firmware()),
+        is_kvm=is_kvm,
+        health_in_guest=planned.definition.health.port,
+    )
+    boxes = {provider: planned.artifact.box(provider.box_format).name for provider in Provider}
+    return vagrant.vagrantfile(machine, boxes=boxes)

@@ -1,0 +1,72 @@
+"""First-boot seeds: what a machine learns from a NoCloud disc labelled CIDATA, so nothing of it need be baked.
+
+The disc's format is cloud-init's (https://cloudinit.readthedocs.io/en/latest/reference/datasources/nocloud.html).
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bakery import process
+
+VOLUME_LABEL = "CIDATA"
+
+
+def user_data(*, public_keys: Sequence[str], user: str | None = None, is_grown: bool = True) -> str:
+    """Return a cloud-config that lets *public_keys* in.
+
+    The keys are for the image's default user, or for a new *user* with sudo and no password. Unless *is_grown*, the
+    root file system stays as small as the image (a bake, whose disk a stranger's first boot must grow).
+    """
+    config: dict[str, object] = {"ssh_pwauth": False}
+    if user is None:
+        config["ssh_authorized_keys"] = list(public_keys)
+    else:
+        config["users"] = [
+            {
+                "name": user,
+                "shell": "/bin/bash",
+                "sudo": "ALL=(ALL) NOPASSWD:ALL",
+                "lock_passwd": True,
+                "ssh_authorized_keys": list(public_keys),
+            }
+        ]
+    if not is_grown:
+        config["growpart"] = {"mode": "off"}
+        config["resize_rootfs"] = False
+    # JSON is YAML, and unlike YAML written by hand it quotes every value.
+    return "#cloud-config\n" + json.dumps(config, indent=1) + "\n"
+
+
+def meta_data(*, instance_id: str, hostname: str) -> str:
+    """Return the meta-data of one machine; cloud-init does its first-boot work once for each *instance_id*."""
+    return json.dumps({"instance-id": instance_id, "local-hostname": hostname}, indent=1) + "\n"
+
+
+def make_seed(out: Path, *, user_data: str, meta_data: str, network_config: str | None = None) -> Path:
+    """Write the seed disc *out* (ISO 9660) and return its path.
+
+    The same texts make the same bytes. Raises BakeryError when xorrisofs is missing (exit code 3).
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    texts = {"user-data": user_data, "meta-data": meta_data}
+    if network_config is not None:
+        texts["network-config"] = network_config
+    # xorrisofs dates the disc by SOURCE_DATE_EPOCH, and the files in it by their own times (man xorrisofs).
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
+        files = [Path(folder, name) for name in sorted(texts)]
+        for file in files:
+            file.write_text(texts[file.name], encoding="utf-8")
+            os.utime(file, (int(epoch), int(epoch)))
+        disc = Path(folder, "seed.iso")
+        process.run(seed_argv(disc, files=files), env={"SOURCE_DATE_EPOCH": epoch})
+        disc.replace(out)
+    return out
+
+
+def seed_argv(disc: Path, *, files: Sequence[Path]) -> list[str]:
+    """Return the command that writes *files* into the root of the disc; `-r` makes them root's and readable."""
+    return ["xorrisofs", "-quiet", "-volid", VOLUME_LABEL, "-joliet", "-r", "-o", str(disc), *map(str, files)]

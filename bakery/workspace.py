@@ -1,0 +1,129 @@
+"""The folder that Packer bakes from: templates, values, steps, and the seed that lets it in.
+
+`invoke render` leaves this folder to be read and used by hand; `invoke bake` uses the same one.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakery import basedisk, fingerprint, guest, process, qemu, render, seed, settings
+from bakery.accelerator import Accelerator
+from bakery.basedisk import BaseDisk
+from bakery.bases import Base
+from bakery.definition import Definition
+from bakery.packer import Packer
+from bakery.plan import Plan
+
+SECRETS = ("key", "key.pub", "seed.iso")
+OUTPUT = "output"
+BEGIN = "begin.qcow2"
+QEMU_PLUGIN = {"name": "qemu", "version": ">= 1.1.0", "source": "github.com/hashicorp/qemu"}
+"""The first version that reads every attribute of the template (its CHANGELOG)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One folder that `packer build` is run on."""
+
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        """Where Packer leaves the image."""
+        return self.folder / OUTPUT / "disk.qcow2"
+
+    @property
+    def console(self) -> Path:
+        """What the machine's serial console said during the bake."""
+        return self.folder / OUTPUT / "console.log"
+
+    @property
+    def packages(self) -> Path:
+        """The packages of the image: name, version and architecture, tab between, one a line."""
+        return self.folder / "packages.tsv"
+
+    @property
+    def settings(self) -> Path:
+        """What the steps were told."""
+        return self.folder / "provision" / settings.FILE_NAME
+
+    def clear(self) -> None:
+        """Remove what must not outlive a bake: its key, and disks that Packer left when it was killed."""
+        for name in SECRETS:
+            (self.folder / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder / OUTPUT, ignore_errors=True)
+
+
+def packer_files(definition: Definition, base: Base, *, packer: Packer) -> dict[str, str]:
+    """Return the Packer templates for a local bake, by file name, as `packer fmt` would write them."""
+    values = {
+        "image": definition.name,
+        "description": definition.description,
+        "build_user": base.default_user,
+        "source": "source.qemu.image",
+        "disk_gb": definition.disk.size_gb,
+        "cpus": qemu.CPUS,
+        "memory_mb": qemu.MEMORY_MB,
+        "plugin": QEMU_PLUGIN,
+    }
+    files = {
+        "image.pkr.hcl": "packer/image.pkr.hcl.j2",
+        "source.pkr.hcl": "packer/sources/qemu.pkr.hcl.j2",
+    }
+    if packer.has_plugins:
+        files["plugins.pkr.hcl"] = "packer/plugins.pkr.hcl.j2"
+    return {name: render.text(template, values) for name, template in files.items()}
+
+
+def prepare(
+    workspace: Workspace, plan: Plan, *, disk: BaseDisk | None, accelerator: Accelerator, packer: Packer
+) -> None:
+    """Write everything that `packer build` needs into the folder, in place of what was there."""
+    folder = workspace.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    render.write(folder, packer_files(plan.definition, plan.base, packer=packer))
+    public_key = guest.make_key(folder / "key")
+    seed.make_seed(
+        folder / "seed.iso",
+        user_data=seed.user_data(public_keys=[public_key], is_grown=False),
+        meta_data=seed.meta_data(instance_id=f"bake-{plan.fingerprint[: fingerprint.SHORT]}", hostname="bakery-build"),
+    )
+    _copy_steps(workspace, plan)
+    if disk is not None:
+        process.run(qemu.overlay_argv(disk.path, out=folder / BEGIN, size_gb=plan.definition.disk.size_gb))
+    values = variables(workspace, accelerator=accelerator)
+    (folder / "values.auto.pkrvars.json").write_text(json.dumps(values, indent=2) + "\n")
+
+
+def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, str]:
+    """Return what the templates leave open: this machine's paths and abilities.
+
+    Packer copies the disk it begins with and hashes it first. It gets an empty overlay of the base, so that both take
+    no time. Where there is none, its two variables are left out and Packer asks for them.
+    """
+    folder = workspace.folder
+    begin = folder / BEGIN
+    known = {"base_disk": str(begin), "base_sha256": basedisk.sha256(begin)} if begin.exists() else {}
+    return known | {
+        "seed": str(folder / "seed.iso"),
+        "private_key": str(folder / "key"),
+        "firmware": str(qemu.firmware()),
+        "accelerator": accelerator.name,
+        "cpu": accelerator.cpu,
+        "output_dir": str(folder / OUTPUT),
+        "provision_dir": str(folder / "provision"),
+        "packages_file": str(workspace.packages),
+    }
+
+
+def _copy_steps(workspace: Workspace, plan: Plan) -> None:
+    for source in fingerprint.provision_files(plan.definition):
+        target = workspace.folder / "provision" / source.relative_to(fingerprint.PROVISION)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+    told = settings.settings(
+        plan.definition, plan.base, fingerprint=plan.fingerprint, build_user=plan.base.default_user
+    )
+    workspace.settings.write_text(settings.render_env(told))

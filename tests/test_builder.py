@@ -1,0 +1,106 @@
+"""What a bake says while Packer works, and what it says when Packer fails.
+
+The `packer` here is a stand-in: a script that prints machine-readable lines in the documented form.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from bakery import builder
+from bakery.console import Console
+from bakery.errors import BakeryError
+from bakery.packer import Packer
+from bakery.workspace import Workspace
+
+OLD = Packer(version=(1, 6, 6))
+NEW = Packer(version=(1, 11, 2))
+
+
+def ui(text: str) -> str:
+    return f"1700000000,,ui,message,    qemu.image: {text}"
+
+
+STARTED = [
+    ui("Connected to SSH!"),
+    ui("BAKERY step 1/2 system start"),
+    ui("installing"),
+    ui("BAKERY step 1/2 system done 4.5"),
+]
+
+
+@pytest.fixture
+def packer_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "type[Stage]":
+    Stage.folder = tmp_path
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    return Stage
+
+
+class Stage:
+    """Puts a stand-in packer on PATH and bakes with it."""
+
+    folder: Path
+
+    @classmethod
+    def bake(
+        cls, lines: list[str], *, exit_code: int, engine: Packer = OLD, is_disk_made: bool = True
+    ) -> dict[str, float]:
+        space = Workspace(folder=cls.folder / "space")
+        space.folder.mkdir(parents=True, exist_ok=True)
+        (cls.folder / "bin").mkdir(exist_ok=True)
+        (cls.folder / "lines").write_text("\n".join(lines) + "\n")
+        made = f"mkdir -p {space.disk.parent} && : > {space.disk}" if is_disk_made else ":"
+        script = cls.folder / "bin/packer"
+        script.write_text(
+            f'#!/bin/sh\necho "$1" >> {cls.folder}/called\n[ "$1" = init ] && exit\ncat {cls.folder}/lines\n{made}\nexit {exit_code}\n'
+        )
+        script.chmod(0o755)
+        return builder.build(space, log=cls.folder / "logs/bake.log", packer_=engine, console=Console())
+
+
+def test_steps_are_told_as_they_come_and_timed(packer_says: type[Stage], capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = packer_says.bake(
+        [*STARTED, ui("BAKERY step 2/2 seal start"), ui("BAKERY step 2/2 seal done 0.5")], exit_code=0
+    )
+    assert seconds == {"system": 4.5, "seal": 0.5}
+    said = capsys.readouterr().err
+    assert "step 1/2 system" in said
+    assert "step 2/2 seal" in said
+
+
+def test_everything_packer_says_is_in_the_log(packer_says: type[Stage]) -> None:
+    packer_says.bake(STARTED, exit_code=0)
+    assert "installing\n" in (packer_says.folder / "logs/bake.log").read_text()
+
+
+def test_a_failed_step_is_named_with_its_own_last_lines_only(packer_says: type[Stage]) -> None:
+    lines = [
+        *STARTED,
+        ui("BAKERY step 2/2 nginx start"),
+        *(ui(f"line {number}") for number in range(40)),
+        ui("BAKERY step 2/2 nginx failed 100"),
+        ui("a table that nobody needs now"),
+    ]
+    with pytest.raises(BakeryError, match="the step nginx failed") as caught:
+        packer_says.bake(lines, exit_code=1)
+    shown = caught.value.message.splitlines()[1:]
+    assert shown == [f"  line {number}" for number in range(20, 40)]
+    assert caught.value.hint == f"everything is in {packer_says.folder}/logs/bake.log"
+
+
+def test_packer_failing_by_itself_is_told_with_its_last_lines(packer_says: type[Stage]) -> None:
+    with pytest.raises(BakeryError, match="packer failed; its last lines:\n  no disk like that"):
+        packer_says.bake([ui("no disk like that")], exit_code=1, is_disk_made=False)
+
+
+def test_success_without_a_disk_is_a_failure(packer_says: type[Stage]) -> None:
+    with pytest.raises(BakeryError, match="packer failed"):
+        packer_says.bake(STARTED, exit_code=0, is_disk_made=False)
+
+
+@pytest.mark.parametrize(("engine", "calls"), [(OLD, ["build"]), (NEW, ["init", "build"])])
+def test_plugins_are_fetched_first_where_there_are_any(
+    packer_says: type[Stage], engine: Packer, calls: list[str]
+) -> None:
+    packer_says.bake(STARTED, exit_code=0, engine=engine)
+    assert (packer_says.folder / "called").read_text().split() == calls

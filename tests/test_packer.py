@@ -1,0 +1,48 @@
+"""Packer's command lines and output."""
+
+import pytest
+
+from bakery import packer
+from bakery.errors import BakeryError, ExitCode
+
+
+def test_version_of_debian_12_has_no_plugins() -> None:
+    found = packer.parse_version("Packer v1.6.6\n")
+    assert found.version == (1, 6, 6)
+    assert not found.has_plugins
+    assert str(found) == "1.6.6"
+
+
+@pytest.mark.parametrize("text", ["Packer v1.7.0", "Packer v1.11.2\n\nYour version of Packer is out of date!"])
+def test_newer_versions_have_plugins(text: str) -> None:
+    assert packer.parse_version(text).has_plugins
+
+
+def test_a_packer_older_than_1_6_is_refused_with_exit_code_3() -> None:
+    with pytest.raises(BakeryError, match=r"Packer 1\.5\.4 is too old, 1\.6\.0 is the oldest") as caught:
+        packer.parse_version("Packer v1.5.4")
+    assert caught.value.exit_code is ExitCode.MISSING
+
+
+def test_another_program_of_that_name_is_refused() -> None:
+    with pytest.raises(BakeryError, match="not HashiCorp's Packer"):
+        packer.parse_version("/usr/share/dict/words: 479826 words")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("1700000000,,ui,say,==> qemu.image: Starting VM%!(PACKER_COMMA) booting", "Starting VM, booting"),
+        ("1700000000,,ui,message,    qemu.image: a\\nb", "a\nb"),
+        ("1700000000,qemu.image,artifact,0,id,VM", None),
+        ("not a machine-readable line", None),
+    ],
+)
+def test_machine_readable_lines_become_text(line: str, text: str | None) -> None:
+    assert packer.message(line) == text
+
+
+def test_steps_are_recognised_in_the_output_of_run() -> None:
+    event = packer.step_event("BAKERY step 3/9 nginx done 12.4")
+    assert event == packer.StepEvent(number=3, total=9, name="nginx", event="done", value="12.4")
+    assert packer.step_event("a step forward") is None
