@@ -1,0 +1,84 @@
+"""Finds out whether virtual machines run with hardware help, by running one.
+
+/dev/kvm alone proves nothing: on some nested hosts it opens, creates machines, and every guest hangs.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakery import process
+
+PROBE_TIMEOUT_S = 5
+GUEST_ANSWER = 0x20
+EXPECTED_EXIT = GUEST_ANSWER << 1 | 1
+"""QEMU's isa-debug-exit device ends QEMU with (value << 1) | 1 (qemu hw/misc/debugexit.c)."""
+
+BOOT_SECTOR = bytes((0xB0, GUEST_ANSWER, 0xE6, 0xF4, 0xF4)).ljust(510, b"\0") + b"\x55\xaa"
+"""The smallest guest there is: `mov al, GUEST_ANSWER; out 0xf4, al; hlt`, in a bootable sector."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accelerator:
+    """How guests run here (QEMU's name for it), and why."""
+
+    name: str
+    reason: str
+
+    @property
+    def cpu(self) -> str:
+        """The CPU model to ask QEMU for."""
+        return "host" if self.name == "kvm" else "max"
+
+    @property
+    def slowness(self) -> int:
+        """By how much to stretch time limits that suit hardware virtualisation."""
+        return 1 if self.name == "kvm" else 6
+
+
+def probe() -> Accelerator:
+    """Return KVM when a guest really runs with it within five seconds, otherwise TCG and the reason."""
+    reason = _reason_against_kvm()
+    if reason:
+        return Accelerator(name="tcg", reason=reason)
+    return Accelerator(name="kvm", reason="a test guest ran with KVM")
+
+
+def _reason_against_kvm() -> str:
+    device = Path("/dev/kvm")
+    if not device.exists():
+        return "there is no /dev/kvm"
+    if not os.access(device, os.R_OK | os.W_OK):
+        return "/dev/kvm is not open to this user (add it to the group kvm)"
+    flags = Path("/proc/cpuinfo").read_text()
+    if "vmx" not in flags and "svm" not in flags:
+        return "the processor shows neither vmx nor svm, guests hang in /dev/kvm here"
+    if not is_guest_running("kvm"):
+        return f"/dev/kvm opens, but a test guest did not run in {PROBE_TIMEOUT_S} s"
+    return ""
+
+
+def is_guest_running(accelerator: str) -> bool:
+    """Return whether a one-sector guest runs to its end under *accelerator*."""
+    process.find("qemu-system-x86_64")
+    with tempfile.NamedTemporaryFile(suffix=".img") as disk:
+        disk.write(BOOT_SECTOR)
+        disk.flush()
+        argv = probe_argv(accelerator, Path(disk.name))
+        with process.background(argv, log=Path(os.devnull)) as guest:
+            return process.wait(guest, timeout_s=PROBE_TIMEOUT_S) == EXPECTED_EXIT
+
+
+def probe_argv(accelerator: str, disk: Path) -> list[str]:
+    """Return the QEMU command that boots *disk* and ends when the guest says so."""
+    return [
+        "qemu-system-x86_64",
+        *("-accel", accelerator),
+        *("-cpu", "host" if accelerator == "kvm" else "max"),
+        *("-m", "16"),
+        *("-nodefaults", "-no-reboot"),
+        *("-display", "none"),
+        *("-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"),
+        *("-drive", f"file={disk},format=raw,if=ide"),
+    ]

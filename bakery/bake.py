@@ -1,0 +1,156 @@
+"""The story of a bake: plan, ask the sources, base, Packer, verify, keep. Nothing is kept that was not verified."""
+
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bakery import (
+    accelerator,
+    basedisk,
+    boxes,
+    builder,
+    packer,
+    plan,
+    preflight,
+    process,
+    qemu,
+    store,
+    vagrant,
+    verify,
+    workspace,
+)
+from bakery.accelerator import Accelerator
+from bakery.artifact import Artifact
+from bakery.basedisk import BaseDisk
+from bakery.console import Console
+from bakery.errors import BakeryError, ExitCode
+from bakery.packer import Packer
+from bakery.plan import Order, Plan
+from bakery.workspace import Workspace
+
+NEED_GB = 6.0
+"""Packer's copy of the base, the compressed image and two boxes at the same time, for images of ordinary size."""
+
+
+def bake(order: Order, *, console: Console) -> Artifact:
+    """Bake what was ordered, layers first, unless it is there already; return its artifact.
+
+    Raises BakeryError with the exit codes that README.md lists; 4 when the image did not pass verification.
+    """
+    planned = plan.make(order)
+    artifact = planned.artifact
+    if planned.is_done:
+        console.say(f"unchanged: {artifact.disk} ({planned.reason}; --force bakes it again)")
+        return artifact
+    with store.locked(artifact.folder / f".{artifact.stem}.lock", what=artifact.stem, console=console):
+        planned = plan.make(order)
+        if planned.is_done and not order.is_forced:
+            console.say("unchanged: the other run has baked it")
+            return artifact
+        below = bake(order.of_layer(planned.below), console=console) if planned.below else None
+        for line in planned.lines():
+            console.say(line)
+        _bake_one(planned, below=below, console=console)
+    return artifact
+
+
+def base_disk(planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], console: Console) -> BaseDisk:
+    """Return the disk to begin with: the layer below, the archive's packages, or the distribution's cloud image."""
+    if below is not None:
+        record = below.read_record()
+        assert record is not None
+        return BaseDisk(path=below.disk, sha256=record["files"][below.disk.name]["sha256"])
+    if planned.recipe is None:
+        return basedisk.from_cloud_image(planned.base, planned.definition.arch, console=console)
+    return basedisk.from_archive(planned.recipe, digests=digests, console=console)
+
+
+def _bake_one(planned: Plan, *, below: Artifact | None, console: Console) -> None:
+    engine = packer.installed()
+    machine = accelerator.probe()
+    console.say(f"guests run with {machine.name.upper()}: {machine.reason}")
+    store.require_space(planned.artifact.folder, need_gb=NEED_GB, what=f"the image {planned.definition.name}")
+    console.seconds.clear()
+    with console.phase("preflight"):
+        digests = preflight.preflight(planned.demand)
+    with console.phase("base"):
+        disk = base_disk(planned, below=below, digests=digests, console=console)
+    space = Workspace(folder=planned.artifact.workspace)
+    try:
+        with store.work_dir(planned.artifact.folder) as work:
+            with console.phase("packer"):
+                workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+                steps = builder.build(space, log=planned.artifact.log, packer_=engine, console=console)
+            draft = Artifact(image=planned.definition.name, base=planned.base.name, folder=work)
+            with console.phase("compress"):
+                _collect(space, draft=draft)
+            with console.phase("verify"):
+                _verify(planned, draft=draft, machine=machine, console=console)
+            with console.phase("boxes"):
+                _make_boxes(planned, draft=draft)
+            record = _record(planned, disk=disk, engine=engine, machine=machine)
+            record |= {"seconds": dict(console.seconds), "step_seconds": steps}
+            _keep(planned, draft=draft, record=record)
+    finally:
+        space.clear()
+    _summarize(planned.artifact, console=console)
+
+
+def _collect(space: Workspace, *, draft: Artifact) -> None:
+    process.run(qemu.to_qcow2_argv(space.disk, source_format="qcow2", out=draft.disk, is_compressed=True))
+    shutil.copy(space.packages, draft.packages)
+    shutil.copy(space.settings, draft.settings)
+
+
+def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Console) -> None:
+    subject = verify.Subject(
+        disk=draft.disk,
+        size_gb=planned.definition.disk.size_gb,
+        user=planned.base.default_user,
+        settings=draft.settings,
+    )
+    try:
+        verdict = verify.verify_disk(subject, accelerator=machine, console=console, log=planned.artifact.verdict)
+    except BakeryError as error:
+        if error.exit_code is ExitCode.REJECTED:
+            draft.disk.replace(planned.artifact.rejected)
+            error.hint += f"; the image is kept as {planned.artifact.rejected}"
+        raise
+    console.update(f"passed {verdict.total} tests on two fresh copies")
+
+
+def _make_boxes(planned: Plan, *, draft: Artifact) -> None:
+    name = vagrant.box_name(planned.definition.name, planned.base.name, planned.fingerprint)
+    boxes.make_libvirt_box(draft.disk, out=draft.box("libvirt"), name=name)
+    boxes.make_virtualbox_box(draft.disk, out=draft.box("virtualbox"), name=name)
+
+
+def _record(planned: Plan, *, disk: BaseDisk, engine: Packer, machine: Accelerator) -> dict[str, object]:
+    return {
+        "image": planned.definition.name,
+        "base": planned.base.name,
+        "arch": planned.definition.arch,
+        "fingerprint": planned.fingerprint,
+        "baked_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "begin": {"disk": disk.path.name, "sha256": disk.sha256},
+        "packer": str(engine),
+        "accelerator": machine.name,
+    }
+
+
+def _keep(planned: Plan, *, draft: Artifact, record: dict[str, object]) -> None:
+    """Move everything to its place; the record goes away first and comes back last, so half of it is never believed."""
+    kept = planned.artifact
+    files = sorted(path for path in draft.folder.iterdir() if path.is_file())
+    record["files"] = {path.name: {"bytes": path.stat().st_size, "sha256": basedisk.sha256(path)} for path in files}
+    kept.record.unlink(missing_ok=True)
+    for path in files:
+        path.replace(kept.folder / path.name)
+    kept.rejected.unlink(missing_ok=True)
+    store.write_json(kept.record, record)
+
+
+def _summarize(artifact: Artifact, *, console: Console) -> None:
+    timed = "  ".join(f"{phase} {seconds:.0f} s" for phase, seconds in console.seconds.items())
+    console.say(f"baked and verified: {artifact.disk} ({artifact.disk.stat().st_size / 1e6:.0f} MB)")
+    console.say(f"{timed}  total {sum(console.seconds.values()):.0f} s")

@@ -1,0 +1,37 @@
+"""The hash of everything that decides what is inside an image: same fingerprint, nothing to bake."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from bakery import ROOT
+from bakery.definition import Definition
+
+PROVISION = ROOT / "provision"
+SHORT = 12
+"""Hex digits that people read; the whole hash decides."""
+
+
+def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Path = PROVISION) -> str:
+    """Return the SHA-256 (hex) of the definition, what lies *beneath* it, and the scripts of its steps.
+
+    *beneath* names the base and how it is made, or the fingerprint of the layer below. The description is left out:
+    it is for readers. What the package archives hold today is left out too: newer packages are no other definition.
+    """
+    values = definition.model_dump(mode="json", exclude={"description"})
+    digest = hashlib.sha256()
+    for part in (json.dumps(values, sort_keys=True), *beneath):
+        digest.update(f"{len(part)}:{part}".encode())
+    for path in provision_files(definition, provision):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(provision)}:{path.stat().st_mode & 0o111}:{len(content)}:".encode() + content)
+    return digest.hexdigest()
+
+
+def provision_files(definition: Definition, provision: Path = PROVISION) -> list[Path]:
+    """Return what goes into the machine: runner, libraries, the scripts of the definition's steps, and files/."""
+    steps = [path for step in definition.all_steps for path in provision.glob(f"[0-9][0-9]-{step}.sh")]
+    libraries = sorted(path for path in provision.glob("*.sh") if not path.name[0].isdigit())
+    files = sorted(path for path in provision.glob("files/**/*") if path.is_file())
+    return [provision / "run", *libraries, *steps, *files]

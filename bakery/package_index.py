@@ -1,0 +1,116 @@
+"""Which versions of a package the archives have: their package lists, kept by content and fetched when they change."""
+
+import gzip
+import hashlib
+import lzma
+import os
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakery import store
+from bakery.apt import AptSource
+from bakery.bases import Arch
+from bakery.debian_version import sort_key
+from bakery.errors import missing
+
+if TYPE_CHECKING:
+    import httpx
+
+SILENCE_S = 20
+"""Without a byte for that long, the archive counts as unreachable."""
+KEPT_DAYS = 30
+UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
+
+# Two fields of a list with 60 000 stanzas: this pattern takes 0.4 s, python-debian's parser half a minute.
+_FIELD = re.compile(rb"^(Package|Version): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageList:
+    """One package list, and the SHA-256 that the archive's Release file says it has."""
+
+    url: str
+    sha256: str
+
+
+def package_lists(source: AptSource, *, release: str, arch: Arch) -> list[PackageList]:
+    """Return the lists that a suite's Release file names for the source's components; the smallest form of each."""
+    sums = _sha256_of(release)
+    found = []
+    for component in source.components:
+        path = f"{component}/binary-{arch}/Packages"
+        ending = next((ending for ending in UNPACK if path + ending in sums), None)
+        if ending is not None:
+            url = f"{source.uri}/dists/{source.suite}/{path}{ending}"
+            found.append(PackageList(url=url, sha256=sums[path + ending]))
+    return found
+
+
+def available_versions(package: str, lists: Sequence[PackageList]) -> list[str]:
+    """Return the versions of *package* in all the lists, the newest first.
+
+    Raises BakeryError (exit code 3) when a list does not come, or is not what its Release file says.
+    """
+    import httpx
+
+    pattern = re.compile(rb"^" + re.escape(package.encode()) + rb" (.+)$", re.MULTILINE)
+    found: set[str] = set()
+    with httpx.Client(follow_redirects=True, timeout=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
+        for lines in pool.map(lambda wanted: _lines(wanted, client=client), lists):
+            found |= {version.decode() for version in pattern.findall(lines)}
+    return sorted(found, key=sort_key, reverse=True)
+
+
+def condense(packages: bytes) -> bytes:
+    """Return the ``NAME VERSION`` lines of a package list: 2 MB of 50, which is what is kept."""
+    name = b""
+    lines = []
+    for field, value in _FIELD.findall(packages):
+        if field == b"Package":
+            name = value
+        else:
+            lines.append(name + b" " + value)
+    return b"\n".join(lines)
+
+
+def _sha256_of(release: str) -> dict[str, str]:
+    section = re.search(r"^SHA256:\n((?: .*\n?)+)", release, re.MULTILINE)
+    lines = section[1].splitlines() if section else []
+    return {path: digest for digest, _, path in (line.split() for line in lines)}
+
+
+def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
+    import httpx
+
+    kept = store.cache_dir() / "index" / wanted.sha256
+    if kept.exists():
+        os.utime(kept)
+        return kept.read_bytes()
+    try:
+        answer = client.get(wanted.url).raise_for_status()
+    except httpx.HTTPError as error:
+        raise missing(f"{wanted.url}: {error}", hint="the pinned versions are looked up in it: try again") from error
+    if hashlib.sha256(answer.content).hexdigest() != wanted.sha256:
+        raise missing(
+            f"{wanted.url} is not what its Release file says",
+            hint="the archive is being updated: try again in a minute",
+        )
+    lines = condense(UNPACK[wanted.url[-3:]](answer.content))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    _forget_old(kept.parent)
+    draft = kept.with_name(f"{kept.name}.{os.getpid()}")
+    draft.write_bytes(lines)
+    draft.replace(kept)
+    return lines
+
+
+def _forget_old(folder: Path) -> None:
+    oldest = time.time() - KEPT_DAYS * 24 * 3600
+    for path in folder.iterdir():
+        if path.stat().st_mtime < oldest:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,129 @@
+"""What a bake would do, decided before anything is done; nothing here changes anything."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bakery import apt, arch, archive, artifact, bases, definition, fingerprint, packages
+from bakery.apt import Mirrors, Origin
+from bakery.artifact import Artifact
+from bakery.bases import Base, BaseFrom
+from bakery.definition import Definition
+from bakery.errors import did_you_mean, impossible, missing
+from bakery.preflight import Demand
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What was asked for; empty strings leave the choice to the definition or to this machine."""
+
+    image: str
+    base: str = ""
+    base_from: str = ""
+    is_forced: bool = False
+
+    def of_layer(self, layer: "Plan") -> "Order":
+        """Return the order for a layer below; what is forced is the image alone."""
+        return Order(image=layer.definition.name, base=self.base, base_from=self.base_from)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One image on one base, with the plan of the layer below it."""
+
+    definition: Definition
+    demand: Demand
+    recipe: archive.Recipe | None
+    below: "Plan | None"
+    fingerprint: str
+    artifact: Artifact
+    record: dict[str, Any] | None
+    is_forced: bool
+
+    @property
+    def base(self) -> Base:
+        """The base under all layers."""
+        return self.demand.base
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the image is there already, verified, with the same fingerprint."""
+        return self.record is not None and self.record["fingerprint"] == self.fingerprint and not self.is_forced
+
+    @property
+    def reason(self) -> str:
+        """Why there is something to do, or nothing."""
+        if self.record is None:
+            return "there is no such image yet"
+        if self.record["fingerprint"] != self.fingerprint:
+            return f"its definition changed since {self.record['fingerprint'][: fingerprint.SHORT]}"
+        return "asked for with --force" if self.is_forced else f"unchanged since {self.record['baked_at']}"
+
+    def lines(self) -> list[str]:
+        """Return the plan for people, a line each."""
+        begin = f"layer {self.below.definition.name}" if self.below else f"{self.base.name} from {self._source()}"
+        return [
+            *(self.below.lines() if self.below else ()),
+            f"image        {self.definition.name} ({self.definition.description})",
+            f"begins with  {begin}",
+            f"steps        {' '.join(self.definition.all_steps)}",
+            f"disk         {self.definition.disk.size_gb} GB, {self.definition.disk.swap_gb} GB swap at first boot",
+            f"fingerprint  {self.fingerprint[: fingerprint.SHORT]}",
+            f"result       {self.artifact.disk}",
+            f"to do        {'nothing' if self.is_done else 'bake and verify'}: {self.reason}",
+        ]
+
+    def _source(self) -> str:
+        if self.recipe is None:
+            return f"the official cloud image ({self.base.cloud_image.url(self.definition.arch)})"
+        return f"the package archive ({self.recipe.uris()[0]})"
+
+
+def make(order: Order) -> Plan:
+    """Return the plan for an order.
+
+    Raises BakeryError: exit code 2 for an unknown image, base or source, and for what cannot be baked here;
+    3 when the package archive is asked for and this machine has no source of that distribution.
+    """
+    layers = definition.chain(order.image)
+    base = bases.base(order.base or layers[-1].base)
+    arch.require_bakeable(layers[-1].arch)
+    mirrors = apt.mirrors_for(base)
+    base_from = choose_source(order, base, mirrors=mirrors)
+    recipe = None
+    if base_from is BaseFrom.ARCHIVE and mirrors is not None:
+        native = packages.native_packages(layers[0], base)
+        recipe = archive.Recipe(base=base, arch=layers[0].arch, sources=mirrors.lines, packages=native)
+    plan: Plan | None = None
+    for index, layer in enumerate(layers):
+        beneath = [plan.fingerprint] if plan else [base.name, base_from, *(recipe.ingredients() if recipe else ())]
+        made = artifact.local(layer.name, base.name)
+        plan = Plan(
+            definition=layer,
+            demand=Demand(layers=layers[: index + 1], base=base, base_from=base_from, mirrors=mirrors, arch=layer.arch),
+            recipe=recipe,
+            below=plan,
+            fingerprint=fingerprint.fingerprint(layer, beneath=beneath),
+            artifact=made,
+            record=made.read_record(),
+            is_forced=order.is_forced and layer is layers[-1],
+        )
+    assert plan is not None
+    return plan
+
+
+def choose_source(order: Order, base: Base, *, mirrors: Mirrors | None) -> BaseFrom:
+    """Return where the base comes from: the archive when this machine's own sources carry that release."""
+    if order.base_from:
+        if order.base_from not in list(BaseFrom):
+            hint = did_you_mean(order.base_from, BaseFrom)
+            raise impossible(f"--base-from {order.base_from}: a base comes from `archive` or `cloud`", hint=hint)
+        wanted = BaseFrom(order.base_from)
+    else:
+        is_own_release = mirrors is not None and mirrors.origin is Origin.HOST
+        wanted = BaseFrom.ARCHIVE if is_own_release else BaseFrom.CLOUD
+    if wanted is BaseFrom.ARCHIVE and mirrors is None:
+        raise missing(
+            f"this machine's apt sources name no {base.distro} archive, so {base.name} cannot be made from one",
+            hint=f"--base-from cloud, or a source for {base.codename} in /etc/apt/sources.list.d/",
+        )
+    return wanted

@@ -1,0 +1,108 @@
+"""A real bake: a real Packer, a real machine, two real boots."""
+
+import json
+import re
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+
+from bakery import process
+from tests.slow.conftest import NAME, Baked
+
+STEPS = ["system", "disk", "docker", "nginx", "ssh", "cleanup", "health", "seal", "check"]
+
+
+def test_its_one_result_is_the_images_path(baked: Baked) -> None:
+    assert baked.printed == f"{baked.disk}\n"
+
+
+def test_it_leaves_the_image_its_boxes_and_its_records_and_nothing_else(baked: Baked) -> None:
+    left = {path.name for path in baked.folder.iterdir() if not path.name.startswith(".")}
+    endings = ("qcow2", "libvirt.box", "virtualbox.box", "packages.tsv", "env", "json", "log", "verify.log", "packer")
+    assert left == {f"{NAME}.{ending}" for ending in endings}
+    assert [path.name for path in baked.folder.glob(".*")] == [f".{NAME}.lock"]
+
+
+def test_the_image_is_compressed_whole_and_as_large_as_the_definition_says(baked: Baked) -> None:
+    described = json.loads(process.run(["qemu-img", "info", "--output=json", str(baked.disk)]).output)
+    assert described["virtual-size"] == 40 * 2**30
+    assert "backing-filename" not in described
+    assert described["format-specific"]["data"]["compression-type"] == "zstd"
+    process.run(["qemu-img", "check", "-q", str(baked.disk)])
+
+
+def test_the_record_has_the_hash_of_every_file_and_the_seconds_of_every_phase_and_step(baked: Baked) -> None:
+    record = baked.record
+    for name, known in record["files"].items():
+        assert process.run(["sha256sum", str(baked.folder / name)]).output.split()[0] == known["sha256"]
+    assert list(record["seconds"]) == ["preflight", "base", "packer", "compress", "verify", "boxes"]
+    assert list(record["step_seconds"]) == STEPS
+    assert record["packer"] == "1.6.6"
+
+
+def test_the_package_list_names_what_was_pinned(baked: Baked) -> None:
+    lines = [line.split("\t") for line in (baked.folder / f"{NAME}.packages.tsv").read_text().splitlines()]
+    packages = {name: version for name, version, _ in lines}
+    assert re.match(r"1\.22\.", packages["nginx"])
+    assert {"docker.io", "openssh-server", "cloud-init"} <= set(packages)
+    assert not [name for name in packages if name.startswith("linux-headers-")]
+
+
+def test_both_copies_were_judged(baked: Baked) -> None:
+    judged = (baked.folder / f"{NAME}.verify.log").read_text()
+    assert re.search(r"\d+ passed", judged)
+    assert "first" in judged
+    assert "second" in judged
+    assert "left out" not in judged
+
+
+def test_progress_outside_a_terminal_is_plain_timed_lines(baked: Baked) -> None:
+    assert "\x1b" not in baked.said
+    for number, step in enumerate(STEPS, start=1):
+        assert re.search(rf"^\[ *[\d.]+s\] packer: step {number}/9 {step}$", baked.said, re.MULTILINE)
+    assert re.search(r"guests run with (KVM|TCG): ", baked.said)
+
+
+def test_the_key_of_the_bake_does_not_outlive_it(baked: Baked) -> None:
+    workspace = baked.folder / f"{NAME}.packer"
+    assert not {"key", "key.pub", "seed.iso", "output"} & {path.name for path in workspace.iterdir()}
+    assert (workspace / "image.pkr.hcl").exists()
+
+
+def test_the_same_again_is_unchanged_and_takes_under_a_second_of_our_own(baked: Baked) -> None:
+    before = baked.disk.stat().st_mtime_ns
+    again = baked.inv("bake", "--image", "host", "--base", "debian-12")
+    assert again.returncode == 0
+    assert "unchanged: " in again.stderr
+    assert again.stdout == baked.printed
+    assert baked.disk.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("provider", "members"),
+    [
+        ("libvirt", {"metadata.json", "Vagrantfile", "box.img", "seed.img"}),
+        ("virtualbox", {"metadata.json", "Vagrantfile", "box.ovf", "disk.vmdk", "seed.vmdk"}),
+    ],
+)
+def test_boxes_are_whole(baked: Baked, provider: str, members: set[str]) -> None:
+    with tarfile.open(baked.box(provider)) as box:
+        assert set(box.getnames()) == members
+
+
+def test_the_libvirt_box_holds_the_verified_disk_bit_for_bit(baked: Baked, tmp_path: Path) -> None:
+    with tarfile.open(baked.box("libvirt")) as box:
+        box.extract("box.img", tmp_path, filter="data")
+    assert process.run(["cmp", str(tmp_path / "box.img"), str(baked.disk)]).output == ""
+
+
+def test_a_dry_run_prints_the_plan_and_the_command_and_changes_nothing(baked: Baked) -> None:
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in baked.folder.iterdir())
+    planned = baked.inv("bake", "--force", "--dry-run")
+    assert "to do        bake and verify: asked for with --force" in planned.stdout
+    command = next(line for line in planned.stdout.splitlines() if line.startswith("command"))
+    assert command.split(maxsplit=1)[1] == f"packer build -machine-readable -timestamp-ui {baked.folder}/{NAME}.packer"
+    time.sleep(0.01)
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in baked.folder.iterdir()) == before

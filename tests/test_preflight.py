@@ -1,0 +1,232 @@
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakery import preflight as under_test
+from bakery.apt import AptSource, Mirrors, Origin, vendor_mirrors
+from bakery.ask import Source, ask
+from bakery.bases import Base, BaseFrom, base
+from bakery.definition import Definition
+from bakery.errors import BakeryError, ExitCode
+from bakery.preflight import Demand, preflight, sources_of
+from tests.loopback import Loopback, serving
+
+VERSIONS = {"nginx": ["1.22.1-9+deb12u9", "1.22.1-9+deb12u11"], "docker.io": ["20.10.24+dfsg1-1"]}
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(under_test, "mirrors_for", lambda _base: None)
+    with serving() as loopback:
+        loopback.add_suite("/debian", "bookworm", VERSIONS)
+        yield loopback
+
+
+def mirrors(archive: Loopback, *, suites: tuple[str, ...] = ("bookworm",), origin: Origin = Origin.HOST) -> Mirrors:
+    sources = (AptSource(uri=f"{archive.url}/debian", suite=suite, components=("main",)) for suite in suites)
+    return Mirrors(origin=origin, sources=tuple(sources))
+
+
+def demand(archive: Loopback, *, base_from: BaseFrom = BaseFrom.ARCHIVE, **values: Any) -> Demand:
+    layer = Definition.model_validate({"name": "shop", **values})
+    return Demand(layers=[layer], base=base("debian-12"), base_from=base_from, mirrors=mirrors(archive))
+
+
+def refusal(order: Demand, *, deadline_s: float = 5) -> BakeryError:
+    with pytest.raises(BakeryError) as caught:
+        preflight(order, deadline_s=deadline_s)
+    return caught.value
+
+
+def source(url: str) -> Source:
+    return Source(name="bookworm", url=url, needed_for="packages")
+
+
+def test_what_answers_is_told_by_its_hash(archive: Loopback) -> None:
+    (url,) = (archive.url + path for path in archive.pages if path.endswith("InRelease"))
+    first = preflight(demand(archive))
+    assert list(first) == [url]
+    archive.add_suite("/debian", "bookworm", {**VERSIONS, "new": ["1"]})
+    assert preflight(demand(archive))[url] != first[url]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_error_is_no_answer(archive: Loopback, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    archive.pages["/debian/dists/bookworm/InRelease"] = status
+    error = refusal(demand(archive))
+    assert error.exit_code == ExitCode.MISSING
+    assert error.message == "debian-12: no answer from bookworm"
+    assert f"HTTP {status}" in capsys.readouterr().err
+
+
+def test_a_source_that_never_answers_is_given_up_at_the_deadline(archive: Loopback) -> None:
+    archive.pages["/silent"] = None
+    began = time.monotonic()
+    silent, quick = ask([source(f"{archive.url}/silent"), source(f"{archive.url}/missing")], deadline_s=0.3)
+    assert time.monotonic() - began < 1
+    assert (silent.problem, quick.problem) == ("no answer within 0.3 s", "HTTP 404")
+
+
+def test_the_deadline_is_one_for_all(archive: Loopback) -> None:
+    pages = [f"/silent{number}" for number in range(20)]
+    archive.pages |= dict.fromkeys(pages)
+    began = time.monotonic()
+    answers = ask([source(archive.url + page) for page in pages], deadline_s=0.3)
+    assert time.monotonic() - began < 1
+    assert not any(answer.is_ok for answer in answers)
+
+
+def test_nobody_listening_is_no_answer() -> None:
+    (answer,) = ask([source("http://127.0.0.1:1/")])
+    assert "refused" in answer.problem
+
+
+def test_one_address_is_asked_once_and_answered_for_everyone(archive: Loopback) -> None:
+    url = f"{archive.url}/debian/dists/bookworm/InRelease"
+    answers = ask([source(url), source(url)])
+    assert [answer.is_ok for answer in answers] == [True, True]
+    assert len(archive.asked) == 1
+
+
+def test_an_archive_base_needs_every_suite(archive: Loopback) -> None:
+    order = Demand(
+        layers=[Definition.model_validate({"name": "shop"})],
+        base=base("debian-12"),
+        base_from=BaseFrom.ARCHIVE,
+        mirrors=mirrors(archive, suites=("bookworm", "bookworm-security")),
+    )
+    assert [one.name for one in sources_of(order)] == ["bookworm", "bookworm-security"]
+
+
+def test_a_cloud_base_needs_its_checksums_and_the_archive_its_guest_installs_from(archive: Loopback) -> None:
+    layer = Definition.model_validate({"name": "shop"})
+    order = Demand(layers=[layer], base=base("ubuntu-24.04"), base_from=BaseFrom.CLOUD, mirrors=None)
+    assert [one.name for one in sources_of(order)] == ["cloud image", "noble", "noble-updates", "noble-security"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "url"),
+    [
+        ("stable", "https://nginx.org/packages/debian/dists/bookworm/InRelease"),
+        ("mainline", "https://nginx.org/packages/mainline/debian/dists/bookworm/InRelease"),
+    ],
+)
+def test_vendors_are_asked_when_the_definition_wants_them(archive: Loopback, channel: str, url: str) -> None:
+    order = demand(archive, docker={"source": "docker.com"}, nginx={"source": "nginx.org", "channel": channel})
+    assert [one.url for one in sources_of(order)][1:] == [
+        "https://download.docker.com/linux/debian/dists/bookworm/InRelease",
+        url,
+    ]
+
+
+def test_layers_that_need_the_same_source_ask_once(archive: Loopback) -> None:
+    one = demand(archive, docker={"source": "docker.com"})
+    both = Demand(layers=[*one.layers, *one.layers], base=one.base, base_from=one.base_from, mirrors=one.mirrors)
+    assert len(sources_of(both)) == 2
+
+
+@pytest.fixture
+def vendors_at(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> Loopback:
+    """Let docker.com and nginx.org be this machine."""
+
+    def fake(definition: Definition, base: Base) -> dict[str, AptSource]:
+        found = {}
+        if definition.docker.source == "docker.com":
+            found["docker.com"] = AptSource(uri=f"{archive.url}/docker", suite="bookworm", components=("stable",))
+        if definition.nginx.source == "nginx.org":
+            found["nginx.org"] = AptSource(uri=f"{archive.url}/nginx", suite="bookworm", components=("nginx",))
+        return found
+
+    monkeypatch.setattr(under_test, "vendor_archives", fake)
+    return archive
+
+
+def test_a_silent_vendor_can_be_replaced_by_the_distribution(vendors_at: Loopback) -> None:
+    error = refusal(demand(vendors_at, docker={"source": "docker.com"}, nginx={"source": "nginx.org"}))
+    assert error.message == "debian-12: no answer from docker.com, nginx.org"
+    assert error.hint == 'docker.source = "distro" in images/shop.toml; nginx.source = "distro" in images/shop.toml'
+
+
+def test_a_vendors_answer_is_no_part_of_the_bases_identity(vendors_at: Loopback) -> None:
+    vendors_at.add_suite("/docker", "bookworm", {"docker-ce": ["5:27.3.1-1"]}, component="stable")
+    order = demand(vendors_at, docker={"source": "docker.com"})
+    assert list(preflight(order)) == [f"{vendors_at.url}/debian/dists/bookworm/InRelease"]
+
+
+def test_a_pin_is_looked_up_where_the_package_comes_from(vendors_at: Loopback) -> None:
+    versions = {"docker-ce": ["5:27.3.1-1"], "docker-ce-cli": ["5:27.3.1-1"]}
+    vendors_at.add_suite("/docker", "bookworm", versions, component="stable")
+    preflight(demand(vendors_at, docker={"source": "docker.com", "version": "5:27.*"}))
+    error = refusal(demand(vendors_at, docker={"source": "docker.com", "version": "27.*"}))
+    assert error.message == "images/shop.toml: docker.version: no docker-ce matches 27.*: there are 5:27.3.1-1"
+    assert error.hint == '"5:27.3.*" would match the newest'
+
+
+def test_a_pin_that_matches_is_fine(archive: Loopback) -> None:
+    preflight(demand(archive, nginx={"version": "1.22.*"}, docker={"version": {"debian-12": "20.10.*"}}))
+
+
+def test_a_pin_that_matches_nothing_names_the_versions_there_are(archive: Loopback) -> None:
+    error = refusal(demand(archive, nginx={"version": {"debian-12": "1.23.*"}}))
+    assert error.exit_code == ExitCode.IMPOSSIBLE
+    assert error.message == (
+        "images/shop.toml: nginx.version: no nginx matches 1.23.*: there are 1.22.1-9+deb12u11, 1.22.1-9+deb12u9"
+    )
+    assert error.hint == '"1.22.*" would match the newest'
+
+
+def test_a_pinned_package_that_is_not_there_is_named(archive: Loopback) -> None:
+    archive.add_suite("/debian", "bookworm", {"curl": ["8"]})
+    assert refusal(demand(archive, nginx={"version": "1.22.*"})).message.endswith("there is no package nginx")
+
+
+def test_package_lists_are_not_fetched_when_nothing_is_pinned(archive: Loopback) -> None:
+    preflight(demand(archive))
+    assert archive.asked == ["/debian/dists/bookworm/InRelease"]
+
+
+def test_an_archive_base_without_a_source_of_that_distribution_is_missing() -> None:
+    layer = Definition.model_validate({"name": "shop"})
+    order = Demand(layers=[layer], base=base("ubuntu-24.04"), base_from=BaseFrom.ARCHIVE, mirrors=None)
+    error = refusal(order)
+    assert error.exit_code == ExitCode.MISSING
+    assert error.hint == "./inv bake --image shop --base ubuntu-24.04 --base-from cloud"
+
+
+def silence_ubuntu(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> Demand:
+    def unreachable(base: Base) -> Mirrors | None:
+        return mirrors(archive, suites=("nothing-here",), origin=Origin.VENDOR) if vendor_mirrors(base) else None
+
+    def host(base: Base) -> Mirrors | None:
+        return mirrors(archive) if base.name == "debian-12" else None
+
+    monkeypatch.setattr(under_test, "vendor_mirrors", unreachable)
+    monkeypatch.setattr(under_test, "mirrors_for", host)
+    layer = Definition.model_validate({"name": "shop"})
+    order = Demand(layers=[layer], base=base("ubuntu-24.04"), base_from=BaseFrom.CLOUD, mirrors=None)
+    real = sources_of(order)
+    monkeypatch.setattr(under_test, "sources_of", lambda _demand: real[1:])
+    return order
+
+
+def test_the_hint_is_the_bake_whose_sources_do_answer(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = silence_ubuntu(archive, monkeypatch)
+    assert refusal(order).hint == "./inv bake --image shop --base debian-12"
+
+
+def test_a_way_out_that_does_not_answer_is_not_offered(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = silence_ubuntu(archive, monkeypatch)
+    archive.pages["/debian/dists/bookworm/InRelease"] = 500
+    assert refusal(order).hint.startswith("invoke doctor")
+
+
+def test_a_silent_cloud_image_can_be_replaced_by_the_archive(
+    archive: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = demand(archive, base_from=BaseFrom.CLOUD)
+    monkeypatch.setattr(under_test, "sources_of", lambda _demand: [source(f"{archive.url}/gone")])
+    assert refusal(order).hint == "./inv bake --image shop --base debian-12 --base-from archive"
