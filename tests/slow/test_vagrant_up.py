@@ -1,0 +1,131 @@
+"""A real `vagrant up` with libvirt: the box of a baked image runs, can be entered and halted, and leaves no trace."""
+
+import json
+import os
+import shutil
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bakery import artifact, machine, process, vagrant
+from bakery.bases import BaseName
+from bakery.console import Console
+from bakery.machine import Address, Request
+from tests.slow import libvirt
+
+if TYPE_CHECKING:
+    from tests.slow.conftest import Baked
+
+IMAGE, BASE = "host", BaseName.DEBIAN_12
+FINGERPRINT = "7e57" * 16
+REQUEST = Request(image=IMAGE, base=BASE, provider="libvirt")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The machine under test, and what libvirt held before it."""
+
+    address: Address
+    ssh: Callable[..., process.Finished]
+    volumes_before: set[str]
+
+
+@pytest.fixture(scope="module")
+def box_file(request: pytest.FixtureRequest) -> Path:
+    """Return the libvirt box to test: the one that this run baked, or BAKERY_BOX_FILE to try another one alone."""
+    named = os.environ.get("BAKERY_BOX_FILE")
+    if named:
+        return Path(named)
+    baked: Baked = request.getfixturevalue("baked")
+    return baked.box("libvirt")
+
+
+@pytest.fixture(scope="module")
+def _own_folders(box_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make a build folder and a Vagrant home of our own, with the box as a bake leaves it."""
+    folder = tmp_path_factory.mktemp("vagrant-up")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BAKERY_BUILD_DIR", str(folder / "build"))
+        patch.setenv("VAGRANT_HOME", str(folder / "home"))
+        there = artifact.local(IMAGE, BASE)
+        there.folder.mkdir(parents=True)
+        there.box("libvirt").symlink_to(box_file)
+        there.disk.touch()
+        there.settings.write_text("BAKERY_HEALTH_PORT=8077\n")
+        there.record.write_text(json.dumps({"fingerprint": FINGERPRINT}))
+        with libvirt.running(folder):
+            yield
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def running(_own_folders: None) -> Iterator[Running]:
+    console = Console()
+    before = libvirt.volumes()
+    try:
+        address = machine.up(REQUEST, console=console)
+        settings = machine.write_ssh_settings(IMAGE, BASE, console=console)
+
+        def ssh(*command: str) -> process.Finished:
+            return process.run(["ssh", "-F", str(settings), BASE, *command], is_checked=False)
+
+        yield Running(address=address, ssh=ssh, volumes_before=before)
+    finally:
+        machine.destroy(IMAGE, BASE, console=console)
+
+
+def test_vagrant_logs_in_as_its_user_with_sudo(running: Running) -> None:
+    assert running.ssh("sudo -n id -un; id -un").output.split() == ["root", "vagrant"]
+
+
+def test_the_insecure_key_was_replaced(running: Running) -> None:
+    keys = running.ssh("cat .ssh/authorized_keys").output
+    assert keys.count("ssh-") == 1
+    assert vagrant.INSECURE_PUBLIC_KEY.split()[1] not in keys
+
+
+def test_the_machine_is_named_after_its_image(running: Running) -> None:
+    assert running.ssh("hostname").output.startswith(f"{IMAGE}-{BASE}-")
+
+
+def test_the_root_file_system_fills_its_disk(running: Running) -> None:
+    disk, root = map(
+        int, running.ssh("lsblk -bno SIZE /dev/vda | head -1; df -B1 --output=size / | tail -1").output.split()
+    )
+    assert root > 0.9 * disk
+
+
+def test_nginx_answers_on_the_machine_s_own_address(running: Running) -> None:
+    with urllib.request.urlopen(running.address.http, timeout=30) as answer:
+        assert answer.status == 200
+
+
+def test_the_machine_says_that_it_runs(running: Running) -> None:
+    assert running.ssh("true").exit_code == 0
+    assert machine.status(IMAGE, BASE, console=Console()) == "running (libvirt)"
+
+
+def test_ssh_ends_with_the_exit_code_of_the_command(running: Running) -> None:
+    assert running.ssh("true").exit_code == 0
+    assert machine.ssh(IMAGE, BASE, command=["exit", "7"], console=Console()) == 7
+
+
+# The two below end the machine: they stay the last ones.
+
+
+def test_halt_switches_it_off(running: Running) -> None:
+    machine.halt(IMAGE, BASE, console=Console())
+    assert machine.status(IMAGE, BASE, console=Console()) == "poweroff (libvirt)"
+    assert running.ssh("true").exit_code != 0
+
+
+def test_destroy_leaves_no_trace(running: Running) -> None:
+    machine.destroy(IMAGE, BASE, console=Console())
+    assert machine.status(IMAGE, BASE, console=Console()) == "not created"
+    assert libvirt.volumes() == running.volumes_before
+    assert not {name for name in libvirt.domains() if "bakery" in name}
+    assert not list(Path(os.environ["VAGRANT_HOME"], "boxes").iterdir())

@@ -1,0 +1,125 @@
+"""The command line: one clear line for a mistake, a documented exit code, the result alone on stdout."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
+    environment = {
+        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(folder),
+        "BAKERY_BUILD_DIR": str(folder / "build"),
+    }
+    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "error", "hint"),
+    [
+        (["bake", "--image", "hots"], 2, "there is no image 'hots' in images/", "did you mean 'host'?"),
+        (["bake", "--base", "debian-21"], 2, "there is no base 'debian-21'", "did you mean 'debian-13'?"),
+        (
+            ["bake", "--base-from", "cluod"],
+            2,
+            "--base-from cluod: a base comes from `archive` or `cloud`",
+            "did you mean 'cloud'?",
+        ),
+        (["verify"], 2, r"\S+host-debian-12.qcow2 is not there", "./inv bake --image host --base debian-12"),
+        (["verify", "--host", "192.0.2.1"], 2, "--host 192.0.2.1 is not an address", "--host ssh://user@192.0.2.7:22"),
+        (
+            ["up", "--memory-mb", "lots"],
+            2,
+            "--memory-mb lots: a whole number of at least 512 is needed",
+            "--memory-mb 512",
+        ),
+        (["up", "--http-port", "0"], 2, "--http-port 0: a whole number of at least 1 is needed", "--http-port 2"),
+        (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
+    ],
+)
+def test_a_mistake_is_one_line_a_hint_and_an_exit_code(
+    words: list[str], exit_code: int, error: str, hint: str, tmp_path: Path
+) -> None:
+    done = invoke(*words, folder=tmp_path)
+    assert done.returncode == exit_code
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert re.fullmatch(f"error: {error}", lines[0])
+    assert lines[1:] == [f"hint:  {hint}"]
+
+
+def test_a_missing_packer_is_exit_code_3_and_leads_to_doctor(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "render"]
+    environment = {"PATH": str(tools), "HOME": str(tmp_path), "BAKERY_BUILD_DIR": str(tmp_path / "build")}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "error: packer is not installed"
+    assert "invoke doctor" in done.stderr.splitlines()[1]
+
+
+def test_a_packer_that_is_too_old_is_exit_code_3(tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "packer").write_text("#!/bin/sh\necho 'Packer v1.5.4'\n")
+    (tools / "packer").chmod(0o755)
+    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "render"]
+    environment = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path), "BAKERY_BUILD_DIR": str(tmp_path / "build")}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: Packer 1.5.4 is too old, 1.6.0 is the oldest that works\n")
+
+
+def test_render_leaves_a_folder_packer_finds_valid_and_a_vagrantfile(tmp_path: Path) -> None:
+    done = invoke("render", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder, vagrantfile = map(Path, done.stdout.split())
+    assert {"image.pkr.hcl", "source.pkr.hcl", "seed.iso", "key", "provision", "values.auto.pkrvars.json"} <= {
+        path.name for path in folder.iterdir()
+    }
+    assert (folder / "key").stat().st_mode & 0o777 == 0o600
+    assert "no debian-12 base is cached yet" in done.stderr
+    assert 'config.vm.box = "bakery-host-debian-12-' in vagrantfile.read_text()
+    argv = [
+        "packer",
+        "validate",
+        "-var",
+        f"base_disk={folder}/seed.iso",
+        "-var",
+        f"base_sha256={'0' * 64}",
+        str(folder),
+    ]
+    judged = subprocess.run(
+        argv,
+        env={"PATH": "/usr/bin", "CHECKPOINT_DISABLE": "1", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+def test_the_list_of_commands_costs_nothing_of_what_the_commands_need(tmp_path: Path) -> None:
+    argv = [sys.executable, "-X", "importtime", "-m", "invoke", "--search-root", str(ROOT), "--list"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "bake " in done.stdout
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "bakery.errors" in imported
+    assert not imported & {"pydantic", "httpx", "rich", "jinja2", "pytest", "vagrant", "bakery.plan"}
+
+
+def test_every_option_of_every_command_is_explained(tmp_path: Path) -> None:
+    listed = invoke("--list", folder=tmp_path).stdout
+    commands = re.findall(r"^  (\w+) ", listed, re.MULTILINE)
+    assert len(commands) >= 10
+    for command in commands:
+        shown = invoke("--help", command, folder=tmp_path).stdout
+        options = re.findall(r"^  (-.*?)(?:   +(\S.*))?$", shown.partition("Options:")[2], re.MULTILINE)
+        assert [option for option, meaning in options if not meaning] == [], command
