@@ -18,7 +18,7 @@ fetch_lists() {
     stamp=${BAKERY_RUN_DIR:-/run}/bakery-lists/${source##*/}.fetched
     [[ -e $stamp ]] && return
     [[ -n $source ]] && args=(-o "Dir::Etc::SourceList=$source" -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0)
-    log "apt-get update ${source##*/}"
+    log apt-get update ${source:+"for ${source##*/}"}
     retry 3 apt-get update --quiet --quiet --error-on=any "${args[@]}"
     mkdir -p "${stamp%/*}"
     touch "$stamp"
@@ -26,7 +26,7 @@ fetch_lists() {
 
 apt_get() {
     retry 3 apt-get --quiet --quiet --yes --no-install-recommends --allow-change-held-packages \
-        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=120 "$@"
+        -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@"
 }
 
 # apt_install PKG[=GLOB]…: what is there already at a fitting version costs nothing, not even a look at apt.

@@ -61,7 +61,7 @@ class Kitchen:
     def from_archive(self, *_: Any, **__: Any) -> BaseDisk:
         return self.base
 
-    def box(self, image: Path, *, out: Path, name: str) -> None:
+    def box(self, *_: Path, out: Path, name: str) -> None:
         out.write_text(name)
 
 

@@ -51,9 +51,8 @@ class Stage:
         (cls.folder / "lines").write_text("\n".join(lines) + "\n")
         made = f"mkdir -p {space.disk.parent} && : > {space.disk}" if is_disk_made else ":"
         script = cls.folder / "bin/packer"
-        script.write_text(
-            f'#!/bin/sh\necho "$1" >> {cls.folder}/called\n[ "$1" = init ] && exit\ncat {cls.folder}/lines\n{made}\nexit {exit_code}\n'
-        )
+        noted = f'echo "$1" >> {cls.folder}/called; [ "$1" = init ] && exit'
+        script.write_text(f"#!/bin/sh\n{noted}\ncat {cls.folder}/lines\n{made}\nexit {exit_code}\n")
         script.chmod(0o755)
         return builder.build(space, log=cls.folder / "logs/bake.log", packer_=engine, console=Console())
 

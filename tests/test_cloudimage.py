@@ -105,7 +105,7 @@ def test_digests_are_found_in_text_and_binary_form(line: str) -> None:
 
 
 def test_an_image_that_is_not_listed_is_an_error() -> None:
-    with pytest.raises(BakeryError, match="does not list disk.img"):
+    with pytest.raises(BakeryError, match=r"does not list disk\.img"):
         cloudimage.find_digest("fff  other.img\n", name="disk.img", url="https://example.net/SHA256SUMS")
 
 

@@ -275,3 +275,58 @@ def test_apt_fetches_lists_once_and_its_exit_code_is_kept(asked: str, fake_apt: 
     assert [" update " in f" {call} " for call in calls] == [True, False, False, False]
     assert all(call.endswith(f"install {asked}") for call in calls[1:])
     assert "--no-install-recommends" in calls[1]
+
+
+@pytest.fixture
+def vendor(fake_apt: dict[str, str], tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+    """Calls add_source with a fingerprint, or with the word `first`; curl is a stand-in that brings two keys."""
+    home = tmp_path / "gpg"
+    home.mkdir(mode=0o700)
+    gpg = ["gpg", "--homedir", str(home), "--quiet", "--batch", "--passphrase", ""]
+    for name in ("first", "second"):
+        subprocess.run(
+            [*gpg, "--quick-generate-key", name, "ed25519", "sign", "never"], check=True, capture_output=True
+        )
+    subprocess.run([*gpg, "--armor", "--output", str(tmp_path / "keys"), "--export"], check=True)
+    listed = subprocess.run([*gpg, "--with-colons", "--list-keys"], check=True, capture_output=True, text=True).stdout
+    fingerprints = re.findall(r"^fpr:+(\w+):", listed, flags=re.MULTILINE)
+    tools = Path(fake_apt["PATH"].partition(":")[0])
+    for name, body in {
+        "dpkg-query": 'echo "ii 1"',
+        "curl": f'while [[ $1 != --output ]]; do shift; done; cp {tmp_path}/keys "$2"',
+        "dpkg": "echo amd64",
+    }.items():
+        (tools / name).write_text(f"#!/bin/bash\n{body}\n")
+        (tools / name).chmod(0o755)
+
+    def add(fingerprint: str) -> subprocess.CompletedProcess[str]:
+        wanted = fingerprints[0] if fingerprint == "first" else fingerprint
+        # Its files go to /etc/apt: a namespace has one of its own.
+        script = f"""set -euo pipefail; mount -t tmpfs none /etc/apt
+        source {PROVISION}/lib.sh; source {PROVISION}/apt.sh
+        add_source vendor https://vendor.example/key {wanted} 'https://vendor.example/debian stable main'
+        cat /etc/apt/sources.list.d/vendor.list
+        gpg --homedir {home} --with-colons --show-keys /etc/apt/keyrings/vendor.gpg"""
+        namespace = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
+        env = {"RETRY_PAUSE_S": "0", **fake_apt}
+        return subprocess.run([*namespace, "bash", "-c", script], env=env, capture_output=True, text=True, check=False)
+
+    return add
+
+
+def test_a_vendor_is_trusted_for_its_one_key_alone(
+    vendor: Callable[[str], subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    done = vendor("first")
+    assert done.returncode == 0, done.stderr
+    signed = "deb [arch=amd64 signed-by=/etc/apt/keyrings/vendor.gpg] https://vendor.example/debian stable main"
+    assert signed in done.stdout.splitlines()
+    assert re.findall(r"^uid.*:(\w+):+\d*:$", done.stdout, flags=re.MULTILINE) == ["first"]
+    (update,) = (tmp_path / "apt").read_text().splitlines()
+    assert "Dir::Etc::SourceList=/etc/apt/sources.list.d/vendor.list" in update
+
+
+def test_another_key_than_the_vendors_is_refused(vendor: Callable[[str], subprocess.CompletedProcess[str]]) -> None:
+    done = vendor("573BFD6B3D8FBC641079A6ABABF5BD827BD9BF62")
+    assert done.returncode == 1
+    assert "does not hold the key 573BFD6B3D8FBC641079A6ABABF5BD827BD9BF62" in done.stderr

@@ -25,9 +25,7 @@ def rendered(image: str, generation: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("generation", GENERATIONS)
 @pytest.mark.parametrize("image", IMAGES)
-def test_templates_are_as_the_golden_files_say(
-    image: str, generation: str, golden: Callable[[str, str], None]
-) -> None:
+def test_templates_are_as_the_golden_files_say(image: str, generation: str, golden: Callable[[str, str], None]) -> None:
     for name, text in rendered(image, generation).items():
         golden(f"packer/{image}-local/{generation}/{name}", text)
 

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,10 +56,10 @@ def environment_in(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def baked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Baked]:
+def baked(tmp_path_factory: pytest.TempPathFactory) -> Baked:
     """Bake `host` on debian-12 from nothing, as the README's first command does."""
     folder = tmp_path_factory.mktemp("bake")
     environment = environment_in(folder)
     done = run_inv("bake", "--image", "host", "--base", "debian-12", environment=environment)
     assert done.returncode == 0, done.stderr
-    yield Baked(folder=folder / "build/host/local", said=done.stderr, printed=done.stdout, environment=environment)
+    return Baked(folder=folder / "build/host/local", said=done.stderr, printed=done.stdout, environment=environment)
