@@ -120,7 +120,7 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
 
 
 def _make_boxes(planned: Plan, *, draft: Artifact) -> None:
-    name = vagrant.box_name(planned.definition.name, planned.base.name, planned.fingerprint)
+    name = vagrant.box_name(planned.definition.name, planned.base.name, basedisk.sha256(draft.disk))
     boxes.make_libvirt_box(draft.disk, out=draft.box("libvirt"), name=name)
     boxes.make_virtualbox_box(draft.disk, out=draft.box("virtualbox"), name=name)
 

@@ -117,7 +117,7 @@ def destroy(image: str, base: str, *, console: Console) -> None:
         cli = _cli(folder, console=console)
         cli.remove()
         stem = vagrant.box_name(image, base, "")
-        cli.remove_boxes(re.compile(re.escape(stem) + f"[0-9a-f]{{{vagrant.FINGERPRINT_DIGITS}}}"))
+        cli.remove_boxes(re.compile(re.escape(stem) + f"[0-9a-f]{{{vagrant.DIGEST_DIGITS}}}"))
         if f'provider "{Provider.LIBVIRT}"' in vagrantfile.read_text(encoding="utf-8"):
             domain = vagrant.domain_prefix(image, _instance_of(folder)) + base
             libvirt.remove_volumes([f"{domain}.img", f"{domain}_", stem], console=console)
@@ -165,7 +165,7 @@ def _machine(request: Request, *, baked: Artifact, provider: Provider) -> vagran
     machine = vagrant.Machine(
         image=request.image,
         base=request.base,
-        fingerprint=_fingerprint(baked),
+        digest=_digest(baked),
         memory_mb=request.memory_mb,
         cpus=request.cpus,
         ports=request.ports,
@@ -219,13 +219,13 @@ def _instance_of(folder: Path) -> str:
 
 
 def _box_name(baked: Artifact) -> str:
-    return vagrant.box_name(baked.image, baked.base, _fingerprint(baked))
+    return vagrant.box_name(baked.image, baked.base, _digest(baked))
 
 
-def _fingerprint(baked: Artifact) -> str:
+def _digest(baked: Artifact) -> str:
     record = baked.read_record()
     assert record is not None
-    return str(record["fingerprint"])
+    return str(record["files"][baked.disk.name]["sha256"])
 
 
 def _health_port(baked: Artifact) -> int:

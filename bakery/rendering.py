@@ -28,10 +28,13 @@ def write(order: Order, *, console: Console) -> list[Path]:
 
 def vagrantfile_text(planned: Plan, *, is_kvm: bool) -> str:
     """Return the Vagrantfile for every provider, beside the boxes."""
+    record = planned.record
+    # Without a baked disk the name tells at least which definition it is.
+    digest = record["files"][planned.artifact.disk.name]["sha256"] if record else planned.fingerprint
     machine = vagrant.Machine(
         image=planned.definition.name,
         base=planned.base.name,
-        fingerprint=planned.fingerprint,
+        digest=digest,
         firmware=str(qemu.firmware()),
         is_kvm=is_kvm,
         health_in_guest=planned.definition.health.port,

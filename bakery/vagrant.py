@@ -27,7 +27,7 @@ than 2.3.8 does not know the newer ed25519 one and would leave it in the machine
 
 CPUS = 2
 MEMORY_MB = 2048
-FINGERPRINT_DIGITS = 8
+DIGEST_DIGITS = 8
 HALT_TIMEOUT_S = 120
 
 
@@ -77,7 +77,8 @@ class Machine:
 
     image: str
     base: str
-    fingerprint: str
+    digest: str
+    """SHA-256 of the disk in the box, so that a box from another bake is never taken for this one."""
     firmware: str = ""
     """The UEFI firmware for libvirt and QEMU; VirtualBox has its own."""
     is_kvm: bool = False
@@ -98,9 +99,9 @@ class OvfDisk:
     capacity_bytes: int
 
 
-def box_name(image: str, base: str, fingerprint: str) -> str:
+def box_name(image: str, base: str, digest: str) -> str:
     """Return the name under which Vagrant keeps the box, such as `bakery-host-debian-12-1a2b3c4d`."""
-    return f"bakery-{image}-{base}-{fingerprint[:FINGERPRINT_DIGITS]}"
+    return f"bakery-{image}-{base}-{digest[:DIGEST_DIGITS]}"
 
 
 def domain_prefix(image: str, instance: str) -> str:
@@ -114,7 +115,7 @@ def vagrantfile(machine: Machine, *, boxes: Mapping[Provider, str]) -> str:
         "image": machine.image,
         "base": machine.base,
         "machine": machine.base,
-        "box": box_name(machine.image, machine.base, machine.fingerprint),
+        "box": box_name(machine.image, machine.base, machine.digest),
         "boxes": {provider.value: file for provider, file in boxes.items()},
         "boot_timeout_s": 300 if machine.is_kvm else 900,
         "halt_timeout_s": HALT_TIMEOUT_S,

@@ -125,8 +125,9 @@ def test_a_host_that_follows_stable_can_still_make_a_release() -> None:
     assert [source.suite for source in mirrors.sources] == ["bookworm"]
 
 
-def test_another_distribution_has_no_mirror_here() -> None:
-    assert mirrors_for(base("ubuntu-24.04"), sources=parse_deb822(BOOKWORM)) is None
+@pytest.mark.parametrize("host", [parse_deb822(BOOKWORM), parse_list(f"deb {MIRROR} bookworm main")])
+def test_another_distribution_has_no_mirror_here(host: list[AptSource]) -> None:
+    assert mirrors_for(base("ubuntu-24.04"), sources=host) is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from bakery import ROOT, process, vagrant
 from bakery.vagrant import Machine, OvfDisk, Ports, Provider
 from tests.conftest import Golden
 
-FINGERPRINT = "1a2b3c4d5e6f"
+DIGEST = "1a2b3c4d5e6f"
 BOX_FILES = {provider: f"../host-debian-12.{provider.box_format}.box" for provider in Provider}
 OVF = "{http://schemas.dmtf.org/ovf/envelope/1}"
 RASD = "{http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData}"
@@ -25,7 +25,7 @@ def machine(*, is_kvm: bool = True) -> Machine:
     return Machine(
         image="host",
         base="debian-12",
-        fingerprint=FINGERPRINT,
+        digest=DIGEST,
         firmware="/usr/share/ovmf/OVMF.fd",
         is_kvm=is_kvm,
         ports=Ports(http=8081),
@@ -157,7 +157,7 @@ def test_a_value_cannot_become_ruby(tmp_path: Path) -> None:
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_box_is_named_after_the_fingerprint() -> None:
+def test_a_box_is_named_after_its_disk() -> None:
     assert vagrant.box_name("host", "ubuntu-24.04", "1a2b3c4d" + "0" * 56) == "bakery-host-ubuntu-24.04-1a2b3c4d"
 
 

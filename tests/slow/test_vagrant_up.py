@@ -1,27 +1,24 @@
 """A real `vagrant up` with libvirt: the box of a baked image runs, can be entered and halted, and leaves no trace."""
 
-import json
 import os
 import shutil
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from bakery import artifact, machine, process, vagrant
+from bakery import machine, process, vagrant, verify
 from bakery.bases import BaseName
 from bakery.console import Console
+from bakery.errors import BakeryError, ExitCode
 from bakery.machine import Address, Request
+from bakery.verify import Verdict
 from tests.slow import libvirt
-
-if TYPE_CHECKING:
-    from tests.slow.conftest import Baked
+from tests.slow.conftest import Baked
 
 IMAGE, BASE = "host", BaseName.DEBIAN_12
-FINGERPRINT = "7e57" * 16
 REQUEST = Request(image=IMAGE, base=BASE, provider="libvirt")
 
 
@@ -35,35 +32,19 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def box_file(request: pytest.FixtureRequest) -> Path:
-    """Return the libvirt box to test: the one that this run baked, or BAKERY_BOX_FILE to try another one alone."""
-    named = os.environ.get("BAKERY_BOX_FILE")
-    if named:
-        return Path(named)
-    baked: Baked = request.getfixturevalue("baked")
-    return baked.box("libvirt")
-
-
-@pytest.fixture(scope="module")
-def _own_folders(box_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Make a build folder and a Vagrant home of our own, with the box as a bake leaves it."""
+def _own_home(baked: Baked, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Use the image that this run baked, and a Vagrant home and a libvirt of our own."""
     folder = tmp_path_factory.mktemp("vagrant-up")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BAKERY_BUILD_DIR", str(folder / "build"))
+        patch.setenv("BAKERY_BUILD_DIR", baked.environment["BAKERY_BUILD_DIR"])
         patch.setenv("VAGRANT_HOME", str(folder / "home"))
-        there = artifact.local(IMAGE, BASE)
-        there.folder.mkdir(parents=True)
-        there.box("libvirt").symlink_to(box_file)
-        there.disk.touch()
-        there.settings.write_text("BAKERY_HEALTH_PORT=8077\n")
-        there.record.write_text(json.dumps({"fingerprint": FINGERPRINT}))
         with libvirt.running(folder):
             yield
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def running(_own_folders: None) -> Iterator[Running]:
+def running(_own_home: None) -> Iterator[Running]:
     console = Console()
     before = libvirt.volumes()
     try:
@@ -112,6 +93,26 @@ def test_the_machine_says_that_it_runs(running: Running) -> None:
 def test_ssh_ends_with_the_exit_code_of_the_command(running: Running) -> None:
     assert running.ssh("true").exit_code == 0
     assert machine.ssh(IMAGE, BASE, command=["exit", "7"], console=Console()) == 7
+
+
+def judged(*options: str, folder: Path) -> Verdict:
+    """Ask the machine what `invoke verify --host` asks, reached as Vagrant's own key allows."""
+    settings = machine.write_ssh_settings(IMAGE, BASE, console=Console())
+    argv = verify.suite_argv([f"ssh://{BASE}"], report=folder / "report.xml")
+    return verify.judge([*argv, f"--ssh-config={settings}", *options], env={}, console=Console(), log=folder / "log")
+
+
+@pytest.mark.usefixtures("running")
+def test_the_machine_passes_the_image_tests_for_machines_in_use(tmp_path: Path) -> None:
+    assert judged(folder=tmp_path).total > 30
+
+
+def test_a_machine_whose_nginx_stopped_is_rejected_with_exit_code_4(running: Running, tmp_path: Path) -> None:
+    running.ssh("sudo systemctl stop nginx")
+    with pytest.raises(BakeryError, match="the image did not pass") as caught:
+        judged("-k", "nginx", folder=tmp_path)
+    assert caught.value.exit_code is ExitCode.REJECTED
+    running.ssh("sudo systemctl start nginx")
 
 
 # The two below end the machine: they stay the last ones.
