@@ -25,6 +25,7 @@ RAM_DISK = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 RAM_DISK_NEED_BYTES = 5 * 2**30
 
 ESSENTIALS = (
+    "apparmor",
     "ca-certificates",
     "cloud-guest-utils",
     "cloud-init",
@@ -36,8 +37,8 @@ ESSENTIALS = (
     "iproute2",
     "iputils-ping",
     "less",
-    "logrotate",
     "libpam-systemd",
+    "logrotate",
     "netbase",
     "openssh-server",
     "python3",

@@ -50,6 +50,10 @@ def test_the_package_list_names_what_was_pinned(baked: Baked) -> None:
     assert not [name for name in packages if name.startswith("linux-headers-")]
 
 
+def test_the_steps_found_every_package_unpacked_already(baked: Baked) -> None:
+    assert "apt-get" not in (baked.folder / f"{NAME}.log").read_text()
+
+
 def test_both_copies_were_judged(baked: Baked) -> None:
     judged = (baked.folder / f"{NAME}.verify.log").read_text()
     assert re.search(r"\d+ passed", judged)
