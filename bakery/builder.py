@@ -18,7 +18,7 @@ class Narrator:
         self.failed_step = ""
         self.tail: deque[str] = deque(maxlen=process.TAIL_LINES)
         self.step_seconds: dict[str, float] = {}
-        self._log = log.open("w")
+        self._log = log.open("w", buffering=1)
         self._console = console
 
     def hear(self, line: str) -> None:
@@ -27,7 +27,6 @@ class Narrator:
         if text is None:
             return
         self._log.write(text + "\n")
-        self._log.flush()
         event = packer.step_event(text)
         if event is None:
             if not self.failed_step:

@@ -124,7 +124,7 @@ def judge(argv: list[str], *, env: dict[str, str], console: Console, log: Path) 
     """
     report = Path(next(option.partition("=")[2] for option in argv if option.startswith("--junitxml=")))
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as file:
+    with log.open("w", buffering=1) as file:
         finished = process.run(argv, cwd=ROOT, env=env, on_line=_follow(console, file.write), is_checked=False)
     if finished.exit_code not in PYTEST_ANSWERS or not report.exists():
         tail = "\n".join(finished.output.splitlines()[-process.TAIL_LINES :])
