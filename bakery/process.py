@@ -20,6 +20,9 @@ from bakery.errors import BakeryError, missing
 
 TAIL_LINES = 20
 
+SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where mke2fs, sfdisk and libvirtd are on Debian; a user's PATH leaves them out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
@@ -63,12 +66,12 @@ def start(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: Path | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a program and give it to the body; afterwards wait for it, interrupting it first if the body failed."""
-    find(argv[0])
+    program = find(argv[0])
     with (stdin or Path(os.devnull)).open("rb") as source:
         child = subprocess.Popen(
-            list(argv),
+            [program, *argv[1:]],
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "PATH": search_path(), **(env or {})},
             stdin=source,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -90,10 +93,13 @@ def start(
 @contextmanager
 def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program while the body runs, its output in *log*; end it with SIGTERM afterwards."""
-    find(argv[0])
     with log.open("wb") as sink:
         child = subprocess.Popen(
-            list(argv), stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
+            [find(argv[0]), *argv[1:]],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             yield child
@@ -114,8 +120,7 @@ def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
 
     It shares our process group, so Ctrl-C reaches it from the terminal itself; we wait for it to end.
     """
-    find(argv[0])
-    with subprocess.Popen(list(argv), cwd=cwd) as child:
+    with subprocess.Popen([find(argv[0]), *argv[1:]], cwd=cwd) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:
@@ -124,12 +129,17 @@ def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
             raise
 
 
+def search_path() -> str:
+    """Return PATH with the folders of system programs at its end."""
+    return os.pathsep.join([os.environ.get("PATH", os.defpath), *SYSTEM_FOLDERS])
+
+
 def find(program: str) -> str:
     """Return the path of a program.
 
     Raises BakeryError (exit code 3) when it is not installed.
     """
-    path = shutil.which(program)
+    path = shutil.which(program, path=search_path())
     if path is None:
         raise missing(
             f"{program} is not installed", hint="invoke doctor  (lists every missing tool and how to install it)"

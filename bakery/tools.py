@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import ROOT
+from bakery import ROOT, process
 
 TABLE = ROOT / "tools.tsv"
-SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where mke2fs, sfdisk and libvirtd are: a Debian user's PATH leaves these out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +25,7 @@ class Tool:
     def find(self) -> str | None:
         """Return where it is, None when it is not installed."""
         if "/" not in self.name:
-            return shutil.which(self.name, path=os.pathsep.join((os.environ.get("PATH", ""), *SYSTEM_FOLDERS)))
+            return shutil.which(self.name, path=process.search_path())
         for place in self.name.split("|"):
             path = Path(place).expanduser()
             found = next(Path(path.anchor).glob(str(path.relative_to(path.anchor))), None)

@@ -15,17 +15,15 @@ die() {
 # put PATH MODE: makes PATH hold exactly what stdin says, touching it only when it differs.
 put() {
     local path=$1 mode=$2 temp
-    mkdir -p "${path%/*}"
-    temp=$(mktemp "$path.XXXXXX")
+    temp=$(mktemp) # elsewhere: a folder where nothing changes must not change either
     cat >"$temp"
-    chmod "$mode" "$temp"
-    if cmp -s "$temp" "$path" && [[ $(stat -c %a "$temp") == "$(stat -c %a "$path")" ]]; then
-        rm "$temp"
-    else
-        mv "$temp" "$path"
+    if ! cmp -s "$temp" "$path" || [[ 0$(stat -c %a "$path") != "$mode" ]]; then
+        install -D --mode="$mode" "$temp" "$path.new"
+        mv "$path.new" "$path"
         changes=$((changes + 1))
         log "wrote $path"
     fi
+    rm "$temp"
 }
 
 # put_file NAME PATH MODE: the same for a file of provision/files.

@@ -99,3 +99,9 @@ def wait_until(is_true: object, timeout_s: float = 10) -> None:
     while not is_true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_system_programs_are_found_where_a_users_path_leaves_them_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert process.find("mke2fs").endswith("/sbin/mke2fs")
+    assert process.run(["sh", "-c", "command -v mke2fs"]).output.endswith("/sbin/mke2fs")

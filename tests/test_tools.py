@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery import tools
+from bakery import process, tools
 from bakery.tools import Tool
 
 KNOWN = tools.read()
@@ -48,7 +48,7 @@ def test_a_program_in_sbin_is_found_though_a_users_path_leaves_it_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr(tools, "SYSTEM_FOLDERS", (str(tmp_path),))
+    monkeypatch.setattr(process, "SYSTEM_FOLDERS", (str(tmp_path),))
     put(tmp_path / "mke2fs")
     assert tool("mke2fs").find() == str(tmp_path / "mke2fs")
 

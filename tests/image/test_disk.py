@@ -77,7 +77,7 @@ def test_a_full_disk_is_freed_without_writing_to_it(first: Copy) -> None:
         int(line)
         for line in first.run(
             """
-free() { df --block-size=M --output=avail / | tail -n 1 | tr -d ' M'; }
+free() { echo $(($(stat --file-system --format '%f * %S' /) / 1024 / 1024)); }
 filler=/var/tmp/filler
 trap 'rm -f $filler* /var/tmp/canary' EXIT
 free

@@ -96,7 +96,7 @@ def test_ctrl_c_while_copies_run_stops_them(baked: Baked) -> None:
 
 def qemus() -> list[str]:
     """Return the guests that a `verify` of ours runs: their disks are in a folder named after the bakery."""
-    return [line for line in programs_that_mention(Path("/bakery-")) if line.startswith("qemu-system")]
+    return [line for line in programs_that_mention(Path("/bakery-")) if "qemu-system" in line.split()[0]]
 
 
 def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
