@@ -17,7 +17,7 @@ if [[ $BAKERY_NGINX_SOURCE == nginx.org ]]; then
     [[ $BAKERY_NGINX_CHANNEL != mainline ]] || folder=packages/mainline
     # Nothing else is taken from there unless somebody asks for it by name.
     put /etc/apt/preferences.d/bakery-nginx-org 0644 <<<$'Package: *\nPin: origin nginx.org\nPin-Priority: 100'
-    if ! compgen -G '/etc/apt/preferences.d/bakery-nginx' >/dev/null; then
+    if [[ ! -e /etc/apt/preferences.d/bakery-nginx ]]; then # no version was asked for
         put /etc/apt/preferences.d/bakery-nginx-source 0644 <<<$'Package: nginx\nPin: origin nginx.org\nPin-Priority: 1001'
     fi
     add_source nginx https://nginx.org/keys/nginx_signing.key 573BFD6B3D8FBC641079A6ABABF5BD827BD9BF62 \

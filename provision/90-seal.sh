@@ -7,7 +7,6 @@ source "$(dirname "$0")/apt.sh"
 shopt -s nullglob
 
 # The session that runs this lives on: sshd keeps its open connection without host keys or authorized_keys.
-homes() { getent passwd "$@" | cut -d: -f6; }
 
 seal_packages() {
     local newest extra=()
@@ -26,9 +25,10 @@ seal_packages() {
 }
 
 seal_docker() {
+    [[ -x /usr/bin/docker ]] || return 0
     docker ps --all --quiet | xargs --no-run-if-empty docker rm --force
     docker builder prune --all --force >/dev/null
-    systemctl stop docker.socket docker.service containerd.service
+    systemctl stop 'docker*' 'containerd*'
     rm -rf /var/lib/docker/engine-id /etc/docker/key.json /var/lib/docker/network/files /var/lib/docker/tmp/*
 }
 
@@ -46,7 +46,7 @@ seal_identity() {
 
 seal_traces() {
     local home
-    for home in $(homes root "$BAKERY_BUILD_USER"); do
+    for home in $(getent passwd root "$BAKERY_BUILD_USER" | cut -d: -f6); do
         rm -rf "$home"/.ssh "$home"/.cache "$home"/.gnupg "$home"/.sudo_as_admin_successful "$home"/.wget-hsts \
             "$home"/.lesshst "$home"/.viminfo "$home"/.*_history
     done
@@ -61,14 +61,15 @@ seal_traces() {
 
 # After all else, because all else may still write to them.
 seal_logs() {
-    systemctl stop syslog.socket rsyslog.service 2>/dev/null || log "no rsyslog"
+    systemctl stop 'syslog*' 'rsyslog*'
     journalctl --relinquish-var
     rm -rf /var/log/journal/*
     find /var/log -type f \( -name '*.gz' -o -name '*.[0-9]' -o -name '*.old' \) -delete
     find /var/log -type f -exec truncate --size 0 {} +
 }
 
-systemctl stop 'bakery-*.timer' 'apt-daily*.timer' unattended-upgrades.service
+# Patterns, because what is not installed is not stopped, and no error.
+systemctl stop 'bakery-*.timer' 'apt-daily*.timer' 'unattended-upgrades*'
 seal_packages
 seal_docker
 seal_identity

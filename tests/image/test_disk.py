@@ -72,7 +72,7 @@ def test_the_guard_cleans_up_whatever_its_age_but_keeps_the_ballast_for_later(fi
 
 
 @pytest.mark.throwaway
-def test_a_full_disk_is_freed_without_writing_to_it(first: Copy) -> None:
+def test_a_full_disk_is_freed_without_writing_to_it(first: Copy, settings: dict[str, str]) -> None:
     before, full, during, after = (
         int(line)
         for line in first.run(
@@ -99,6 +99,6 @@ free
 """
         ).split()
     )
-    assert full == 0
-    assert during > 0
+    assert full < 32  # ext4 keeps up to 16 MB of free blocks from everybody
+    assert during - full > int(settings["BAKERY_BALLAST_MB"]) * 0.9
     assert after > before * 0.9
