@@ -10,6 +10,7 @@ from bakery.console import Console
 from bakery.errors import BakeryError
 
 SHFMT_STYLE = ("-i", "4", "-ci")
+"""Four spaces, branches of `case` indented."""
 
 
 def run(*, is_fast: bool, pattern: str, console: Console) -> None:
@@ -41,7 +42,7 @@ def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
         "lint": [sys.executable, "-m", "ruff", "check", "."],
         "types": [sys.executable, "-m", "mypy"],
-        "shellcheck": ["shellcheck", *scripts],
+        "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts],
         "shfmt": ["shfmt", *SHFMT_STYLE, "-d", *scripts],
         "tests": pytest,
     }

@@ -12,9 +12,6 @@ import pytest
 from bakery import ROOT
 
 PROVISION = ROOT / "provision"
-SHFMT = ("shfmt", "-i", "4", "-ci", "-d")
-"""The scripts' format, here alone: four spaces, `case` branches indented."""
-
 STEPS = sorted(PROVISION.glob("[0-9][0-9]-*.sh"))
 SOURCED = [PROVISION / "lib.sh", PROVISION / "apt.sh"]
 GUEST = sorted(path for path in PROVISION.glob("files/bakery-*") if not path.suffix)
@@ -83,16 +80,6 @@ def test_a_script_has_one_subject(script: Path) -> None:
 def test_a_script_does_without(script: Path, forbidden: str, why: str) -> None:
     text = script.read_text() if "shellcheck" in forbidden else code_of(script)
     assert not re.findall(rf".*{forbidden}.*", text, flags=re.MULTILINE), why
-
-
-def test_shellcheck_has_nothing_to_say() -> None:
-    said = subprocess.run(["shellcheck", "-x", *SCRIPTS], cwd=PROVISION, capture_output=True, text=True, check=False)
-    assert said.stdout + said.stderr == ""
-
-
-def test_shfmt_has_nothing_to_change() -> None:
-    said = subprocess.run([*SHFMT, *SCRIPTS], capture_output=True, text=True, check=False)
-    assert said.stdout + said.stderr == ""
 
 
 def test_every_promise_has_its_test_and_every_test_its_promise() -> None:
