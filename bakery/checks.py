@@ -33,19 +33,19 @@ def run(*, is_fast: bool, pattern: str, console: Console) -> None:
 def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
     """Return the command of each check by its name; with a *pattern*, only the tests that match it."""
     pytest = [sys.executable, "-m", "pytest", "tests"]
-    if is_fast:
-        pytest += ["-m", "not slow"]
     if pattern:
         return {"tests": [*pytest, "-k", pattern]}
     scripts = [str(path.relative_to(ROOT)) for path in shell_scripts()]
-    return {
+    found = {
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
         "lint": [sys.executable, "-m", "ruff", "check", "."],
         "types": [sys.executable, "-m", "mypy"],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts],
         "shfmt": ["shfmt", *SHFMT_STYLE, "-d", *scripts],
-        "tests": pytest,
+        "tests": [*pytest, "-q", "-m", "not slow"],
     }
+    # Machines come last: a quick check that fails should not be waited for.
+    return found if is_fast else found | {"machines": [*pytest, "-v", "-m", "slow", "--durations=0"]}
 
 
 def shell_scripts() -> Sequence[Path]:
