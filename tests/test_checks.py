@@ -8,7 +8,6 @@ from bakery import checks
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 
-
 QUICK = ["format", "lint", "types", "shellcheck", "shfmt", "tests"]
 
 
