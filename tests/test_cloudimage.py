@@ -110,14 +110,15 @@ def test_an_image_that_is_not_listed_is_an_error() -> None:
 
 
 @pytest.fixture
-def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Make a real OpenPGP key in a keyring of its own and return its fingerprint."""
     home = tmp_path / "gnupg"
     home.mkdir(mode=0o700)
     monkeypatch.setenv("GNUPGHOME", str(home))
     process.run(["gpg", "--batch", "--passphrase", "", "--quick-gen-key", "Test <test@example.net>", "ed25519", "sign"])
     listed = process.run(["gpg", "--batch", "--with-colons", "--fingerprint"]).output
-    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+    yield next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
+    process.run(["gpgconf", "--kill", "all"])
 
 
 def signed_base(site: Site, key: str) -> bases.Base:

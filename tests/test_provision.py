@@ -265,10 +265,13 @@ def test_apt_fetches_lists_once_and_its_exit_code_is_kept(asked: str, fake_apt: 
 
 
 @pytest.fixture
-def vendor(fake_apt: dict[str, str], tmp_path: Path) -> Callable[[str], subprocess.CompletedProcess[str]]:
+def vendor(
+    fake_apt: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> Callable[[str], subprocess.CompletedProcess[str]]:
     """Calls add_source with a fingerprint, or with the word `first`; curl is a stand-in that brings two keys."""
     home = tmp_path / "gpg"
     home.mkdir(mode=0o700)
+    request.addfinalizer(lambda: subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True))
     gpg = ["gpg", "--homedir", str(home), "--quiet", "--batch", "--passphrase", ""]
     for name in ("first", "second"):
         subprocess.run(
