@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -265,13 +265,10 @@ def test_apt_fetches_lists_once_and_its_exit_code_is_kept(asked: str, fake_apt: 
 
 
 @pytest.fixture
-def vendor(
-    fake_apt: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
-) -> Callable[[str], subprocess.CompletedProcess[str]]:
+def vendor(fake_apt: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str], subprocess.CompletedProcess[str]]]:
     """Calls add_source with a fingerprint, or with the word `first`; curl is a stand-in that brings two keys."""
     home = tmp_path / "gpg"
     home.mkdir(mode=0o700)
-    request.addfinalizer(lambda: subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True))
     gpg = ["gpg", "--homedir", str(home), "--quiet", "--batch", "--passphrase", ""]
     for name in ("first", "second"):
         subprocess.run(
@@ -301,7 +298,8 @@ def vendor(
         env = {"RETRY_PAUSE_S": "0", **fake_apt}
         return subprocess.run([*namespace, "bash", "-c", script], env=env, capture_output=True, text=True, check=False)
 
-    return add
+    yield add
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=True)
 
 
 def test_a_vendor_is_trusted_for_its_one_key_alone(
