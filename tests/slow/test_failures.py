@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,8 @@ class Running:
             time.sleep(0.1)
 
     def end(self, sent: signal.Signals) -> int:
-        self.child.send_signal(sent)
+        if self.child.poll() is None:
+            self.child.send_signal(sent)
         exit_code = self.child.wait(120)
         self._reader.join()
         assert self.child.stdout is not None
@@ -50,53 +52,76 @@ class Running:
         return exit_code
 
 
-def programs_that_mention(text: Path) -> list[str]:
-    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if str(text) in line]
+Start = Callable[..., Running]
 
 
-def files_in(folder: Path) -> dict[str, int]:
-    return {
-        str(path): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"
-    }
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Give a function that starts a command of ours; what a failed test leaves running is ended."""
+    started: list[Running] = []
+
+    def begin(*words: str, environment: dict[str, str]) -> Running:
+        started.append(Running(*words, environment=environment))
+        return started[-1]
+
+    yield begin
+    for running in started:
+        running.end(signal.SIGTERM)
 
 
-def test_ctrl_c_while_the_base_is_made_leaves_no_half_base(tmp_path: Path) -> None:
-    bake = Running("bake", environment=environment_in(tmp_path))
+def programs_that_mention(text: Path) -> set[str]:
+    """Return the running programs, with their process ids, whose command line holds *text*."""
+    listed = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return {line for line in listed.splitlines() if str(text) in line}
+
+
+def guests() -> set[str]:
+    """Return every QEMU that runs on this machine."""
+    return {line for line in programs_that_mention(Path("qemu-system")) if "qemu-system" in line.split()[1]}
+
+
+def files_in(*folders: Path) -> dict[str, tuple[int, int]]:
+    """Return what tells a file from another one in its place; that one was looked at again makes no difference."""
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    return {str(path): (path.stat().st_ino, path.stat().st_size) for path in files if ".packer" not in str(path)}
+
+
+def test_ctrl_c_while_the_base_is_made_leaves_no_half_base(start: Start, tmp_path: Path) -> None:
+    bake = start("bake", environment=environment_in(tmp_path))
     bake.wait_for("base: (downloading|extracting|installing)")
     assert bake.end(signal.SIGINT) == ExitCode.INTERRUPTED
     assert "interrupted: everything was stopped and cleaned up" in bake.said
     assert list((tmp_path / "cache").rglob("*.qcow2*")) == []
-    assert programs_that_mention(tmp_path) == []
+    assert programs_that_mention(tmp_path) == set()
 
 
-def test_two_bakes_at_once_wait_for_each_other_and_sigterm_leaves_nothing_of_either(baked: Baked) -> None:
-    kept = files_in(baked.folder) | files_in(Path(baked.environment["XDG_CACHE_HOME"]))
-    first = Running("bake", "--force", environment=baked.environment)
-    first.wait_for("packer: the machine is starting")
-    second = Running("bake", "--force", environment=baked.environment)
-    second.wait_for(rf"another run \(process \d+\) is busy with {NAME}: waiting for it")
+def test_two_bakes_wait_for_each_other_and_sigterm_leaves_nothing_of_either(baked: Baked, start: Start) -> None:
+    folders = baked.folder, Path(baked.environment["XDG_CACHE_HOME"])
+    space = baked.folder / f"{NAME}.packer"
+    kept = files_in(*folders)
+    first = start("bake", "--force", environment=baked.environment)
+    first.wait_for(r"\+ packer build")
+    second = start("bake", "--force", environment=baked.environment)
+    second.wait_for(rf"another run \(process {first.child.pid}\) is busy with {NAME}: waiting for it")
     assert second.end(signal.SIGTERM) == ExitCode.INTERRUPTED
-    assert len(programs_that_mention(baked.folder / f"{NAME}.packer")) > 0
+    assert programs_that_mention(space)
     assert first.end(signal.SIGTERM) == ExitCode.INTERRUPTED
-    assert programs_that_mention(baked.folder / f"{NAME}.packer") == []
-    left = files_in(baked.folder) | files_in(Path(baked.environment["XDG_CACHE_HOME"]))
-    changed = {path for path in kept.keys() | left.keys() if kept.get(path) != left.get(path)}
-    assert {Path(path).name for path in changed if ".packer/" not in path} == {f"{NAME}.log"}
-    assert not (baked.folder / f"{NAME}.packer/key").exists()
+    assert programs_that_mention(space) == set()
+    left = files_in(*folders)
+    assert {Path(path).name for path in kept.keys() | left.keys() if kept.get(path) != left.get(path)} == {
+        f"{NAME}.log"
+    }
+    assert not (space / "key").exists()
 
 
-def test_ctrl_c_while_copies_run_stops_them(baked: Baked) -> None:
-    verify = Running("verify", environment=baked.environment)
+def test_ctrl_c_while_copies_run_stops_them(baked: Baked, start: Start) -> None:
+    others = guests()
+    verify = start("verify", environment=baked.environment)
     verify.wait_for("two copies are starting")
-    assert len(programs_that_mention(baked.disk.with_suffix("")) + qemus()) > 0
+    copies = guests() - others
+    assert len(copies) == 2
     assert verify.end(signal.SIGINT) == ExitCode.INTERRUPTED
-    assert qemus() == []
-
-
-def qemus() -> list[str]:
-    """Return the guests that a `verify` of ours runs: their disks are in a folder named after the bakery."""
-    return [line for line in programs_that_mention(Path("/bakery-")) if "qemu-system" in line.split()[0]]
+    assert copies & guests() == set()
 
 
 def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
@@ -120,11 +145,11 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
     assert "BAKERY step 1/9 system failed 7" in (tmp_path / "log").read_text()
 
 
-def test_what_a_killed_run_left_is_removed_by_the_next(baked: Baked) -> None:
+def test_what_a_killed_run_left_is_removed_by_the_next(baked: Baked, start: Start) -> None:
     left = baked.folder / ".work-999999999-x"
     left.mkdir()
     (left / "half.qcow2").write_text("half")
-    bake = Running("bake", "--force", environment=baked.environment)
+    bake = start("bake", "--force", environment=baked.environment)
     bake.wait_for("packer: the machine is starting")
     assert not left.exists()
     bake.end(signal.SIGINT)
