@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,8 @@ from bakery.console import Console
 
 ARCHIVE_NEED_GB = 3.0
 CLOUD_NEED_GB = 2.0
+KEPT_DAYS = 14
+"""How long a base stays that no bake began with: archives change daily, and each base takes most of a gigabyte."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +82,14 @@ def sha256(path: Path) -> str:
 
 
 def _keep(draft: Path, *, disk: Path) -> None:
+    for old in disk.parent.glob("*.qcow2"):
+        if time.time() - old.stat().st_mtime > KEPT_DAYS * 86400:
+            for file in old.parent.glob(f"{old.stem}.*"):
+                file.unlink()
     store.write_json(disk.with_suffix(".json"), {"sha256": sha256(draft)})
     draft.replace(disk)
 
 
 def _known(disk: Path) -> BaseDisk:
+    os.utime(disk)  # used today
     return BaseDisk(path=disk, sha256=json.loads(disk.with_suffix(".json").read_text())["sha256"])

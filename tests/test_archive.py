@@ -1,6 +1,7 @@
 """A base out of the package archive: what is asked of mmdebstrap, and a disk that firmware can read."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,21 @@ def test_a_base_is_made_once_for_equal_archives_and_anew_when_they_change(
     assert ask(replace(RECIPE, packages=()), "1").path != first.path
     assert len(built) == 3
     assert basedisk.cached(RECIPE.base, Arch.AMD64) is not None
+
+
+def test_a_base_that_no_bake_began_with_for_weeks_goes_when_a_new_one_comes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(archive, "build", lambda recipe, *, out, console: out.write_text("a disk"))
+    release = "http://mirror.example/debian/dists/bookworm/InRelease"
+    old, used = (basedisk.from_archive(RECIPE, digests={release: day}, console=Console()).path for day in "12")
+    for disk in (old, used):
+        os.utime(disk, (0, 0))
+    basedisk.from_archive(RECIPE, digests={release: "2"}, console=Console())
+    new = basedisk.from_archive(RECIPE, digests={release: "3"}, console=Console()).path
+    assert {path.name for path in new.parent.glob("*.qcow2")} == {used.name, new.name}
+    assert not old.with_suffix(".json").exists()
 
 
 def test_an_interrupted_build_leaves_no_base(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
