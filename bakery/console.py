@@ -33,11 +33,11 @@ class Console:
 
     def update(self, text: str, *, done: int | None = None, total: int | None = None) -> None:
         """Say what the current phase is doing; on a terminal this replaces the live line."""
+        said = f"{self._phase}: {text}" if self._phase else text
         if self._progress is not None:
-            task = self._progress.task_ids[-1]
-            self._progress.update(task, description=f"{self._phase}: {text}", completed=done, total=total)
+            self._progress.update(self._progress.task_ids[-1], description=said, completed=done, total=total)
         elif done is None or done == total:
-            self.say(f"{self._phase}: {text}")
+            self.say(said)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

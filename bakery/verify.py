@@ -145,6 +145,6 @@ def _follow(console: Console, write: Callable[[str], object]) -> Callable[[str],
         write(line + "\n")
         found = re.match(r"\S*::(\w+)\S* .*\[ *(\d+)/(\d+)\]$", line)
         if found:
-            console.update(found[1], done=int(found[2]), total=int(found[3]))
+            console.update(f"test {found[2]}/{found[3]} {found[1]}", done=int(found[2]), total=int(found[3]))
 
     return follow
