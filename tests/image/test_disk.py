@@ -1,5 +1,6 @@
 """The disk: all of it is used, there is swap, and a full disk is noticed and freed before anybody has to come."""
 
+import re
 from typing import Any
 
 import pytest
@@ -45,7 +46,7 @@ def test_tmp_is_in_memory_and_has_its_bounds(each: Copy) -> None:
 def test_the_journal_is_on_disk_and_capped(each: Copy) -> None:
     said = [line for line in each.facts["journald"].lines if line.startswith("System Journal")]
     assert said
-    assert "max 200.0M" in said[-1]
+    assert re.search(r"max 200(\.0)?M,", said[-1])  # newer journald leaves the .0 out
 
 
 def test_ballast_takes_real_space(each: Copy, settings: dict[str, str]) -> None:
