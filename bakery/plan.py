@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakery import apt, arch, archive, artifact, bases, definition, fingerprint, packages
-from bakery.apt import Mirrors, Origin
+from bakery.apt import Mirrors
 from bakery.artifact import Artifact
 from bakery.bases import Base, BaseFrom
 from bakery.definition import Definition
@@ -119,8 +119,7 @@ def choose_source(order: Order, base: Base, *, mirrors: Mirrors | None) -> BaseF
             raise impossible(f"--base-from {order.base_from}: a base comes from `archive` or `cloud`", hint=hint)
         wanted = BaseFrom(order.base_from)
     else:
-        is_own_release = mirrors is not None and mirrors.origin is Origin.HOST
-        wanted = BaseFrom.ARCHIVE if is_own_release else BaseFrom.CLOUD
+        wanted = BaseFrom.ARCHIVE if mirrors is not None and mirrors.is_own_release else BaseFrom.CLOUD
     if wanted is BaseFrom.ARCHIVE and mirrors is None:
         raise missing(
             f"this machine's apt sources name no {base.distro} archive, so {base.name} cannot be made from one",

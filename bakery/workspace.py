@@ -35,11 +35,6 @@ class Workspace:
         return self.folder / OUTPUT / "disk.qcow2"
 
     @property
-    def console(self) -> Path:
-        """What the machine's serial console said during the bake."""
-        return self.folder / OUTPUT / "console.log"
-
-    @property
     def packages(self) -> Path:
         """The packages of the image: name, version and architecture, tab between, one a line."""
         return self.folder / "packages.tsv"
