@@ -69,13 +69,16 @@ def virtual_bytes(disk: Path, *, disk_format: str) -> int:
 def fix_content_id(disk: Path) -> None:
     """Replace the random content id that qemu-img writes into a VMDK, so that the same disk makes the same bytes.
 
-    The id matters only between a parent and its children (VMware Virtual Disk Format 1.1, "The Header").
+    qemu-img writes the id without leading zeros, so its place is found and the text behind it moves up. The id matters
+    only between a parent and its children (VMware Virtual Disk Format 1.1, "The Header").
     """
     with disk.open("r+b") as stream:
-        found = re.search(rb"\nCID=([0-9a-f]+)\n", stream.read(64 * 1024))
+        header = stream.read(64 * 1024)
+        found = re.search(rb"\nCID=([0-9a-f]+)\n[^\0]*(\0+)", header)
         if found is not None:
+            text = b"fffffffe" + header[found.end(1) : found.start(2)]
             stream.seek(found.start(1))
-            stream.write(b"fffffffe"[: len(found[1])])
+            stream.write(text.ljust(found.end(2) - found.start(1), b"\0"))
 
 
 def epoch_of(image: Path) -> int:

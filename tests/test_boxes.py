@@ -109,6 +109,17 @@ def test_the_key_is_on_the_seed_disk_and_not_in_the_image(libvirt_box: Path, vir
     assert vagrant.INSECURE_PUBLIC_KEY in seed_in(unpacked(virtualbox_box) / "seed.vmdk")
 
 
+@pytest.mark.parametrize("content_id", ["1", "abc1234", "89abcdef"])
+def test_a_content_id_of_any_length_is_replaced_in_place(content_id: str, tmp_path: Path) -> None:
+    """qemu-img writes the random id without leading zeros."""
+    disk = tmp_path / "disk.vmdk"
+    text = f"# Disk DescriptorFile\nversion=1\nCID={content_id}\nparentCID=ffffffff\n".encode()
+    disk.write_bytes(bytes(range(1, 256)) + b"\0" + text.ljust(1024, b"\0") + b"grains")
+    boxes.fix_content_id(disk)
+    fixed = b"# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\n"
+    assert disk.read_bytes() == bytes(range(1, 256)) + b"\0" + fixed.ljust(1024, b"\0") + b"grains"
+
+
 @pytest.mark.parametrize("make", MAKERS)
 def test_the_same_image_makes_the_same_box(
     make: Maker, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
