@@ -215,7 +215,7 @@ def base_of(image: str, base: str) -> str:
     """Return the base asked for, or the one of the definition."""
     from bakery import bases, definition
 
-    return bases.base(base or definition.load(image).base).name
+    return bases.base(base or definition.whole(image).base).name
 
 
 def number(option: str, text: str, *, least: int) -> int:

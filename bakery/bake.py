@@ -9,6 +9,7 @@ from bakery import (
     basedisk,
     boxes,
     builder,
+    packages,
     packer,
     plan,
     preflight,
@@ -47,10 +48,16 @@ def bake(order: Order, *, console: Console) -> Artifact:
         if planned.is_done and not order.is_forced:
             console.say("unchanged: the other run has baked it")
             return artifact
-        below = bake(order.of_layer(planned.below), console=console) if planned.below else None
-        for line in planned.lines():
+        for line in planned.own_lines():
             console.say(line)
-        _bake_one(planned, below=below, console=console)
+        # All sources of all layers, before the first of them costs minutes.
+        with console.phase("preflight"):
+            digests = preflight.preflight(planned.demand)
+        asked_s = console.seconds["preflight"]
+        below = bake(order.of_layer(planned.below), console=console) if planned.below else None
+        console.seconds.clear()
+        console.seconds["preflight"] = asked_s
+        _bake_one(planned, below=below, digests=digests, console=console)
     return artifact
 
 
@@ -65,14 +72,11 @@ def base_disk(planned: Plan, *, below: Artifact | None, digests: Mapping[str, st
     return basedisk.from_archive(planned.recipe, digests=digests, console=console)
 
 
-def _bake_one(planned: Plan, *, below: Artifact | None, console: Console) -> None:
+def _bake_one(planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], console: Console) -> None:
     engine = packer.installed()
     machine = accelerator.probe()
     console.say(f"guests run with {machine.name.upper()}: {machine.reason}")
     store.require_space(planned.artifact.folder, need_gb=NEED_GB, what=f"the image {planned.definition.name}")
-    console.seconds.clear()
-    with console.phase("preflight"):
-        digests = preflight.preflight(planned.demand)
     with console.phase("base"):
         disk = base_disk(planned, below=below, digests=digests, console=console)
     space = Workspace(folder=planned.artifact.workspace)
@@ -131,6 +135,9 @@ def _record(planned: Plan, *, disk: BaseDisk, engine: Packer, machine: Accelerat
         "base": planned.base.name,
         "arch": planned.definition.arch,
         "fingerprint": planned.fingerprint,
+        "release": planned.release,
+        "plugins": {plugin.name: plugin.commit for plugin in planned.definition.plugins},
+        "ssh_keys": {key.name: key.fingerprint for key in planned.keys},
         "baked_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "begin": {"disk": disk.path.name, "sha256": disk.sha256},
         "packer": str(engine),
@@ -153,4 +160,5 @@ def _keep(planned: Plan, *, draft: Artifact, record: dict[str, object]) -> None:
 def _summarize(artifact: Artifact, *, console: Console) -> None:
     timed = "  ".join(f"{phase} {seconds:.0f} s" for phase, seconds in console.seconds.items())
     console.say(f"baked and verified: {artifact.disk} ({artifact.disk.stat().st_size / 1e6:.0f} MB)")
+    console.say(packages.summary(artifact.packages.read_text()))
     console.say(f"{timed}  total {sum(console.seconds.values()):.0f} s")

@@ -119,6 +119,8 @@ class Base:
     scaleway_label: str
     is_docker_cli_apart: bool = False
     """Whether the distribution's docker.io comes without the ``docker`` command (since Debian 13)."""
+    has_docker_plugins: bool = True
+    """Whether the distribution has Docker's compose and buildx, as dokku's package wants (Debian 12 has no buildx)."""
 
     def kernel(self, arch: Arch) -> str:
         """Return the package that brings a kernel for virtual machines."""
@@ -134,7 +136,9 @@ class Base:
         return tuple(self.suite(pocket) for pocket in Pocket)
 
 
-def _debian(*, name: BaseName, version: str, codename: str, is_docker_cli_apart: bool = False) -> Base:
+def _debian(
+    *, name: BaseName, version: str, codename: str, is_docker_cli_apart: bool, has_docker_plugins: bool
+) -> Base:
     return Base(
         name=name,
         distro=Distro.DEBIAN,
@@ -164,6 +168,7 @@ def _debian(*, name: BaseName, version: str, codename: str, is_docker_cli_apart:
         # The pattern of the labels that were seen (ubuntu_jammy, ubuntu_noble); Debian's were not seen in a source.
         scaleway_label=f"debian_{codename}",
         is_docker_cli_apart=is_docker_cli_apart,
+        has_docker_plugins=has_docker_plugins,
     )
 
 
@@ -202,8 +207,16 @@ def _ubuntu(*, name: BaseName, version: str, codename: str, volume: str, ssm_vol
 _ROWS = (
     _ubuntu(name=BaseName.UBUNTU_22_04, version="22.04", codename="jammy", volume="hvm-ssd", ssm_volume="ebs-gp2"),
     _ubuntu(name=BaseName.UBUNTU_24_04, version="24.04", codename="noble", volume="hvm-ssd-gp3", ssm_volume="ebs-gp3"),
-    _debian(name=BaseName.DEBIAN_12, version="12", codename="bookworm"),
-    _debian(name=BaseName.DEBIAN_13, version="13", codename="trixie", is_docker_cli_apart=True),
+    _debian(
+        name=BaseName.DEBIAN_12,
+        version="12",
+        codename="bookworm",
+        is_docker_cli_apart=False,
+        has_docker_plugins=False,
+    ),
+    _debian(
+        name=BaseName.DEBIAN_13, version="13", codename="trixie", is_docker_cli_apart=True, has_docker_plugins=True
+    ),
 )
 
 BASES: dict[BaseName, Base] = {row.name: row for row in _ROWS}

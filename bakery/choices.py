@@ -13,13 +13,17 @@ class Step(StrEnum):
     SSH = "ssh"
     CLEANUP = "cleanup"
     HEALTH = "health"
+    FIRSTBOOT = "firstboot"
+    DOKKU = "dokku"
+    PLUGINS = "plugins"
+    RECORD = "record"
     SEAL = "seal"
     CHECK = "check"
 
     @property
     def is_always_last(self) -> bool:
         """Return whether every image runs it at the end, listed or not."""
-        return self in {Step.SEAL, Step.CHECK}
+        return self in {Step.RECORD, Step.SEAL, Step.CHECK}
 
     @property
     def needs(self) -> "frozenset[Step]":
@@ -30,8 +34,10 @@ class Step(StrEnum):
 _NEEDS = {
     Step.HEALTH: frozenset({Step.NGINX}),  # nginx serves the answer
     Step.CLEANUP: frozenset({Step.DOCKER}),  # docker's leftovers are what fills the disk
+    Step.DOKKU: frozenset({Step.DOCKER, Step.NGINX, Step.FIRSTBOOT}),  # its keys and its domain come at first boot
+    Step.PLUGINS: frozenset({Step.DOKKU}),
 }
-DEFAULT_STEPS = tuple(step for step in Step if not step.is_always_last)
+DEFAULT_STEPS = tuple(step for step in Step if not step.is_always_last and step not in {Step.DOKKU, Step.PLUGINS})
 
 
 class DockerSource(StrEnum):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +27,7 @@ def complaint(
 ) -> BakeryError:
     """Return the error (exit code 2): one line for each thing that is wrong, in the file's own words.
 
-    *hidden* are fields that no file may set and no hint may name.
+    *hidden* are top-level fields that no file may set and no hint may name.
     """
     found = [
         (f"{shown(path)}: {_key(item)}: {_problem(item)}", _hint(item, model=model, hidden=hidden))
@@ -71,7 +71,7 @@ def _hint(item: Any, *, model: type[BaseModel], hidden: frozenset[str]) -> str:
     context = item.get("ctx", {})
     if item["type"] == "extra_forbidden":
         *parents, key = item["loc"]
-        return did_you_mean(str(key), set(_keys(model, parents)) - hidden)
+        return did_you_mean(str(key), set(_keys(model, parents)) - (frozenset() if parents else hidden))
     if item["type"] == "enum":
         allowed = context["expected"].replace(" or ", ", ").split(", ")
         return did_you_mean(str(item["input"]), (word.strip("'") for word in allowed))
@@ -80,9 +80,13 @@ def _hint(item: Any, *, model: type[BaseModel], hidden: frozenset[str]) -> str:
 
 def _keys(model: type[BaseModel], parents: list[Any]) -> Iterator[str]:
     for parent in parents:
-        inner = model.model_fields[str(parent)].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        model = inner
+        if isinstance(parent, str):  # a number is the place in a list of tables
+            inner = model.model_fields[parent].annotation
+            model = next(kind for kind in (inner, *get_args(inner)) if is_model(kind))
     for name, field in model.model_fields.items():
         yield field.alias or name
+
+
+def is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
+    """Return whether *kind* is the model of a table (and not a list of such, or a plain type)."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

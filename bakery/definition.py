@@ -3,10 +3,12 @@
 Every key is explained in images/README.md; tests/test_definition.py holds the two together.
 """
 
+import os
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,20 +19,37 @@ from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSourc
 from bakery.complaint import complaint, shown
 from bakery.errors import did_you_mean, impossible
 from bakery.rules import (
+    Address,
     Calendar,
+    Commit,
     Description,
     Duration,
+    ExactVersion,
+    Fingerprint,
+    GitUrl,
     ImageName,
+    KeyName,
     PackageName,
     Pin,
+    PluginName,
     Port,
     image_name,
     keep_hours,
     wrong,
 )
 
-IMAGES = ROOT / "images"
+IMAGES = Path(os.environ.get("BAKERY_IMAGES_DIR") or ROOT / "images")
+"""Where definitions are; people who keep their own beside their own code say so."""
 ANY_VERSION = "*"
+_STEP_OF = {
+    "docker": Step.DOCKER,
+    "nginx": Step.NGINX,
+    "cleanup": Step.CLEANUP,
+    "health": Step.HEALTH,
+    "dokku": Step.DOKKU,
+    "plugins": Step.PLUGINS,
+}
+"""Tables that only the step which reads them can make true."""
 SYSTEM_GB = 4
 """What the system, docker's first images and the logs need beside swap and ballast."""
 
@@ -66,13 +85,24 @@ class _Pinned(_Table):
         return self.version if isinstance(self.version, str) else self.version.get(base, ANY_VERSION)
 
 
-class Docker(_Pinned):
+class _Archived(_Table):
+    archive: Address = ""
+    archive_key: Fingerprint = ""
+
+    @model_validator(mode="after")
+    def _key_has_its_archive(self) -> Self:
+        if self.archive_key and not self.archive:
+            raise wrong("is for a mirror that signs with a key of its own; archive is not set", key="archive_key")
+        return self
+
+
+class Docker(_Pinned, _Archived):
     """Which Docker."""
 
     source: DockerSource = Field(default=DockerSource.DISTRO, strict=False)
 
 
-class Nginx(_Pinned):
+class Nginx(_Pinned, _Archived):
     """Which nginx."""
 
     source: NginxSource = Field(default=NginxSource.DISTRO, strict=False)
@@ -80,9 +110,18 @@ class Nginx(_Pinned):
 
 
 class Ssh(_Table):
-    """Who may log in; passwords never may."""
+    """Who may log in, and whose keys are in the image; passwords never log in."""
 
     root_login: RootLogin = Field(default=RootLogin.KEY, strict=False)
+    keys: dict[KeyName, str] = {}
+    login: tuple[KeyName, ...] = Field(default=(), strict=False)
+
+    @model_validator(mode="after")
+    def _login_keys_are_there(self) -> Self:
+        for name in self.login:
+            if name not in self.keys:
+                raise wrong(f"there is no key {name!r} in ssh.keys", key="login", hint=did_you_mean(name, self.keys))
+        return self
 
 
 class Cleanup(_Table):
@@ -104,6 +143,22 @@ class Health(_Table):
     interval_s: int = Field(default=30, ge=5, le=3600)
 
 
+class Dokku(_Archived):
+    """Which dokku."""
+
+    version: ExactVersion = "0.38.27"
+    herokuish: bool = False
+
+
+class Plugin(_Table):
+    """One plugin of dokku, at one commit."""
+
+    name: PluginName
+    url: GitUrl
+    commit: Commit
+    pull: bool = False
+
+
 class Definition(_Table):
     """One image."""
 
@@ -120,19 +175,30 @@ class Definition(_Table):
     ssh: Ssh = Ssh()
     cleanup: Cleanup = Cleanup()
     health: Health = Health()
+    dokku: Dokku = Dokku()
+    plugins: tuple[Plugin, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
     def _lists_make_sense(self) -> Self:
-        for key, values in (("steps", self.steps), ("packages", self.packages)):
+        lists = {"steps": self.steps, "packages": self.packages, "plugins": [each.name for each in self.plugins]}
+        for key, values in lists.items():
             twice = sorted({str(value) for value in values if values.count(value) > 1})
             if twice:
                 raise wrong(f"{twice[0]!r} is listed twice", key=key)
         for step in self.steps:
             if step.is_always_last:
                 raise wrong(f"{step.value!r} always runs at the end and cannot be listed", key="steps")
+        for key, step in _STEP_OF.items():
+            if key in self.model_fields_set and step not in self.steps and not self._is_for_plugins(key):
+                raise wrong(f"does nothing, because the step {step.value!r} is not in steps", key=key)
         if self.from_ is None:
             _require_needs(self.steps, below=frozenset())
         return self
+
+    def _is_for_plugins(self, key: str) -> bool:
+        """Return whether *key* only says where the dokku step finds Docker's compose and buildx."""
+        is_archive = self.docker.model_fields_set <= {"archive", "archive_key"}
+        return key == "docker" and Step.DOKKU in self.steps and is_archive
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -204,6 +270,34 @@ def chain(name: str, *, folder: Path = IMAGES) -> list[Definition]:
             raise impossible(f"{shown(folder / f'{layer.name}.toml')}: steps: {problem}") from error
         done |= frozenset(layer.steps)
     return layers
+
+
+def whole(name: str, *, folder: Path = IMAGES) -> Definition:
+    """Return an image as a machine will have it: what its file leaves open is its layers'.
+
+    Raises BakeryError (exit code 2) like `chain`.
+    """
+    return effective(chain(name, folder=folder))
+
+
+def effective(layers: Sequence[Definition]) -> Definition:
+    """Return what the topmost layer comes to: its own keys, and those of the layers below where it sets none.
+
+    Its steps are those of all layers. A table is merged key by key.
+    """
+    values: dict[str, Any] = {}
+    for layer in layers:
+        for name in layer.model_fields_set:
+            value = getattr(layer, name)
+            if isinstance(value, _Table) and name in values:
+                value = value.model_copy(update={**_set_in(values[name]), **_set_in(value)})
+            values[name] = value
+    steps = {step for layer in layers for step in layer.steps}
+    return layers[-1].model_copy(update={**values, "steps": tuple(step for step in Step if step in steps)})
+
+
+def _set_in(table: _Table) -> dict[str, Any]:
+    return {name: getattr(table, name) for name in table.model_fields_set}
 
 
 def _require_needs(steps: tuple[Step, ...], *, below: frozenset[Step]) -> None:

@@ -11,9 +11,10 @@ from bakery.apt import mirrors_for
 from bakery.ask import Answer, Source, ask
 from bakery.bases import BASES, BaseName
 from bakery.console import table
+from bakery.definition import Definition
 from bakery.errors import missing
 from bakery.tools import Tool
-from bakery.vendors import DOCKER, NGINX, docker_archive, nginx_archive
+from bakery.vendors import docker, dokku, nginx
 
 COMMANDS = ("bake", "verify", "up", "test")
 NEEDED_GB = 10
@@ -89,8 +90,9 @@ def look_at_sources() -> list[Finding]:
         places += [(base.name.value, origin, archive), (base.name.value, "cloud image", cloud)]
     # One release stands for all: these vendors' archives answer as a whole or not at all.
     example = BASES[BaseName.DEBIAN_12]
-    for name, vendor in ((DOCKER, docker_archive(example)), (NGINX, nginx_archive(example))):
-        places.append(("any", name, Source(name=name, url=vendor.release_url, needed_for=name)))
+    anything = Definition(name="any")
+    for vendor in (docker(anything, example), nginx(anything, example), dokku(anything, example)):
+        places.append(("any", vendor.name, Source(name=vendor.name, url=vendor.source.release_url, needed_for="")))
     asked = [source for _, _, source in places if source is not None]
     answers = dict(zip(asked, ask(asked), strict=True))
     return [

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,8 +31,11 @@ def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Pa
 
 
 def provision_files(definition: Definition, provision: Path = PROVISION) -> list[Path]:
-    """Return what goes into the machine: runner, libraries, the scripts of the definition's steps, and files/."""
+    """Return what goes into the machine: runner, libraries, the scripts of the definition's steps, and their files.
+
+    A file of files/ goes along with the steps that name it, so that a change bakes those layers again and no others.
+    """
     steps = [path for step in definition.all_steps for path in provision.glob(f"[0-9][0-9]-{step}.sh")]
     libraries = sorted(path for path in provision.glob("*.sh") if not path.name[0].isdigit())
-    files = sorted(path for path in provision.glob("files/**/*") if path.is_file())
-    return [provision / "run", *libraries, *steps, *files]
+    named = {name for step in steps for name in re.findall(r"(?:put_file |\$files/)([\w.-]+)", step.read_text())}
+    return [provision / "run", *libraries, *steps, *(provision / "files" / name for name in sorted(named))]

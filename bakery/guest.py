@@ -4,9 +4,9 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakery import process, qemu, seed
@@ -27,6 +27,8 @@ class Machine:
     disk: Path
     size_gb: int
     user: str
+    secret_files: Mapping[str, str] = field(default_factory=dict)
+    """Texts that its owner gives it at first boot, by path."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,9 @@ def booted(machine: Machine, *, site: Site, accelerator: Accelerator) -> Iterato
     process.run(qemu.overlay_argv(machine.disk, out=overlay, size_gb=machine.size_gb))
     seed.make_seed(
         disc,
-        user_data=seed.user_data(public_keys=[site.key.with_suffix(".pub").read_text().strip()]),
+        user_data=seed.user_data(
+            public_keys=[site.key.with_suffix(".pub").read_text().strip()], secret_files=machine.secret_files
+        ),
         meta_data=seed.meta_data(instance_id=f"verify-{machine.name}", hostname=machine.name),
     )
     disks = [

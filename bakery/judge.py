@@ -11,7 +11,7 @@ def image(name: str, *, base: str, console: Console) -> Verdict:
 
     Raises BakeryError: exit code 2 when it was not baked yet, 4 when it does not pass.
     """
-    wanted = definition.load(name)
+    wanted = definition.whole(name)
     chosen = bases.base(base or wanted.base)
     made = artifact.local(name, chosen.name)
     if made.read_record() is None:

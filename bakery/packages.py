@@ -7,6 +7,9 @@ from bakery.definition import ANY_VERSION, Definition
 # All but containerd.io and the plugin are built from one source and carry one version.
 DOCKER_COM_PINNED = ("docker-ce", "docker-ce-cli")
 DOCKER_COM_OTHERS = ("containerd.io", "docker-buildx-plugin")
+LARGEST = 6
+# What dokku only recommends, without herokuish: one repairs nginx when a container's address changes, one updates.
+DOKKU_HELPERS = ("dokku-event-listener", "dokku-update")
 
 
 def docker_packages(definition: Definition, base: Base) -> tuple[str, ...]:
@@ -27,11 +30,38 @@ def nginx_packages(definition: Definition, base: Base) -> tuple[str, ...]:
     return _pinned(("nginx",), definition.nginx.version_for(base.name))
 
 
+def dokku_packages(definition: Definition) -> tuple[str, ...]:
+    """Return the packages that bring dokku; none when the definition has no dokku step."""
+    if Step.DOKKU not in definition.steps:
+        return ()
+    herokuish = ("herokuish",) if definition.dokku.herokuish else ()
+    return (f"dokku={definition.dokku.version}", *DOKKU_HELPERS, *herokuish)
+
+
+def docker_plugins(definition: Definition, base: Base) -> tuple[str, ...]:
+    """Return Docker's compose and buildx, which dokku depends on.
+
+    The distribution's where it has both; Docker's own beside the distribution's Docker where it does not (Debian 12).
+    """
+    if Step.DOKKU not in definition.steps:
+        return ()
+    is_distro = definition.docker.source is DockerSource.DISTRO and base.has_docker_plugins
+    return ("docker-compose", "docker-buildx") if is_distro else ("docker-compose-plugin", "docker-buildx-plugin")
+
+
 def native_packages(definition: Definition, base: Base) -> tuple[str, ...]:
     """Return what the distribution's own archive supplies, and an archive base can therefore hold already."""
     docker = docker_packages(definition, base) if definition.docker.source is DockerSource.DISTRO else ()
     nginx = nginx_packages(definition, base) if definition.nginx.source is NginxSource.DISTRO else ()
     return (*definition.packages, *docker, *nginx)
+
+
+def summary(listed: str) -> str:
+    """Return what an image holds, for people, from its list of packages (name, version, architecture, KiB)."""
+    sizes = {name: int(kib or 0) for name, _, _, kib in (line.split("\t") for line in listed.splitlines())}
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
+    named = ", ".join(f"{name} {sizes[name] / 1024:.0f}" for name in largest)
+    return f"holds {len(sizes)} packages, {sum(sizes.values()) / 1024:.0f} MB unpacked; the largest: {named}"
 
 
 def _pinned(names: tuple[str, ...], glob: str) -> tuple[str, ...]:

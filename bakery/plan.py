@@ -1,15 +1,18 @@
 """What a bake would do, decided before anything is done; nothing here changes anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
-from bakery import apt, arch, archive, artifact, bases, definition, fingerprint, packages
+from bakery import apt, arch, archive, artifact, bases, definition, fingerprint, packages, sshkeys
 from bakery.apt import Mirrors
 from bakery.artifact import Artifact
 from bakery.bases import Base, BaseFrom
 from bakery.definition import Definition
 from bakery.errors import did_you_mean, impossible, missing
 from bakery.preflight import Demand
+from bakery.sshkeys import NamedKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +34,14 @@ class Plan:
     """One image on one base, with the plan of the layer below it."""
 
     definition: Definition
+    """What the file says, and for what it leaves open the layers below."""
     demand: Demand
+    keys: tuple[NamedKey, ...]
     recipe: archive.Recipe | None
     below: "Plan | None"
     fingerprint: str
+    release: str
+    """The name of what this plan would bake: when, and from which definition."""
     artifact: Artifact
     record: dict[str, Any] | None
     is_forced: bool
@@ -43,6 +50,11 @@ class Plan:
     def base(self) -> Base:
         """The base under all layers."""
         return self.demand.base
+
+    @property
+    def layers(self) -> Sequence[Definition]:
+        """Every definition that this image is made of, the lowest first, as the files say it."""
+        return self.demand.layers
 
     @property
     def is_done(self) -> bool:
@@ -59,13 +71,18 @@ class Plan:
         return "asked for with --force" if self.is_forced else f"unchanged since {self.record['baked_at']}"
 
     def lines(self) -> list[str]:
-        """Return the plan for people, a line each."""
+        """Return the plan for people, a line each, the layers below first."""
+        return [*(self.below.lines() if self.below else ()), *self.own_lines()]
+
+    def own_lines(self) -> list[str]:
+        """Return the plan of this layer alone."""
         begin = f"layer {self.below.definition.name}" if self.below else f"{self.base.name} from {self._source()}"
         return [
-            *(self.below.lines() if self.below else ()),
             f"image        {self.definition.name} ({self.definition.description})",
             f"begins with  {begin}",
-            f"steps        {' '.join(self.definition.all_steps)}",
+            f"steps        {' '.join(self.layers[-1].all_steps)}",
+            *(f"plugin       {plugin.name} {plugin.commit[:12]} {plugin.url}" for plugin in self.definition.plugins),
+            *(f"ssh key      {key.line}" for key in self.keys),
             f"disk         {self.definition.disk.size_gb} GB, {self.definition.disk.swap_gb} GB swap at first boot",
             f"fingerprint  {self.fingerprint[: fingerprint.SHORT]}",
             f"result       {self.artifact.disk}",
@@ -85,7 +102,7 @@ def make(order: Order) -> Plan:
     3 when the package archive is asked for and this machine has no source of that distribution.
     """
     layers = definition.chain(order.image)
-    base = bases.base(order.base or layers[-1].base)
+    base = bases.base(order.base or definition.effective(layers).base)
     arch.require_bakeable(layers[-1].arch)
     mirrors = apt.mirrors_for(base)
     base_from = choose_source(order, base, mirrors=mirrors)
@@ -97,18 +114,28 @@ def make(order: Order) -> Plan:
     for index, layer in enumerate(layers):
         beneath = [plan.fingerprint] if plan else [base.name, base_from, *(recipe.ingredients() if recipe else ())]
         made = artifact.local(layer.name, base.name)
+        whole = definition.effective(layers[: index + 1])
+        keys = sshkeys.resolve(whole, folder=definition.IMAGES)
+        digest = fingerprint.fingerprint(layer, beneath=[*beneath, *(key.setting for key in keys)])
         plan = Plan(
-            definition=layer,
-            demand=Demand(layers=layers[: index + 1], base=base, base_from=base_from, mirrors=mirrors, arch=layer.arch),
+            definition=whole,
+            demand=Demand(layers=layers[: index + 1], base=base, base_from=base_from, mirrors=mirrors, arch=whole.arch),
+            keys=keys,
             recipe=recipe,
             below=plan,
-            fingerprint=fingerprint.fingerprint(layer, beneath=beneath),
+            fingerprint=digest,
+            release=release_name(digest),
             artifact=made,
             record=made.read_record(),
             is_forced=order.is_forced and layer is layers[-1],
         )
     assert plan is not None
     return plan
+
+
+def release_name(digest: str, *, now: datetime | None = None) -> str:
+    """Return the name of what is baked now: UTC to the minute, then the definition's fingerprint."""
+    return f"{now or datetime.now(UTC):%Y%m%d-%H%M}-{digest[: fingerprint.SHORT]}"
 
 
 def choose_source(order: Order, base: Base, *, mirrors: Mirrors | None) -> BaseFrom:

@@ -9,11 +9,11 @@ from bakery.apt import AptSource, Mirrors, Origin, mirrors_for, vendor_mirrors
 from bakery.ask import DEADLINE_S, Answer, Source, ask
 from bakery.bases import BASES, Arch, Base, BaseFrom
 from bakery.console import table
-from bakery.definition import Definition
+from bakery.definition import Definition, effective
 from bakery.errors import impossible, missing
 from bakery.package_index import PackageList, available_versions, package_lists
-from bakery.packages import docker_packages, nginx_packages
-from bakery.vendors import DOCKER, NGINX, vendor_archives
+from bakery.packages import docker_packages, dokku_packages, nginx_packages
+from bakery.vendors import DOCKER, DOKKU, NGINX, Vendor, vendors_of
 
 SHOWN_VERSIONS = 6
 
@@ -28,6 +28,11 @@ class Demand:
     mirrors: Mirrors | None
     """What this machine's own sources offer of the base; None when they are another distribution's."""
     arch: Arch = Arch.AMD64
+
+    @property
+    def vendors(self) -> dict[str, Vendor]:
+        """Return the vendors whose packages the image takes, in whatever layer."""
+        return vendors_of(effective(self.layers), self.base)
 
     @property
     def archives(self) -> tuple[AptSource, ...]:
@@ -57,8 +62,9 @@ def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, st
     wanted, tried = answers[: len(sources)], answers[len(sources) :]
     open_ways = [command for command, answer in zip(ways_out, tried, strict=True) if answer.is_ok]
     require_sources(wanted, demand=demand, open_ways=open_ways)
-    require_versions(demand, releases={answer.source.url: answer.body.decode() for answer in wanted})
-    return {answer.source.url: answer.digest for answer in wanted if answer.source.name not in {DOCKER, NGINX}}
+    require_versions(demand, releases={answer.source.url: answer.body.decode(errors="replace") for answer in wanted})
+    own = {archive.release_url for archive in demand.archives} | {demand.base.cloud_image.sums_url}
+    return {answer.source.url: answer.digest for answer in wanted if answer.source.url in own}
 
 
 def sources_of(demand: Demand) -> list[Source]:
@@ -71,9 +77,14 @@ def sources_of(demand: Demand) -> list[Source]:
         Source(name=archive.suite, url=archive.release_url, needed_for=f"packages of {base.name}")
         for archive in demand.archives
     ]
-    for layer in demand.layers:
-        for name, archive in vendor_archives(layer, base).items():
-            found.append(Source(name=name, url=archive.release_url, needed_for=f"{_key(name)} = {name!r}"))
+    for name, vendor in demand.vendors.items():
+        found.append(Source(name=name, url=vendor.source.release_url, needed_for=f"packages of {name}"))
+        found.append(Source(name=name, url=vendor.key_url, needed_for=f"the key of {name}"))
+    for plugin in effective(demand.layers).plugins:
+        # What a clone asks first (gitprotocol-http, "Smart Clients"); a plain file server has it as a file.
+        url = f"{plugin.url.removesuffix('/')}/info/refs?service=git-upload-pack"
+        if url.startswith("http"):
+            found.append(Source(name=f"plugin {plugin.name}", url=url, needed_for="its repository"))
     return list({source.url: source for source in found}.values())
 
 
@@ -90,16 +101,13 @@ def require_sources(answers: Sequence[Answer], *, demand: Demand, open_ways: Seq
         for answer in answers
     ]
     table("Sources", ("source", "needed for", "answer", "address"), rows)
-    names = ", ".join(source.name for source in silent)
-    hints = [
-        f'{_key(name)} = "distro" in images/{layer.name}.toml'
-        for layer in demand.layers
-        for name in vendor_archives(layer, demand.base)
-        if name in {source.name for source in silent}
-    ]
-    if len(hints) < len(silent):
+    names = list(dict.fromkeys(source.name for source in silent))
+    hints = [vendor.way_out for name, vendor in demand.vendors.items() if name in names]
+    if hints:
+        hints = [f"{' and '.join(hints)} in images/*.toml (images/README.md)"]
+    if not set(names) <= set(demand.vendors):
         hints.append(open_ways[0] if open_ways else "invoke doctor  (shows which sources answer from here)")
-    raise missing(f"{demand.base.name}: no answer from {names}", hint="; ".join(hints))
+    raise missing(f"{demand.base.name}: no answer from {', '.join(names)}", hint="; ".join(hints))
 
 
 def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
@@ -107,20 +115,27 @@ def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
 
     *releases* holds the text of Release files by address; what no Release file is known of is left to the guest.
     """
-    for layer in demand.layers:
-        vendors = vendor_archives(layer, demand.base)
-        for key, packages, vendor in (
-            ("docker", docker_packages(layer, demand.base), DOCKER),
-            ("nginx", nginx_packages(layer, demand.base), NGINX),
-        ):
-            lists = [
-                found
-                for archive in ((vendors[vendor],) if vendor in vendors else demand.archives)
-                if archive.release_url in releases
-                for found in package_lists(archive, release=releases[archive.release_url], arch=demand.arch)
-            ]
-            for package in packages if lists else ():
-                _require_version(package, lists=lists, key=f"images/{layer.name}.toml: {key}.version")
+    image, vendors = effective(demand.layers), demand.vendors
+    for key, packages, vendor in (
+        ("docker", docker_packages(image, demand.base), DOCKER if image.docker.source == DOCKER else ""),
+        ("nginx", nginx_packages(image, demand.base), NGINX if image.nginx.source == NGINX else ""),
+        ("dokku", dokku_packages(image), DOKKU),
+    ):
+        lists = [
+            found
+            for archive in ((vendors[vendor].source,) if vendor in vendors else demand.archives)
+            if archive.release_url in releases
+            for found in package_lists(archive, release=releases[archive.release_url], arch=demand.arch)
+        ]
+        for package in packages if lists else ():
+            _require_version(package, lists=lists, key=f"images/{_set_by(key, demand)}.toml: {key}.version")
+
+
+def _set_by(table: str, demand: Demand) -> str:
+    """Return the topmost layer that says something about a table, else the image itself."""
+    return next(
+        (layer.name for layer in reversed(demand.layers) if table in layer.model_fields_set), demand.layers[-1].name
+    )
 
 
 def _require_version(package: str, *, lists: Sequence[PackageList], key: str) -> None:
@@ -151,8 +166,3 @@ def _ways_out(demand: Demand) -> dict[str, Source]:
         command: Source(name=command, url=mirrors.sources[0].release_url, needed_for="a way out")
         for command, mirrors in ways.items()
     }
-
-
-def _key(vendor: str) -> str:
-    # docker.com is a value of docker.source, nginx.org of nginx.source.
-    return f"{vendor.partition('.')[0]}.source"

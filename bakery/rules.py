@@ -1,6 +1,7 @@
 """The small values a definition is made of: each refuses what could not work, or could not be quoted safely later."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -18,6 +19,14 @@ _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _GLOB = re.compile(r"[A-Za-z0-9.+~:*?-]+")
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 # Characters of systemd.time(7), "Calendar events"; systemd itself judges the rest, inside the machine.
+_URL = re.compile(r"https?://[A-Za-z0-9.:_~/@%+-]+")
+_GIT_URL = re.compile(r"(https?|git|ssh)://[A-Za-z0-9.:_~/@%+-]+")
+_FINGERPRINT = re.compile(r"[0-9A-F]{16}([0-9A-F]{24})?")
+_RELEASE = re.compile(r"\d+\.\d+\.\d+")
+# Names that plugn and sshcommand take for what they say: both put them into regular expressions and paths.
+_PLUGIN = re.compile(r"[a-z0-9][a-z0-9-]*")
+_KEY_NAME = re.compile(r"[A-Za-z0-9_-]+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _CALENDAR = re.compile(r"[A-Za-z0-9*:,./~_+ -]+")
 
 
@@ -86,6 +95,26 @@ def _duration(text: str) -> str:
     return text
 
 
+def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise wrong(f"{text!r} is no {what}")
+        return text
+
+    return check
+
+
+def _address(text: str) -> str:
+    return _matching(_URL, "address such as 'https://mirror.example/dokku'")(text).rstrip("/") if text else text
+
+
+def _fingerprint(text: str) -> str:
+    plain = text.replace(" ", "").upper()
+    if plain and not _FINGERPRINT.fullmatch(plain):
+        raise wrong(f"{text!r} is no fingerprint of a key: 40 hex digits (or the last 16)")
+    return plain
+
+
 def _port(number: int) -> int:
     if not 1 <= number <= 65535:
         raise wrong(f"{number} is no port: 1 to 65535")
@@ -101,4 +130,13 @@ Pin = Annotated[str | dict[str, str], BeforeValidator(_pin)]
 """A version glob for every base, or a table with one for each base."""
 Calendar = Annotated[str, AfterValidator(_calendar)]
 Duration = Annotated[str, AfterValidator(_duration)]
+Address = Annotated[str, AfterValidator(_address)]
+"""Where an archive is, without a slash at its end; empty for the vendor's own."""
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+"""Of an OpenPGP key, in capitals without spaces; empty for the vendor's own."""
+GitUrl = Annotated[str, AfterValidator(_matching(_GIT_URL, "address of a git repository"))]
+Commit = Annotated[str, AfterValidator(_matching(_COMMIT, "commit: 40 hex digits, so that it can never move"))]
+ExactVersion = Annotated[str, AfterValidator(_matching(_RELEASE, "exact version such as '0.38.27'"))]
+PluginName = Annotated[str, AfterValidator(_matching(_PLUGIN, "plugin name: small letters, digits and dashes"))]
+KeyName = Annotated[str, AfterValidator(_matching(_KEY_NAME, "key name: letters, digits, _ and -"))]
 Port = Annotated[int, AfterValidator(_port)]

@@ -6,7 +6,7 @@ The disc's format is cloud-init's (https://cloudinit.readthedocs.io/en/latest/re
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bakery import process
@@ -14,13 +14,24 @@ from bakery import process
 VOLUME_LABEL = "CIDATA"
 
 
-def user_data(*, public_keys: Sequence[str], user: str | None = None, is_grown: bool = True) -> str:
+def user_data(
+    *,
+    public_keys: Sequence[str],
+    user: str | None = None,
+    is_grown: bool = True,
+    secret_files: Mapping[str, str] | None = None,
+) -> str:
     """Return a cloud-config that lets *public_keys* in.
 
     The keys are for the image's default user, or for a new *user* with sudo and no password. Unless *is_grown*, the
-    root file system stays as small as the image (a bake, whose disk a stranger's first boot must grow).
+    root file system stays as small as the image (a bake, whose disk a stranger's first boot must grow). *secret_files*
+    are texts by path, for root alone to read.
     """
     config: dict[str, object] = {"ssh_pwauth": False}
+    if secret_files:
+        config["write_files"] = [
+            {"path": path, "permissions": "0600", "content": text} for path, text in secret_files.items()
+        ]
     if user is None:
         config["ssh_authorized_keys"] = list(public_keys)
     else:

@@ -3,6 +3,7 @@
 The questions are the testinfra suite in tests/image; docs/image.md lists the promise behind each.
 """
 
+import json
 import re
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode, impossible, missing
 
 SUITE = ROOT / "tests/image"
+NODE_PATH = "/etc/bakery/node.yaml"
 LARGER_BY_GB = 20
 """The second copy gets a larger disk than the image was made for: its root must grow to that too."""
 
@@ -50,19 +52,50 @@ def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console,
     """
     with guest.site() as site, ExitStack() as running:
         guests = []
-        for name, size_gb in (("first", subject.size_gb), ("second", subject.size_gb + LARGER_BY_GB)):
-            machine = guest.Machine(name=name, disk=subject.disk, size_gb=size_gb, user=subject.user)
+        node_file = site.folder / "node.yaml"
+        node_file.write_text(node_text(site))
+        for name, size_gb, files in (
+            ("first", subject.size_gb, {}),
+            ("second", subject.size_gb + LARGER_BY_GB, {NODE_PATH: node_file.read_text()}),
+        ):
+            machine = guest.Machine(
+                name=name, disk=subject.disk, size_gb=size_gb, user=subject.user, secret_files=files
+            )
             guests.append(running.enter_context(guest.booted(machine, site=site, accelerator=accelerator)))
         console.update("two copies are starting")
         seconds = guest.wait_for_ssh(guests, accelerator=accelerator)
         console.update(f"both answer after {seconds:.0f} s")
         told = {
             "BAKERY_SETTINGS": str(subject.settings),
+            "BAKERY_NODE_FILE": str(node_file),
             "BAKERY_CONSOLES": ",".join(str(running_guest.console) for running_guest in guests),
         }
         argv = suite_argv([f"ssh://{one.name}" for one in guests], report=site.folder / "report.xml")
         argv.append(f"--ssh-config={site.ssh_config}")
         return judge(argv, env=told, console=console, log=log)
+
+
+def node_text(site: guest.Site) -> str:
+    """Return what the second copy's owner says at first boot: some of everything, and two mistakes.
+
+    It is JSON, which is YAML too. docs/first-boot.md has the keys.
+    """
+    deployer, certificate = site.folder / "deployer", site.folder / "certificate"
+    pem_key, pem = certificate.with_suffix(".key"), certificate.with_suffix(".crt")
+    request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"]
+    process.run(
+        ["openssl", *request, "-subj", "/CN=shop.node.test", "-keyout", str(pem_key), "-out", str(pem)],
+    )
+    told = {
+        "domain": "node.test",
+        "ssh_keys": {"deployer": guest.make_key(deployer), "no key": "ssh-ed25519 not-a-key"},
+        "settings": {
+            "letsencrypt": {"email": "owner@node.test", "dns-provider": "exec", "dns-provider-EXEC_PATH": "/x"}
+        },
+        "certificates": {"shop": {"crt": pem.read_text(), "key": pem_key.read_text()}},
+        "domian": "mistyped.test",
+    }
+    return json.dumps(told, indent=1) + "\n"
 
 
 def require_login(url: str, *, key: str) -> None:

@@ -114,11 +114,16 @@ def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, st
 
 
 def _copy_steps(workspace: Workspace, plan: Plan) -> None:
-    for source in fingerprint.provision_files(plan.definition):
+    for source in fingerprint.provision_files(plan.layers[-1]):
         target = workspace.folder / "provision" / source.relative_to(fingerprint.PROVISION)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
     told = settings.settings(
-        plan.definition, plan.base, fingerprint=plan.fingerprint, build_user=plan.base.default_user
+        plan.layers,
+        plan.base,
+        fingerprint=plan.fingerprint,
+        release=plan.release,
+        build_user=plan.base.default_user,
+        keys=plan.keys,
     )
     workspace.settings.write_text(settings.render_env(told))

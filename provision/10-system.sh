@@ -1,30 +1,16 @@
 #!/usr/bin/env bash
 # The operating system: packages, pending upgrades, cloud-init's sources, UTC, unattended security upgrades.
-# Needs: BAKERY_IMAGE BAKERY_BASE BAKERY_FINGERPRINT BAKERY_PACKAGES
+# Needs: BAKERY_PACKAGES
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/apt.sh"
-
-# What the machine can be asked about itself, and what its own programs read: every setting but the build's user.
-image_env() {
-    local name
-    for name in $(compgen -v BAKERY_ | sort); do
-        case $name in
-            BAKERY_BUILD_USER | BAKERY_SETTINGS | BAKERY_RUN_DIR) ;;
-            *) printf '%s="%s"\n' "$name" "${!name}" ;;
-        esac
-    done
-}
-
-log "$BAKERY_IMAGE on $BAKERY_BASE, fingerprint $BAKERY_FINGERPRINT"
-image_env | put /etc/bakery/image.env 0644
 
 read -ra packages <<<"$BAKERY_PACKAGES"
 apt_install cloud-init curl logrotate sudo unattended-upgrades "${packages[@]}"
 
 # A base from a cloud image is as old as that image, and boots through its own grub. One from the archive was
 # made from today's packages and has no grub: fetching lists to learn that nothing is pending costs 30 s in TCG.
-if [[ -e /run/bakery-lists/.fetched || -e /etc/default/grub || -d /etc/default/grub.d ]]; then
+if [[ -e /run/bakery-lists/all.fetched || -e /etc/default/grub || -d /etc/default/grub.d ]]; then
     fetch_lists
     apt_get upgrade --with-new-pkgs
 fi

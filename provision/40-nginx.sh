@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # nginx: from the distribution or from nginx.org, pinned and held, with the layout and user that dokku expects.
-# Needs: BAKERY_DISTRO BAKERY_CODENAME BAKERY_NGINX_SOURCE BAKERY_NGINX_CHANNEL BAKERY_NGINX_PACKAGES
+# Needs: BAKERY_NGINX_SOURCE BAKERY_NGINX_PACKAGES BAKERY_NGINX_ARCHIVE BAKERY_NGINX_ARCHIVE_KEY BAKERY_NGINX_ARCHIVE_KEY_URL
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/apt.sh"
+source "$(dirname "$0")/vendor.sh"
 
 read -ra packages <<<"$BAKERY_NGINX_PACKAGES"
 
@@ -13,15 +14,7 @@ for package in "${packages[@]}"; do
 done
 
 if [[ $BAKERY_NGINX_SOURCE == nginx.org ]]; then
-    folder=packages
-    [[ $BAKERY_NGINX_CHANNEL != mainline ]] || folder=packages/mainline
-    # Nothing else is taken from there unless somebody asks for it by name.
-    put /etc/apt/preferences.d/bakery-nginx-org 0644 <<<$'Package: *\nPin: origin nginx.org\nPin-Priority: 100'
-    if [[ ! -e /etc/apt/preferences.d/bakery-nginx ]]; then # no version was asked for
-        put /etc/apt/preferences.d/bakery-nginx-source 0644 <<<$'Package: nginx\nPin: origin nginx.org\nPin-Priority: 1001'
-    fi
-    add_source nginx https://nginx.org/keys/nginx_signing.key 573BFD6B3D8FBC641079A6ABABF5BD827BD9BF62 \
-        "https://nginx.org/$folder/$BAKERY_DISTRO $BAKERY_CODENAME nginx"
+    from_vendor nginx "$BAKERY_NGINX_ARCHIVE_KEY_URL" "$BAKERY_NGINX_ARCHIVE_KEY" "$BAKERY_NGINX_ARCHIVE" "${packages[@]}"
 fi
 apt_install "${packages[@]}"
 hold "${packages[@]}"

@@ -3,9 +3,13 @@
 # Needs: BAKERY_HEALTH_PORT BAKERY_HEALTH_INTERVAL_S
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/apt.sh"
 
+apt_install jq openssl
 log "http://NODE:$BAKERY_HEALTH_PORT/health, asked every $BAKERY_HEALTH_INTERVAL_S s"
 put_file bakery-health /usr/local/sbin/bakery-health 0755
+put_file health-questions.sh /usr/local/lib/bakery/health-questions.sh 0644
+put_file health-forms.sh /usr/local/lib/bakery/health-forms.sh 0644
 put_file bakery-health.service /etc/systemd/system/bakery-health.service 0644
 put_file tmpfiles.conf /etc/tmpfiles.d/bakery.conf 0644
 put /etc/systemd/system/bakery-health.timer 0644 <<END

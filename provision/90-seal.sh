@@ -20,6 +20,7 @@ seal_packages() {
         debconf-set-selections <<<"linux-base linux-base/removing-running-kernel boolean false"
         apt_get purge --autoremove "${extra[@]}"
     fi
+    apt_get autoremove --purge
     rm -rf /usr/src/* /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
     rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /var/backups/*
 }
@@ -52,11 +53,10 @@ seal_traces() {
     done
     rm -rf /var/lib/cloud/* /var/log/cloud-init*.log /etc/netplan/50-cloud-init.yaml /etc/network/interfaces.d/50-cloud-init* \
         /etc/systemd/network/*cloud-init* /etc/ssh/sshd_config.d/50-cloud-init.conf /etc/udev/rules.d/70-persistent-net.rules
-    rm -rf /var/lib/dhcp/* /var/lib/systemd/timers/* /var/lib/systemd/coredump/* /var/crash/* /var/lib/logrotate/status
+    rm -rf /var/lib/dhcp/* /var/lib/systemd/{timers,coredump}/* /var/crash/* /var/lib/logrotate/status
     find /tmp /var/tmp -mindepth 1 -xdev -delete
-    rm -f /var/lib/bakery/ballast
     ! grep -q ^/var/lib/bakery/swap /proc/swaps || swapoff /var/lib/bakery/swap
-    rm -f /var/lib/bakery/swap
+    rm -f /var/lib/bakery/{swap,ballast} /var/lib/bakery/firstboot.*
 }
 
 # After all else, because all else may still write to them.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The seal's twin: looks for everything the seal must have taken out and the steps must have left, lists all that is wrong.
-# Needs: BAKERY_BUILD_USER BAKERY_DOCKER_PACKAGES BAKERY_NGINX_PACKAGES
+# Needs: BAKERY_DOCKER_PACKAGES BAKERY_NGINX_PACKAGES BAKERY_DOKKU_PACKAGES BAKERY_FINGERPRINT
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 source "$(dirname "$0")/apt.sh"
@@ -45,17 +45,22 @@ absent "apt's lists" /var/lib/apt/lists/*
 absent "apt's archives" /var/cache/apt/archives/*.deb /var/cache/apt/*.bin
 absent "sources" /usr/src/*
 absent "containers" /var/lib/docker/containers/*
+empty "dokku's domain" /home/dokku/VHOST
+absent "dokku's accounts and secrets" /var/lib/dokku/data/letsencrypt/*/accounts /home/dokku/.docker /home/dokku/.netrc
+absent "first boot" /var/lib/bakery/firstboot.* /etc/bakery/node.yaml
+grep -qx "BAKERY_FINGERPRINT=\"$BAKERY_FINGERPRINT\"" /etc/bakery/image.env || wrong+=("/etc/bakery/image.env is not this bake's")
 absent "swap and ballast" /var/lib/bakery/swap /var/lib/bakery/ballast
 none "headers and sources" packages 'linux-(headers|source)-.*'
 kernels=$(packages 'linux-image-[0-9].*')
 [[ $(wc -l <<<"$kernels") -eq 1 ]] || wrong+=("more than one kernel: ${kernels//$'\n'/, }")
 
 held=$(apt-mark showhold)
-for package in $BAKERY_DOCKER_PACKAGES $BAKERY_NGINX_PACKAGES; do
+for package in $BAKERY_DOCKER_PACKAGES $BAKERY_NGINX_PACKAGES $BAKERY_DOKKU_PACKAGES; do
     is_satisfied "$package" || wrong+=("not installed as asked: $package, but $(installed_version "${package%%=*}")")
     grep -qx "${package%%=*}" <<<"$held" || wrong+=("not held: ${package%%=*}")
 done
-for unit in docker.service nginx.service tmp.mount bakery-disk.service bakery-{disk-guard,cleanup,health}.timer; do
+for unit in {docker,nginx,bakery-disk,bakery-firstboot,dokku-redeploy}.service tmp.mount dokku-event-listener.target \
+    bakery-{disk-guard,cleanup,health}.timer {dokku-retire,docker-builder-prune}.timer; do
     # A definition may leave a step out, then there is no such unit.
     state=$(systemctl is-enabled "$unit" 2>/dev/null) || [[ -z $state || $state == not-found ]] ||
         wrong+=("not started at boot: $unit is $state")

@@ -12,17 +12,17 @@ is_satisfied() {
     [[ -n $version && ($1 != *=* || $version == ${1#*=}) ]]
 }
 
-# fetch_lists [FILE]: apt's lists, once a boot; with FILE only those of that source, once a boot as well.
-fetch_lists() {
-    local source=${1:-} stamp args=()
-    stamp=${BAKERY_RUN_DIR:-/run}/bakery-lists/${source##*/}.fetched
+# update_once NAME OPTION…: apt's lists, once a boot for each name.
+update_once() {
+    local stamp=${BAKERY_RUN_DIR:-/run}/bakery-lists/$1.fetched
     [[ -e $stamp ]] && return
-    [[ -n $source ]] && args=(-o "Dir::Etc::SourceList=$source" -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0)
-    log apt-get update ${source:+"for ${source##*/}"}
-    retry 3 apt-get update --quiet --quiet --error-on=any "${args[@]}"
+    log "apt-get update ($1)"
+    retry 3 apt-get update --quiet --quiet --error-on=any "${@:2}"
     mkdir -p "${stamp%/*}"
     touch "$stamp"
 }
+
+fetch_lists() { update_once all; }
 
 apt_get() {
     retry 3 apt-get --quiet --quiet --yes --no-install-recommends --allow-change-held-packages \
@@ -57,22 +57,4 @@ pin() {
     local glob=$1
     shift
     printf 'Package: %s\nPin: version %s\nPin-Priority: 1001\n' "$*" "$glob" | put "/etc/apt/preferences.d/bakery-$1" 0644
-}
-
-# add_source NAME KEY_URL FINGERPRINT LINE: a vendor's packages, trusted for that vendor's key alone.
-add_source() {
-    local name=$1 url=$2 fingerprint=$3 line=$4 home
-    local keyring=/etc/apt/keyrings/$name.gpg list=/etc/apt/sources.list.d/$name.list
-    if [[ ! -s $keyring ]]; then
-        apt_install curl ca-certificates gpg
-        home=$(mktemp -d)
-        retry 3 curl --fail --silent --show-error --location --output "$home/key" "$url"
-        gpg --homedir "$home" --quiet --batch --import "$home/key"
-        gpg --homedir "$home" --quiet --batch --export "$fingerprint" >"$home/only"
-        [[ -s $home/only ]] || die "$url does not hold the key $fingerprint"
-        put "$keyring" 0644 <"$home/only"
-        rm -rf "$home"
-    fi
-    put "$list" 0644 <<<"deb [arch=$(dpkg --print-architecture) signed-by=$keyring] $line"
-    fetch_lists "$list"
 }

@@ -43,7 +43,7 @@ class Kitchen:
     def build(self, space: Workspace, *, log: Path, **_: Any) -> dict[str, float]:
         space.disk.parent.mkdir(parents=True)
         space.disk.write_text("a disk")
-        space.packages.write_text("nginx\t1.22\tamd64\n")
+        space.packages.write_text("nginx\t1.22\tamd64\t1024\n")
         space.settings.parent.mkdir(parents=True)
         space.settings.write_text("BAKERY_IMAGE=host\n")
         log.write_text("what packer said\n")

@@ -2,7 +2,7 @@ import itertools
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from bakery import ROOT, arch
 from bakery.bases import BASES, Arch
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
-from bakery.definition import Definition, chain, load, load_file, names
+from bakery.complaint import is_model
+from bakery.definition import Definition, chain, effective, load, load_file, names, whole
 from bakery.errors import BakeryError, ExitCode
 
 MANUAL = (ROOT / "images/README.md").read_text()
@@ -46,20 +47,26 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         base = "ubuntu-24.04"
         arch = "arm64"
         from = "host"
-        steps = ["ssh"]
+        steps = ["docker", "nginx", "ssh", "cleanup", "health", "firstboot", "dokku", "plugins"]
         packages = ["htop", "libstdc++6"]
         disk = { size_gb = 16, swap_gb = 0, ballast_mb = 0 }
-        docker = { source = "docker.com", version = "5:27.*" }
+        docker = { source = "docker.com", version = "5:27.*", archive = "https://mirror.example/docker/" }
         nginx = { source = "nginx.org", channel = "mainline", version = { "debian-12" = "1.29.*" } }
-        ssh = { root_login = "no" }
+        ssh = { root_login = "no", keys = { ci = "ssh-ed25519 AAAA ci" }, login = ["ci"] }
         cleanup = { schedule = "Mon,Thu *-*-* 03:00:00", keep = "3d" }
         health = { port = 9000, interval_s = 60 }
-        """,
+        dokku = { version = "0.39.1", archive = "http://127.0.0.1:8080/dokku", archive_key = "fb2b 6aa4 21cd 193f" }
+        plugins = [{ name = "redis", url = "https://example.com/redis.git", commit = "%s", pull = true }]
+        """
+        % ("c0ffee12" * 5),
     )
     assert (shop.base, shop.arch, shop.from_) == ("ubuntu-24.04", Arch.ARM64, "host")
     assert (shop.docker.source, shop.nginx.source) == (DockerSource.DOCKER_COM, NginxSource.NGINX_ORG)
     assert (shop.nginx.channel, shop.ssh.root_login) == (NginxChannel.MAINLINE, RootLogin.NO)
     assert shop.cleanup.keep_hours == 72
+    assert shop.docker.archive == "https://mirror.example/docker"
+    assert shop.dokku.archive_key == "FB2B6AA421CD193F"
+    assert shop.plugins[0].name == "redis"
     assert shop.packages == ("htop", "libstdc++6")
 
 
@@ -82,9 +89,9 @@ def test_a_base_left_out_of_the_version_table_takes_any(tmp_path: Path) -> None:
     assert (shop.docker.version_for("debian-12"), shop.docker.version_for("debian-13")) == ("20.10.*", "*")
 
 
-def test_steps_run_in_their_order_and_end_with_seal_and_check(tmp_path: Path) -> None:
+def test_steps_run_in_their_order_and_end_with_record_seal_and_check(tmp_path: Path) -> None:
     shop = read(tmp_path, 'steps = ["health", "nginx", "system"]')
-    assert shop.all_steps == (Step.SYSTEM, Step.NGINX, Step.HEALTH, Step.SEAL, Step.CHECK)
+    assert shop.all_steps == (Step.SYSTEM, Step.NGINX, Step.HEALTH, Step.RECORD, Step.SEAL, Step.CHECK)
 
 
 def test_every_step_has_its_script_and_every_script_its_step() -> None:
@@ -92,7 +99,42 @@ def test_every_step_has_its_script_and_every_script_its_step() -> None:
     assert [path.stem[3:] for path in scripts] == [step.value for step in Step]
 
 
+COMMIT = "c0ffee12" * 5
 WRONG = {
+    "plugins = [{ name = 'redis', url = 'https://x.example/r', commit = 'v1.0' }]\nsteps = ['dokku', 'plugins']": (
+        "plugins.0.commit: 'v1.0' is no commit: 40 hex digits, so that it can never move",
+        "",
+    ),
+    f"plugins = [{{ nam = 'redis', name = 'redis', url = 'https://x.example/r', commit = '{COMMIT}' }}]": (
+        "plugins.0.nam: unknown key",
+        "did you mean 'name'?",
+    ),
+    "dokku.version = '0.38'": ("dokku.version: '0.38' is no exact version such as '0.38.27'", ""),
+    "dokku.version = '0.38.27'": ("dokku: does nothing, because the step 'dokku' is not in steps", ""),
+    "steps = ['system']\nnginx.channel = 'stable'": (
+        "nginx: does nothing, because the step 'nginx' is not in steps",
+        "",
+    ),
+    "dokku.archive = 'mirror.example'": (
+        "dokku.archive: 'mirror.example' is no address such as 'https://mirror.example/dokku'",
+        "",
+    ),
+    "docker.archive_key = 'FB2B6AA421CD193F'": (
+        "docker.archive_key: is for a mirror that signs with a key of its own; archive is not set",
+        "",
+    ),
+    "nginx = { archive = 'https://x.example', archive_key = 'abc' }": (
+        "nginx.archive_key: 'abc' is no fingerprint of a key: 40 hex digits (or the last 16)",
+        "",
+    ),
+    "ssh.keys = { 'a.min' = 'ssh-ed25519 AAAA' }": (
+        "ssh.keys.a.min.[key]: 'a.min' is no key name: letters, digits, _ and -",
+        "",
+    ),
+    "ssh = { keys = { alice = 'k' }, login = ['alic'] }": (
+        "ssh.login: there is no key 'alic' in ssh.keys",
+        "did you mean 'alice'?",
+    ),
     "nginx.chanel = 'stable'": ("nginx.chanel: unknown key", "did you mean 'channel'?"),
     "dokcer = {}": ("dokcer: unknown key", "did you mean 'docker'?"),
     "from_ = 'host'": ("from_: unknown key", "did you mean 'from'?"),
@@ -260,8 +302,10 @@ def documented() -> dict[str, str]:
     found = {}
     for section in re.split(r"^## ", MANUAL, flags=re.MULTILINE)[1:]:
         title = section.splitlines()[0]
-        table = re.fullmatch(r"`\[(\w+)\]`", title)
-        for key, default in re.findall(r"^\| `(\w+)` \| [^|]+ \| (`.*?`|none) \|", section, flags=re.MULTILINE):
+        table = re.fullmatch(r"`\[{1,2}(\w+)\]{1,2}`", title)
+        for key, default in re.findall(
+            r"^\| `(\w+)` \| [^|]+ \| (`.*?`|none|required) \|", section, flags=re.MULTILINE
+        ):
             found[f"{table[1]}.{key}" if table else key] = default.strip("`")
     return found
 
@@ -270,9 +314,11 @@ def fields(model: type[BaseModel] = Definition, prefix: str = "") -> dict[str, A
     """Read the model: full key and default."""
     found: dict[str, Any] = {}
     for name, field in model.model_fields.items():
-        inner = field.annotation
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            found |= fields(inner, f"{name}.")
+        tables = [kind for kind in (field.annotation, *get_args(field.annotation)) if is_model(kind)]
+        if tables:
+            found |= fields(tables[0], f"{name}.")
+        elif prefix == "plugins." and field.is_required():
+            found[prefix + name] = "required"
         elif name != "name":
             found[prefix + (field.alias or name)] = field.default
     return found
@@ -285,7 +331,8 @@ def test_the_manual_has_every_key_and_no_other() -> None:
 @pytest.mark.parametrize("key", fields())
 def test_the_manual_gives_the_default(key: str) -> None:
     told = documented()[key]
-    value = None if told == "none" else tomllib.loads(f"value = {told}")["value"]
+    value = {"none": None, "required": told}.get(told, ...)
+    value = tomllib.loads(f"value = {told}")["value"] if value is ... else value
     default = fields()[key]
     assert value == (list(default) if isinstance(default, tuple) else default)
 
@@ -298,3 +345,28 @@ def test_the_manuals_values_are_those_of_the_code() -> None:
 def test_the_manuals_example_can_be_read(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", MANUAL, flags=re.DOTALL)
     assert read(tmp_path, example).nginx.source is NginxSource.NGINX_ORG
+
+
+LAYERS = {
+    "host": 'packages = ["curl"]\n[disk]\nsize_gb = 20\n[health]\nport = 9000\n[nginx]\nversion = "1.22.*"',
+    "app": 'from = "host"\nsteps = ["dokku"]\n[disk]\nswap_gb = 1\n[docker]\narchive = "https://x.example"',
+}
+
+
+def test_what_a_layer_leaves_open_is_as_the_layers_below_say(tmp_path: Path) -> None:
+    for name, text in LAYERS.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    app = whole("app", folder=tmp_path)
+    assert (app.name, app.packages) == ("app", ("curl",))
+    assert (app.disk.size_gb, app.disk.swap_gb, app.disk.ballast_mb) == (20, 1, 512)
+    assert (app.health.port, app.nginx.version, app.docker.archive) == (9000, "1.22.*", "https://x.example")
+    assert {Step.SYSTEM, Step.DOKKU} < set(app.steps)
+
+
+def test_one_layer_is_itself() -> None:
+    assert effective([load("host")]) == load("host")
+
+
+def test_a_layer_with_dokku_cannot_choose_another_docker_than_the_one_below(tmp_path: Path) -> None:
+    message, _ = complaint(tmp_path, 'from = "host"\nsteps = ["dokku"]\ndocker.source = "docker.com"')
+    assert message == "shop.toml: docker: does nothing, because the step 'docker' is not in steps"

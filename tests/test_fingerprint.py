@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bakery import definition, fingerprint
+from bakery.choices import Step
 from bakery.definition import Definition
 
 HOST = definition.load("host")
@@ -18,7 +19,7 @@ def provision(tmp_path: Path) -> Path:
 
 
 def changed(**values: object) -> Definition:
-    return Definition.model_validate({**HOST.model_dump(mode="json", by_alias=True), **values})
+    return Definition.model_validate({**HOST.model_dump(mode="json", by_alias=True, exclude_unset=True), **values})
 
 
 def test_it_is_the_same_for_the_same_things_wherever_they_lie(provision: Path) -> None:
@@ -49,7 +50,21 @@ def test_a_changed_script_changes_it(provision: Path, file: str) -> None:
 
 
 def test_the_script_of_a_step_that_is_not_run_does_not_change_it(provision: Path) -> None:
-    small = changed(steps=("system",))
+    small = Definition(name="small", steps=(Step.SYSTEM,))
     before = fingerprint.fingerprint(small, beneath=BENEATH, provision=provision)
     (provision / "40-nginx.sh").write_text("#!/bin/sh\n")
     assert fingerprint.fingerprint(small, beneath=BENEATH, provision=provision) == before
+
+
+def test_a_changed_file_bakes_the_layers_whose_steps_name_it_and_no_others(provision: Path) -> None:
+    layers = (HOST, definition.load("dokku"))
+    before = [fingerprint.fingerprint(layer, beneath=BENEATH, provision=provision) for layer in layers]
+    (provision / "files/health-dokku.sh").write_text("# changed\n")
+    after = [fingerprint.fingerprint(layer, beneath=BENEATH, provision=provision) for layer in layers]
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_every_file_belongs_to_a_step() -> None:
+    named = {path for layer in (HOST, definition.load("dokku")) for path in fingerprint.provision_files(layer)}
+    assert {path for path in fingerprint.PROVISION.glob("files/*") if path.is_file()} <= named

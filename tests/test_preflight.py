@@ -119,49 +119,50 @@ def test_vendors_are_asked_when_the_definition_wants_them(archive: Loopback, cha
     order = demand(archive, docker={"source": "docker.com"}, nginx={"source": "nginx.org", "channel": channel})
     assert [one.url for one in sources_of(order)][1:] == [
         "https://download.docker.com/linux/debian/dists/bookworm/InRelease",
+        "https://download.docker.com/linux/debian/gpg",
         url,
+        "https://nginx.org/keys/nginx_signing.key",
     ]
 
 
 def test_layers_that_need_the_same_source_ask_once(archive: Loopback) -> None:
     one = demand(archive, docker={"source": "docker.com"})
     both = Demand(layers=[*one.layers, *one.layers], base=one.base, base_from=one.base_from, mirrors=one.mirrors)
-    assert len(sources_of(both)) == 2
+    assert len(sources_of(both)) == len(sources_of(one)) == 3
 
 
 @pytest.fixture
-def vendors_at(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> Loopback:
-    """Let docker.com and nginx.org be this machine."""
-
-    def fake(definition: Definition, base: Base) -> dict[str, AptSource]:
-        found = {}
-        if definition.docker.source == "docker.com":
-            found["docker.com"] = AptSource(uri=f"{archive.url}/docker", suite="bookworm", components=("stable",))
-        if definition.nginx.source == "nginx.org":
-            found["nginx.org"] = AptSource(uri=f"{archive.url}/nginx", suite="bookworm", components=("nginx",))
-        return found
-
-    monkeypatch.setattr(under_test, "vendor_archives", fake)
+def vendors_at(archive: Loopback) -> Loopback:
+    """A mirror of docker.com and nginx.org on this machine that has their keys and nothing else yet."""
+    archive.pages |= {"/linux/debian/gpg": b"a key", "/keys/nginx_signing.key": b"a key"}
     return archive
 
 
+def mirrored(archive: Loopback, *, docker: dict[str, Any] | None = None, nginx: dict[str, Any] | None = None) -> Demand:
+    values: dict[str, Any] = {}
+    for name, table in (("docker", docker), ("nginx", nginx)):
+        if table is not None:
+            values[name] = {**table, "archive": archive.url}
+    return demand(archive, **values)
+
+
 def test_a_silent_vendor_can_be_replaced_by_the_distribution(vendors_at: Loopback) -> None:
-    error = refusal(demand(vendors_at, docker={"source": "docker.com"}, nginx={"source": "nginx.org"}))
+    error = refusal(mirrored(vendors_at, docker={"source": "docker.com"}, nginx={"source": "nginx.org"}))
     assert error.message == "debian-12: no answer from docker.com, nginx.org"
-    assert error.hint == 'docker.source = "distro" in images/shop.toml; nginx.source = "distro" in images/shop.toml'
+    assert error.hint == 'docker.source = "distro" and nginx.source = "distro" in images/*.toml (images/README.md)'
 
 
 def test_a_vendors_answer_is_no_part_of_the_bases_identity(vendors_at: Loopback) -> None:
-    vendors_at.add_suite("/docker", "bookworm", {"docker-ce": ["5:27.3.1-1"]}, component="stable")
-    order = demand(vendors_at, docker={"source": "docker.com"})
+    vendors_at.add_suite("/linux/debian", "bookworm", {"docker-ce": ["5:27.3.1-1"]}, component="stable")
+    order = mirrored(vendors_at, docker={"source": "docker.com"})
     assert list(preflight(order)) == [f"{vendors_at.url}/debian/dists/bookworm/InRelease"]
 
 
 def test_a_pin_is_looked_up_where_the_package_comes_from(vendors_at: Loopback) -> None:
     versions = {"docker-ce": ["5:27.3.1-1"], "docker-ce-cli": ["5:27.3.1-1"]}
-    vendors_at.add_suite("/docker", "bookworm", versions, component="stable")
-    preflight(demand(vendors_at, docker={"source": "docker.com", "version": "5:27.*"}))
-    error = refusal(demand(vendors_at, docker={"source": "docker.com", "version": "27.*"}))
+    vendors_at.add_suite("/linux/debian", "bookworm", versions, component="stable")
+    preflight(mirrored(vendors_at, docker={"source": "docker.com", "version": "5:27.*"}))
+    error = refusal(mirrored(vendors_at, docker={"source": "docker.com", "version": "27.*"}))
     assert error.message == "images/shop.toml: docker.version: no docker-ce matches 27.*: there are 5:27.3.1-1"
     assert error.hint == '"5:27.3.*" would match the newest'
 
@@ -230,3 +231,45 @@ def test_a_silent_cloud_image_can_be_replaced_by_the_archive(
     order = demand(archive, base_from=BaseFrom.CLOUD)
     monkeypatch.setattr(under_test, "sources_of", lambda _demand: [source(f"{archive.url}/gone")])
     assert refusal(order).hint == "./inv bake --image shop --base debian-12 --base-from archive"
+
+
+DOKKU = {
+    "name": "dokku",
+    "from": "host",
+    "steps": ["dokku", "plugins"],
+    "plugins": [{"name": "redis", "url": "https://example.com/redis.git", "commit": "c0ffee12" * 5}],
+}
+
+
+def dokku_on(archive: Loopback, **values: Any) -> Demand:
+    host = demand(archive)
+    layers = [*host.layers, Definition.model_validate({**DOKKU, **values})]
+    return Demand(layers=layers, base=host.base, base_from=host.base_from, mirrors=host.mirrors)
+
+
+def test_dokku_asks_its_archive_its_key_its_plugins_and_for_buildx(archive: Loopback) -> None:
+    assert [(one.name, one.url) for one in sources_of(dokku_on(archive))][1:] == [
+        ("docker.com", "https://download.docker.com/linux/debian/dists/bookworm/InRelease"),
+        ("docker.com", "https://download.docker.com/linux/debian/gpg"),
+        ("dokku", "https://packagecloud.io/dokku/dokku/debian/dists/bookworm/InRelease"),
+        ("dokku", "https://packagecloud.io/dokku/dokku/gpgkey"),
+        ("plugin redis", "https://example.com/redis.git/info/refs?service=git-upload-pack"),
+    ]
+
+
+def test_where_dokkus_archive_is_out_of_reach_a_mirror_is_the_hint(archive: Loopback) -> None:
+    error = refusal(dokku_on(archive, dokku={"archive": archive.url}, docker={"archive": archive.url}, plugins=[]))
+    assert error.exit_code == ExitCode.MISSING
+    assert error.message == "debian-12: no answer from docker.com, dokku"
+    assert 'dokku.archive = "a mirror of packagecloud.io/dokku/dokku"' in error.hint
+
+
+def test_dokkus_version_is_looked_up_in_its_archive(archive: Loopback) -> None:
+    archive.pages |= {"/linux/debian/gpg": b"a key", "/gpgkey": b"a key"}
+    archive.add_suite("/linux/debian", "bookworm", {"docker-buildx-plugin": ["1"]}, component="stable")
+    archive.add_suite("/debian", "bookworm", {**VERSIONS, "dokku": ["0.38.26", "0.38.27"]})
+    there = {"archive": archive.url}
+    values = {"docker": there, "plugins": []}
+    preflight(dokku_on(archive, dokku={**there, "version": "0.38.26"}, **values))
+    error = refusal(dokku_on(archive, dokku={**there, "version": "0.39.0"}, **values))
+    assert error.message.startswith("images/dokku.toml: dokku.version: no dokku matches 0.39.0: there are 0.38.27")

@@ -13,8 +13,10 @@ from bakery import ROOT
 
 PROVISION = ROOT / "provision"
 STEPS = sorted(PROVISION.glob("[0-9][0-9]-*.sh"))
-SOURCED = [PROVISION / "lib.sh", PROVISION / "apt.sh"]
-GUEST = sorted(path for path in PROVISION.glob("files/bakery-*") if not path.suffix)
+SOURCED = [PROVISION / name for name in ("lib.sh", "apt.sh", "vendor.sh")] + sorted(PROVISION.glob("files/*.sh"))
+# One guest program is Python, with a test file of its own.
+PYTHON = PROVISION / "files/bakery-firstboot"
+GUEST = sorted(path for path in PROVISION.glob("files/bakery-*") if not path.suffix and path != PYTHON)
 PROGRAMS = [PROVISION / "run", *STEPS, *GUEST]
 SCRIPTS = [*PROGRAMS, *SOURCED]
 
@@ -32,7 +34,7 @@ def code_of(script: Path) -> str:
 def test_no_program_escapes_these_rules() -> None:
     found = {path for path in PROVISION.rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!")}
     # base/ runs on the baking machine, inside mmdebstrap, which has sh alone.
-    assert {path for path in found if path.parent.name != "base"} == set(SCRIPTS)
+    assert {path for path in found if path.parent.name != "base"} == {*SCRIPTS, PYTHON}
     assert len(STEPS) >= 9
     assert len(GUEST) >= 4
 
@@ -190,7 +192,7 @@ def test_run_refuses_to_start_as_anybody_but_root(tmp_path: Path) -> None:
 
 
 def library(script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    start = f"set -euo pipefail\nsource {PROVISION}/lib.sh\nsource {PROVISION}/apt.sh\n"
+    start = "set -euo pipefail\n" + "".join(f"source {PROVISION}/{name}.sh\n" for name in ("lib", "apt", "vendor"))
     told = {"PATH": os.environ["PATH"], "RETRY_PAUSE_S": "0", **env}
     return subprocess.run(["bash", "-c", start + script], env=told, capture_output=True, text=True, check=False)
 
@@ -290,7 +292,7 @@ def vendor(fake_apt: dict[str, str], tmp_path: Path) -> Iterator[Callable[[str],
         wanted = fingerprints[0] if fingerprint == "first" else fingerprint
         # Its files go to /etc/apt: a namespace has one of its own.
         script = f"""set -euo pipefail; mount -t tmpfs none /etc/apt
-        source {PROVISION}/lib.sh; source {PROVISION}/apt.sh
+        source {PROVISION}/lib.sh; source {PROVISION}/apt.sh; source {PROVISION}/vendor.sh
         add_source vendor https://vendor.example/key {wanted} 'https://vendor.example/debian stable main'
         cat /etc/apt/sources.list.d/vendor.list
         gpg --homedir {home} --with-colons --show-keys /etc/apt/keyrings/vendor.gpg"""

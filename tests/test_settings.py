@@ -5,12 +5,13 @@ from bakery import ROOT, process
 from bakery.bases import base
 from bakery.definition import Definition
 from bakery.settings import render_env, settings
+from bakery.sshkeys import NamedKey
 
 HOST = Definition.model_validate({"name": "host", "packages": ["curl", "less"], "nginx": {"version": "1.22.*"}})
 
 
 def host_settings() -> dict[str, str]:
-    return settings(HOST, base("debian-12"), fingerprint="c0ffee", build_user="debian")
+    return settings([HOST], base("debian-12"), fingerprint="c0ffee", release="r1", build_user="debian")
 
 
 def test_steps_are_told_everything_the_definition_says() -> None:
@@ -21,7 +22,9 @@ def test_steps_are_told_everything_the_definition_says() -> None:
         "BAKERY_CODENAME": "bookworm",
         "BAKERY_ARCH": "amd64",
         "BAKERY_FINGERPRINT": "c0ffee",
-        "BAKERY_STEPS": "system disk docker nginx ssh cleanup health seal check",
+        "BAKERY_RELEASE": "r1",
+        "BAKERY_STEPS": "system disk docker nginx ssh cleanup health firstboot record seal check",
+        "BAKERY_STEPS_BELOW": "",
         "BAKERY_BUILD_USER": "debian",
         "BAKERY_PACKAGES": "curl less",
         "BAKERY_SWAP_GB": "2",
@@ -29,14 +32,48 @@ def test_steps_are_told_everything_the_definition_says() -> None:
         "BAKERY_DOCKER_SOURCE": "distro",
         "BAKERY_DOCKER_PACKAGES": "docker.io",
         "BAKERY_NGINX_SOURCE": "distro",
-        "BAKERY_NGINX_CHANNEL": "stable",
         "BAKERY_NGINX_PACKAGES": "nginx=1.22.*",
         "BAKERY_SSH_ROOT_LOGIN": "key",
+        "BAKERY_SSH_KEYS": "",
         "BAKERY_CLEANUP_SCHEDULE": "*-*-* 04:15:00",
         "BAKERY_CLEANUP_KEEP_HOURS": "24",
         "BAKERY_HEALTH_PORT": "8077",
         "BAKERY_HEALTH_INTERVAL_S": "30",
+        "BAKERY_DOKKU_PACKAGES": "",
+        "BAKERY_DOKKU_DOCKER_PLUGINS": "",
+        "BAKERY_PLUGINS": "",
+        **{
+            f"BAKERY_{who}_ARCHIVE{what}": ""
+            for who in ("DOCKER", "NGINX", "DOKKU")
+            for what in ("", "_KEY", "_KEY_URL")
+        },
     }
+
+
+def test_a_layer_is_told_of_those_below_and_of_its_own_archives() -> None:
+    values = {
+        "name": "dokku",
+        "from": "host",
+        "steps": ["dokku", "plugins"],
+        "dokku": {"archive": "http://127.0.0.1:8080/dokku", "archive_key": "AB" * 20},
+        "plugins": [{"name": "redis", "url": "http://localhost:8080/redis.git", "commit": "c0ffee12" * 5}],
+    }
+    keys = [NamedKey(name="ci", text="ssh-ed25519 AAAA", is_login=True, origin="")]
+    layers = [HOST, Definition.model_validate(values)]
+    told = settings(layers, base("debian-12"), fingerprint="c0ffee", release="r1", build_user="debian", keys=keys)
+    assert told["BAKERY_IMAGE"] == "dokku"
+    assert told["BAKERY_STEPS"] == "dokku plugins record seal check"
+    assert told["BAKERY_STEPS_BELOW"] == "system disk docker nginx ssh cleanup health firstboot"
+    assert told["BAKERY_NGINX_PACKAGES"] == "nginx=1.22.*"
+    assert told["BAKERY_DOKKU_PACKAGES"] == "dokku=0.38.27 dokku-event-listener dokku-update"
+    assert told["BAKERY_DOKKU_ARCHIVE"] == "http://10.0.2.2:8080/dokku/debian bookworm main"
+    assert told["BAKERY_DOKKU_ARCHIVE_KEY_URL"] == "http://10.0.2.2:8080/dokku/gpgkey"
+    assert told["BAKERY_DOKKU_ARCHIVE_KEY"] == "AB" * 20
+    assert told["BAKERY_PLUGINS"] == f"redis|http://10.0.2.2:8080/redis.git|{'c0ffee12' * 5}|-"
+    assert told["BAKERY_SSH_KEYS"] == "ci:login:ssh-ed25519:AAAA"
+    # Debian 12 has no buildx, which dokku depends on.
+    assert told["BAKERY_DOKKU_DOCKER_PLUGINS"] == "docker-compose-plugin docker-buildx-plugin"
+    assert told["BAKERY_DOCKER_ARCHIVE"] == "https://download.docker.com/linux/debian bookworm stable"
 
 
 def test_a_shell_reads_back_what_was_written(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import testinfra  # type: ignore[import-untyped]  # it ships no types
+from testinfra.host import Host  # type: ignore[import-untyped]  # it ships no types
 
 from tests.image.copy import Copy, read_settings
 
@@ -20,6 +21,9 @@ NEEDS = {
     "throwaway": "needs a copy to throw away, and without BAKERY_CONSOLES this may be a machine that somebody uses",
     "twin": "compares two copies, and --hosts names one machine",
     "console": "reads the guests' consoles, and BAKERY_CONSOLES names none",
+    "node_file": "needs a second copy that was given BAKERY_NODE_FILE at first boot",
+    "dokku": "asks for dokku, and this image has none",
+    "real_dokku": "asks what only the real dokku can show, and this is the stand-in of the tests",
 }
 
 
@@ -43,7 +47,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     missing = {
         *([] if _consoles() else ["throwaway", "console"]),
         *([] if len(_names(config)) > 1 else ["twin"]),
+        *([] if os.environ.get("BAKERY_NODE_FILE") else ["node_file"]),
     }
+    if any(item.get_closest_marker("dokku") for item in items):
+        dokku = _description_of_dokku(config)
+        missing |= {"dokku", "real_dokku"} if not dokku else {"real_dokku"} if "stand-in" in dokku else set()
     out = [item for item in items if any(item.get_closest_marker(name) for name in missing)]
     if out:
         config.hook.pytest_deselected(items=out)
@@ -71,25 +79,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def copies(request: pytest.FixtureRequest) -> Iterator[list[Copy]]:
     """Every machine under judgement, in the order of `--hosts`."""
-    option = request.config.option
     # Not pytest's own folder: a socket's path may have 108 characters at most.
     sockets = tempfile.mkdtemp(prefix="bakery-ssh-")
     keep_open = f"-o ControlMaster=auto -o ControlPersist=60s -o ControlPath={sockets}/%C"
-    found = [
-        Copy(
-            testinfra.get_host(
-                name if "://" in name else f"ssh://{name}",
-                ssh_config=option.ssh_config,
-                ssh_identity_file=option.ssh_identity_file,
-                ssh_extra_args=keep_open,
-                sudo=True,
-            )
-        )
-        for name in option.hosts.split(",")
-    ]
+    names = request.config.option.hosts.split(",")
+    found = [Copy(_reach(request.config, name, options=keep_open)) for name in names]
     # Each answer takes half a minute in TCG, most of it waiting: ask all at the same time.
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda copy: copy.facts, found))
+        list(pool.map(lambda copy: (copy.facts, copy.dokku), found))
     yield found
     shutil.rmtree(sockets)
 
@@ -119,6 +116,22 @@ def settings(copies: list[Copy]) -> dict[str, str]:
 
 def _names(config: pytest.Config) -> list[str]:
     return [name.removeprefix("ssh://") for name in config.option.hosts.split(",")]
+
+
+def _description_of_dokku(config: pytest.Config) -> str:
+    """Return how the first machine's package of dokku describes itself, nothing where there is none."""
+    asked = _reach(config, config.option.hosts.split(",")[0]).run("dpkg-query -W -f='${Description}' dokku")
+    return str(asked.stdout) if asked.rc == 0 else ""
+
+
+def _reach(config: pytest.Config, name: str, *, options: str | None = None) -> Host:
+    return testinfra.get_host(
+        name if "://" in name else f"ssh://{name}",
+        ssh_config=config.option.ssh_config,
+        ssh_identity_file=config.option.ssh_identity_file,
+        ssh_extra_args=options,
+        sudo=True,
+    )
 
 
 def _consoles() -> list[Path]:

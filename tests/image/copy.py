@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +14,28 @@ from testinfra.host import Host  # type: ignore[import-untyped]  # it ships no t
 UNITS = (
     *("docker.service", "nginx.service", "apt-daily.timer", "apt-daily-upgrade.timer", "bakery-disk.service"),
     *("bakery-disk-guard.timer", "bakery-cleanup.timer", "bakery-health.timer", "logrotate.timer"),
+    *("bakery-firstboot.service", "bakery-certificate-renewal.timer", "dokku-redeploy.service", "dokku-retire.timer"),
+    *("docker-builder-prune.timer", "dokku-event-listener.target", "dokku-event-listener.service"),
 )
+# What dokku is asked; an image without it answers "command not found".
+DOKKU_FACTS = {
+    "vhost": "stat -c '%U %s' /home/dokku/VHOST",
+    "home": "stat -c %a /home/dokku",
+    "version": "dokku version",
+    "plugins": "dokku plugin:list --format json",
+    "keys": "SSHCOMMAND_IGNORE_LIST_WARNINGS=true dokku ssh-keys:list --format json",
+    "source": "cat /etc/apt/sources.list.d/dokku.list",
+    "trusted": "ls /etc/apt/trusted.gpg.d",
+    "answers": "debconf-show dokku",
+    "images": "docker images --quiet --all",
+    "dhparam": "sha256sum /etc/nginx/dhparam.pem",
+    "sudoers": "visudo -c",
+    "unpacked": "ls -d /root/.basher /home/dokku/.basher",
+    "crontab": "crontab -l -u dokku",
+    "secrets": "find /home/dokku/.docker /home/dokku/.netrc /var/lib/dokku/data/letsencrypt -type f",
+}
+LOGIN_HOMES = "/root /home -not -path '/home/dokku/*'"
+KEY = r"(ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]{60,}"
 FACTS = {
     "booted": "timeout 300 systemctl is-system-running --wait",
     "failed_units": "systemctl list-units --failed --no-legend --plain",
@@ -21,7 +44,7 @@ FACTS = {
     "machine_id": "cat /etc/machine-id",
     "boots": "journalctl --list-boots --quiet | wc -l",
     "host_keys": "cat /etc/ssh/ssh_host_*_key.pub | cut -d' ' -f1,2",
-    "authorized_keys": "grep -ohE '(ssh|ecdsa|sk)-\\S+ [A-Za-z0-9+/=]{60,}' /root/.ssh/* /home/*/.ssh/* | sort -u",
+    "authorized_keys": f"find {LOGIN_HOMES} -path '*/.ssh/*' -type f | xargs grep -ohE '{KEY}' | sort -u",
     "passwords": r"sed -nE 's/^([^:]+):([^!*:].*)?:.*/\1/p' /etc/shadow",
     "histories": "find /root /home -maxdepth 2 -name '.*_history' -size +0",
     "lists": "apt-mark showhold",
@@ -46,6 +69,8 @@ FACTS = {
     "nginx_users": "ps -o user= -C nginx | sort | uniq -c",
     "nginx_config": "nginx -T",
     "nginx_logrotate": "cat /etc/logrotate.d/nginx",
+    "firstboot": "cat /var/lib/bakery/firstboot.json",
+    "firstboot_journal": "journalctl --boot --quiet --output=cat --unit=bakery-firstboot.service",
     "cleanup_timer": "systemctl cat bakery-cleanup.timer; systemctl show -pNextElapseUSecRealtime bakery-cleanup.timer",
 }
 
@@ -74,9 +99,14 @@ class Copy:
 
     @cached_property
     def facts(self) -> dict[str, Fact]:
+        """What every image is asked, as it is before any test changes something."""
+        return self.ask(FACTS)
+
+    def ask(self, questions: Mapping[str, str]) -> dict[str, Fact]:
+        """Return what each command answers, all in one go."""
         script = "".join(
             f"text=$({{ {command}; }} 2>&1 </dev/null); printf '%s %s\\n%s\\0' {name} $? \"$text\"\n"
-            for name, command in FACTS.items()
+            for name, command in questions.items()
         )
         answers = self.run(script).split("\0")[:-1]
         facts = {}
@@ -104,6 +134,11 @@ class Copy:
         ]
         return {block["Id"]: (block["ActiveState"], block["UnitFileState"]) for block in blocks}
 
+    @cached_property
+    def dokku(self) -> dict[str, Fact]:
+        """What dokku says, as it is before any test asks it to do something."""
+        return self.ask(DOKKU_FACTS)
+
     def run(self, script: str) -> str:
         """Return what *script* prints as root; its failure is the test's failure."""
         try:
@@ -112,6 +147,19 @@ class Copy:
             raise AssertionError(f"{self} does not answer: {error.args[0].stderr.strip()}") from None
         assert done.rc == 0, f"exit code {done.rc}\n{done.stdout}{done.stderr}"
         return str(done.stdout)
+
+    def reboot(self, *, deadline_s: float = 900) -> None:
+        """Restart the machine and return when it lets us in again."""
+        boot = "cat /proc/sys/kernel/random/boot_id"
+        before = self.run(f"{boot}; systemd-run --quiet --on-active=1 systemctl reboot")
+        ends = time.monotonic() + deadline_s
+        while True:
+            time.sleep(3)
+            try:
+                if self.run(boot) != before:
+                    return
+            except AssertionError:
+                assert time.monotonic() < ends, f"{self} did not come back within {deadline_s:g} s"
 
     def __str__(self) -> str:
         return str(self.host.backend.get_pytest_id())

@@ -9,7 +9,8 @@ from tests.image.copy import Copy
 
 # Not `start`, which would wait for a run of the timer that began before.
 PROBE = "systemctl restart bakery-health.service"
-CHECKS = {"disk", "inodes", "memory", "docker", "nginx", "ssh", "boot"}
+CHECKS = {"disk", "inodes", "memory", "docker", "nginx", "ssh", "boot", "firstboot"}
+DOKKU_CHECKS = {"dokku", "certificates", "restore"}
 
 
 def ask(copy: Copy, settings: dict[str, str], *, before: str = "true", after: str = "true") -> tuple[int, str, Any]:
@@ -32,9 +33,9 @@ def test_a_healthy_machine_answers_200_and_says_what_it_is(first: Copy, settings
     code, cache, body = ask(first, settings, before=PROBE)
     assert (code, cache) == (200, "no-store"), body["checks"]
     assert body["status"] == "healthy"
-    assert body["checks"].keys() == CHECKS
+    assert body["checks"].keys() == CHECKS | (DOKKU_CHECKS if settings["BAKERY_DOKKU_PACKAGES"] else set())
     assert all(check["ok"] for check in body["checks"].values())
-    for key in ("image", "base", "fingerprint"):
+    for key in ("image", "base", "release", "fingerprint"):
         assert body[key] == settings[f"BAKERY_{key.upper()}"]
 
 
@@ -67,7 +68,7 @@ def test_a_broken_nginx_configuration_is_unhealthy(first: Copy, settings: dict[s
 def test_an_old_answer_is_stale_and_unhealthy(first: Copy, settings: dict[str, str]) -> None:
     # As if the probe had stopped three minutes ago: its files are there, for minutes that are over.
     stop = """systemctl stop bakery-health.timer
-    for i in 0 1 2 3; do rm -f /run/bakery/health/healthy/$(date -d "+$i minutes" +%FT%H:%M).json; done
+    for i in 0 1 2 3; do rm -f /run/bakery/health/healthy/$(date -d "+$i minutes" +%FT%H:%M).*; done
     echo '{"status":"healthy"}' >/run/bakery/health/healthy/$(date -d '-1 minute' +%FT%H:%M).json"""
     start = f"systemctl start bakery-health.timer && {PROBE}"
     code, cache, body = ask(first, settings, before=stop, after=start)
@@ -88,3 +89,17 @@ def test_the_probe_runs_by_a_timer(each: Copy) -> None:
 def test_the_probe_leaves_the_journal_alone(first: Copy) -> None:
     said = first.run("journalctl --boot --quiet --output=cat --unit=bakery-health.service")
     assert said == ""
+
+
+def test_prometheus_reads_the_same_verdict(first: Copy, settings: dict[str, str]) -> None:
+    asked = f"curl --silent --include http://127.0.0.1:{settings['BAKERY_HEALTH_PORT']}/metrics"
+    head, _, text = first.run(f"{PROBE} && {asked}").partition("\r\n\r\n")
+    assert head.splitlines()[0].split()[1] == "200"
+    assert "Content-Type: text/plain; version=0.0.4" in head.splitlines()
+    samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert samples["bakery_healthy"] == "1"
+    assert samples['bakery_check_ok{check="disk"}'] == "1"
+    assert 0 < int(samples['bakery_check_value{check="disk"}']) < 100
+    families = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    order = [line.partition("{")[0].split()[0] for line in text.splitlines() if not line.startswith("#")]
+    assert list(dict.fromkeys(order)) == families  # each family in one piece

@@ -29,7 +29,7 @@ build {
 
   # /run is not part of the image.
   provisioner "shell" {
-    inline = ["dpkg-query -W -f '$${Package}\t$${Version}\t$${Architecture}\n' | sudo tee /run/packages.tsv >/dev/null"]
+    inline = ["dpkg-query -W -f '$${Package}\t$${Version}\t$${Architecture}\t$${Installed-Size}\n' | sudo tee /run/packages.tsv >/dev/null"]
   }
 
   provisioner "file" {

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# The record: what the machine can be asked about itself, and what its own programs read.
+# Needs: BAKERY_IMAGE BAKERY_BASE BAKERY_FINGERPRINT BAKERY_RELEASE
+set -euo pipefail
+source "$(dirname "$0")/lib.sh"
+
+# image_env: every setting but those of the bake itself.
+image_env() {
+    local name
+    for name in $(compgen -v BAKERY_ | sort); do
+        case $name in
+            BAKERY_BUILD_USER | BAKERY_SETTINGS | BAKERY_RUN_DIR) ;;
+            *) printf '%s="%s"\n' "$name" "${!name}" ;;
+        esac
+    done
+}
+
+log "$BAKERY_IMAGE on $BAKERY_BASE, release $BAKERY_RELEASE, fingerprint $BAKERY_FINGERPRINT"
+image_env | put /etc/bakery/image.env 0644

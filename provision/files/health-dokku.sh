@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# What bakery-health asks of dokku: source it and call ask_dokku; it does nothing by itself.
+# Needs: nothing
+
+ask_dokku() {
+    local version days
+    version=$(dokku_version) days=$(certificate_days)
+    check dokku "\"$version\"" test -n "$version"
+    check certificates "${days:-null}" test "${days:-0}" -ge 0
+    stage restore "$(restore_state)" restoring
+}
+
+# dokku_version: nothing unless dokku answers and what repairs nginx after a container's restart runs.
+dokku_version() {
+    local said
+    systemctl is-active --quiet dokku-event-listener.service || return 0
+    said=$(timeout 20 dokku version 2>/dev/null) || return 0
+    echo "${said##* }"
+}
+
+# restore_state: dokku starts every app again after a boot; until that has ended some do not answer.
+restore_state() {
+    local line result=success ended=0
+    while read -r line; do
+        case $line in
+            Result=*) result=${line#*=} ;;
+            *) ended=${line#*=} ;;
+        esac
+    done < <(systemctl show --property=ExecMainExitTimestampMonotonic,Result dokku-redeploy.service)
+    if [[ $result != success ]]; then
+        echo "failed: $result"
+    elif ((ended == 0)); then
+        echo waiting
+    else
+        echo "done"
+    fi
+}
+
+# certificate_days: whole days until the first of the apps' certificates ends, -1 when one has; nothing without any.
+certificate_days() {
+    local file end left first=
+    for file in /home/dokku/*/tls/server.crt; do
+        end=$(openssl x509 -noout -enddate -in "$file" 2>/dev/null) || continue
+        left=$(($(date -d "${end#*=}" +%s) - EPOCHSECONDS))
+        left=$((left < 0 ? -1 : left / 86400))
+        first=$((left < ${first:-$left} ? left : ${first:-$left}))
+    done
+    echo "$first"
+}

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The two forms in which bakery-health tells what it found: source it; it does nothing by itself.
+# Needs: BAKERY_IMAGE BAKERY_BASE BAKERY_RELEASE BAKERY_FINGERPRINT
+
+# as_json STATUS CHECK…: each CHECK is a "name":{…} of JSON.
+as_json() {
+    local all checked_at
+    checked_at=$(date -u +%FT%TZ)
+    printf -v all ',%s' "${@:2}"
+    printf '{"status":"%s","checked_at":"%s","image":"%s","base":"%s","release":"%s","fingerprint":"%s","checks":{%s}}' "$1" \
+        "$checked_at" "$BAKERY_IMAGE" "$BAKERY_BASE" "$BAKERY_RELEASE" "$BAKERY_FINGERPRINT" "${all#,}"
+}
+
+# as_metrics STATUS: with the samples in `oks` and `values` (prometheus.io/docs/instrumenting/exposition_formats).
+as_metrics() {
+    local healthy=0
+    [[ $1 != healthy ]] || healthy=1
+    # shellcheck disable=SC2154  # bakery-health fills them
+    printf '%s\n' "# TYPE bakery_healthy gauge" "bakery_healthy $healthy" \
+        "# TYPE bakery_checked_timestamp_seconds gauge" "bakery_checked_timestamp_seconds $EPOCHSECONDS" \
+        "# TYPE bakery_info gauge" \
+        "bakery_info{image=\"$BAKERY_IMAGE\",base=\"$BAKERY_BASE\",release=\"$BAKERY_RELEASE\",status=\"$1\"} 1" \
+        "# TYPE bakery_check_ok gauge" "${oks[@]}" "# TYPE bakery_check_value gauge" "${values[@]}"
+}

@@ -1,0 +1,144 @@
+"""The seed of this project: a disk that dead containers filled to the last block, and a machine that helps itself."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.image import apps
+from tests.image.copy import Copy
+
+pytestmark = [pytest.mark.dokku, pytest.mark.throwaway]
+NAME = "full"
+# Two minutes until the guard looks, its own work, and the slowness of an emulated machine.
+GUARD_S = 300
+HEALTH = "curl --silent --max-time 20 http://127.0.0.1:$(. /etc/bakery/image.env; echo $BAKERY_HEALTH_PORT)/health"
+UPPER = "{{.GraphDriver.Data.UpperDir}}"
+
+
+@pytest.fixture(scope="module")
+def container(first: Copy) -> Iterator[str]:
+    with apps.deployed(first, name=NAME) as container:
+        yield container
+
+
+def lines_of(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+@pytest.fixture(scope="module")
+def story(first: Copy, container: str) -> dict[str, str]:
+    """Fill the disk by way of a dead container, ask everything, and wait for the guard's own timer to help."""
+    return lines_of(
+        first.run(
+            f"""
+            dead=$(docker create {apps.IMAGE})
+            layer=$(docker inspect --format '{UPPER}' $dead)
+            free() {{ stat --file-system --format '%f' /; }}
+            tell() {{ "${{@:2}}" >/run/said 2>&1; echo "$1=$?"; sed "s/^/$1_said=/" /run/said | tail -n 1; }}
+            fill() {{
+              fallocate --length "$(($(stat --file-system --format '%f * %S' /) / 1024 / 1024))MiB" $layer/0
+              i=0; for size in 256 64 16 4 1; do
+                while fallocate --length "${{size}}MiB" $layer/$((i += 1)) 2>/dev/null; do :; done
+              done
+              dd if=/dev/zero of=$layer/last bs=4k 2>/dev/null
+            }}
+            echo "before=$(free)"
+            systemctl stop bakery-disk-guard.timer
+            fill
+            ! {{ echo full >/var/tmp/canary; }} 2>/dev/null; echo "full=$?"
+            tell list dokku apps:list
+            mkdir -p /var/tmp/here && tell elsewhere env TMPDIR=/var/tmp/here dokku apps:list
+            tell app {apps.ask(NAME)}
+            systemctl start bakery-disk-guard.timer
+            for i in $(seq {GUARD_S}); do
+              docker inspect $dead >/dev/null 2>&1 || break; sleep 1
+            done
+            echo "waited=$i"; echo "after=$(free)"
+            systemctl is-active bakery-disk-guard.timer >/dev/null; echo "guard=$?"
+            echo "container=$(docker ps --quiet --no-trunc --filter label=com.dokku.app-name={NAME})"
+            tell again dokku apps:list
+            tell deploy dokku ps:rebuild {NAME}
+            tell answer {apps.ask(NAME)}
+            systemctl start bakery-disk-guard.service
+            test -e /var/lib/bakery/ballast; echo "ballast=$?"
+            rm -rf /var/tmp/here /var/tmp/canary
+            """
+        )
+    )
+
+
+def test_dokku_works_on_a_full_disk_because_its_temporary_files_are_elsewhere(story: dict[str, str]) -> None:
+    assert story["full"] == "0", "the disk was not full"
+    assert story["list"] == "0", story["list_said"]
+
+
+def test_where_they_are_on_the_full_disk_it_does_not(story: dict[str, str]) -> None:
+    """What machines without this image run into: plugn's environment file comes out empty."""
+    assert story["elsewhere"] != "0"
+
+
+def test_an_app_keeps_answering_on_a_full_disk(story: dict[str, str]) -> None:
+    assert story["app"] == "0", story["app_said"]
+
+
+def test_the_guard_frees_a_full_disk_by_itself(story: dict[str, str]) -> None:
+    assert int(story["waited"]) < GUARD_S
+    assert int(story["after"]) > int(story["before"]) * 0.9
+    assert story["guard"] == "0"
+
+
+def test_nothing_that_runs_is_lost(story: dict[str, str], container: str) -> None:
+    assert story["container"] == container
+    assert story["again"] == story["deploy"] == story["answer"] == "0", story
+
+
+def test_the_ballast_comes_back(story: dict[str, str]) -> None:
+    assert story["ballast"] == "0"
+
+
+@pytest.fixture(scope="module")
+def inodes(first: Copy) -> dict[str, str]:
+    """The same with inodes, on a volume of Docker's own, so that it does not take a million files."""
+    return lines_of(
+        first.run(
+            f"""
+            systemctl stop bakery-disk-guard.timer docker.socket docker.service containerd.service
+            truncate --size 400M /var/tmp/volume && mkfs.ext4 -q -N 3000 /var/tmp/volume
+            mv /var/lib/docker /var/lib/docker.aside && mkdir -m 710 /var/lib/docker
+            mount -o loop /var/tmp/volume /var/lib/docker
+            systemctl start docker.service
+            {{ {apps.MAKE_IMAGE} }}
+            running=$(docker run --detach {apps.IMAGE})
+            dead=$(docker create {apps.IMAGE})
+            layer=$(docker inspect --format '{UPPER}' $dead)
+            (cd $layer && seq -f file%g 4000 | xargs touch 2>/dev/null)
+            ! touch /var/lib/docker/canary 2>/dev/null; echo "full=$?"
+            echo "free_mb=$(df --output=avail --block-size=M /var/lib/docker | tail -n 1 | tr -dc 0-9)"
+            systemctl restart bakery-health.service
+            echo "health=$({HEALTH})"
+            systemctl start bakery-disk-guard.timer
+            for i in $(seq {GUARD_S}); do docker inspect $dead >/dev/null 2>&1 || break; sleep 1; done
+            echo "waited=$i"
+            touch /var/lib/docker/canary; echo "after=$?"
+            docker inspect --format 'running={{{{.State.Running}}}}' $running
+            docker rm --force $running >/dev/null
+            systemctl stop docker.socket docker.service containerd.service
+            umount /var/lib/docker && rmdir /var/lib/docker && mv /var/lib/docker.aside /var/lib/docker
+            rm /var/tmp/volume
+            systemctl start docker.service bakery-health.service
+            """
+        )
+    )
+
+
+@pytest.mark.usefixtures("story")  # first, while Docker is as it was
+def test_the_guard_frees_a_disk_without_inodes(inodes: dict[str, str]) -> None:
+    assert inodes["full"] == "0", "there were inodes left"
+    assert int(inodes["free_mb"]) > 100
+    assert int(inodes["waited"]) < GUARD_S
+    assert (inodes["after"], inodes["running"]) == ("0", "true")
+
+
+def test_health_says_that_inodes_are_out(inodes: dict[str, str]) -> None:
+    assert '"status":"unhealthy"' in inodes["health"]
+    assert '"inodes":{"ok":false,"value":100}' in inodes["health"]

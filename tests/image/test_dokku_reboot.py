@@ -1,0 +1,75 @@
+"""A reboot: apps come back by themselves, and until they are back the machine does not call itself healthy."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.image import apps
+from tests.image.copy import Copy
+
+pytestmark = [pytest.mark.dokku, pytest.mark.throwaway]
+NAME = "back"
+HELD_S = 45
+HOLD = "/etc/systemd/system/dokku-redeploy.service.d/hold.conf"
+HEALTH = "curl --silent --max-time 20 http://127.0.0.1:$(. /etc/bakery/image.env; echo $BAKERY_HEALTH_PORT)/health"
+
+
+@pytest.fixture(scope="module")
+def story(twin: Copy) -> Iterator[dict[str, str]]:
+    """Reboot the second copy with an app on it, whose restore is held back so that there is time to ask."""
+    with apps.deployed(twin, name=NAME):
+        twin.run(
+            f"""
+            set -e
+            mkdir -p {HOLD.rpartition("/")[0]}
+            printf '[Service]\\nExecStartPre=/bin/sleep {HELD_S}\\n' >{HOLD}
+            {apps.ask(NAME)} >/dev/null
+            docker run --detach --restart=no {apps.IMAGE} >/dev/null
+            """
+        )
+        twin.reboot()
+        said = twin.run(
+            f"""
+            for i in $(seq 60); do
+              during=$({HEALTH}); case $during in *'"status":"st'* | '') sleep 1 ;; *) break ;; esac
+            done
+            echo "during=$during"
+            for i in $(seq 300); do
+              systemctl show --property=ExecMainExitTimestampMonotonic dokku-redeploy | grep -q '=0$' || break; sleep 1
+            done
+            systemctl restart bakery-health.service
+            echo "after=$({HEALTH})"
+            echo "answer=$({apps.ask(NAME)})"
+            address=$(docker inspect --format '{{{{.NetworkSettings.Networks.bridge.IPAddress}}}}' \\
+              $(docker ps --quiet --filter label=com.dokku.app-name={NAME}))
+            echo "address=$address"
+            echo "keys=$(dokku ssh-keys:list --format json | jq length)"
+            echo "firstboot=$(journalctl --boot --quiet --output=cat --unit=bakery-firstboot.service | wc -l)"
+            echo "swap=$(grep -c /var/lib/bakery/swap /proc/swaps)"
+            rm {HOLD}; systemctl daemon-reload
+            """
+        )
+        yield dict(line.split("=", 1) for line in said.splitlines())
+
+
+def test_until_the_apps_are_back_health_says_restoring(story: dict[str, str]) -> None:
+    assert '"status":"restoring"' in story["during"]
+    assert '"restore":{"ok":false,"value":"waiting"}' in story["during"]
+
+
+def test_an_app_is_back_after_a_reboot(story: dict[str, str]) -> None:
+    assert story["answer"] == f"app at {story['address']}"
+
+
+def test_afterwards_the_machine_is_healthy(story: dict[str, str]) -> None:
+    assert '"status":"healthy"' in story["after"]
+    assert '"restore":{"ok":true,"value":"done"}' in story["after"]
+
+
+def test_first_boot_does_not_run_again(story: dict[str, str], twin: Copy) -> None:
+    assert story["firstboot"] == "0"
+    assert int(story["keys"]) == len(twin.dokku["keys"].json)
+
+
+def test_swap_is_on_again(story: dict[str, str], settings: dict[str, str]) -> None:
+    assert story["swap"] == ("1" if int(settings["BAKERY_SWAP_GB"]) else "0")
