@@ -6,7 +6,8 @@ Everything heavier than this file is imported when a task runs, so that `invoke 
 import functools
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from invoke.context import Context
@@ -184,6 +185,24 @@ def destroy(_context: Context, image: str = IMAGE, base: str = "") -> None:
     from bakery.console import Console
 
     machine.destroy(image, base_of(image, base), console=Console())
+
+
+@task(
+    help={
+        "host": "a node, [user@]address (user: dokku); give it as often as there are nodes",
+        "app": "the app's name",
+        "crt": "file with the certificate and its chain, PEM",
+        "key": "file with its private key, PEM without a passphrase",
+    },
+    iterable=["host"],
+)
+def certs(_context: Context, host: Sequence[str] = (), app: str = "", crt: str = "", key: str = "") -> None:
+    """Bring an app's certificate to every node that serves it, over SSH to dokku; all nodes at the same time."""
+    from bakery import certs as certificates
+    from bakery.console import Console
+
+    pair = certificates.Pair(certificate=Path(crt), key=Path(key))
+    certificates.push(pair, app=app, hosts=host, console=Console())
 
 
 @task(help={"fast": "leave out what boots a machine (under two minutes)", "k": "only tests whose name matches"})
