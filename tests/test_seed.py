@@ -97,7 +97,9 @@ def test_nothing_half_made_is_left_when_xorrisofs_is_missing(tmp_path: Path, mon
 
 
 def test_files_of_the_owner_are_written_for_root_alone() -> None:
-    text = user_data(public_keys=["ssh-ed25519 AAAA me"], secret_files={"/etc/bakery/node.yaml": "domain: x.test\n"})
+    text = seed.user_data(
+        public_keys=["ssh-ed25519 AAAA me"], secret_files={"/etc/bakery/node.yaml": "domain: x.test\n"}
+    )
     assert cloud_config(text)["write_files"] == [
         {"path": "/etc/bakery/node.yaml", "permissions": "0600", "content": "domain: x.test\n"}
     ]

@@ -56,7 +56,7 @@ def test_a_layer_is_told_of_those_below_and_of_its_own_archives() -> None:
         "from": "host",
         "steps": ["dokku", "plugins"],
         "dokku": {"archive": "http://127.0.0.1:8080/dokku", "archive_key": "AB" * 20},
-        "plugins": [{"name": "redis", "url": "http://localhost:8080/redis.git", "commit": "c0ffee12" * 5}],
+        "plugins": [{"name": "redis", "url": "git://localhost:8080/redis.git", "commit": "c0ffee12" * 5}],
     }
     keys = [NamedKey(name="ci", text="ssh-ed25519 AAAA", is_login=True, origin="")]
     layers = [HOST, Definition.model_validate(values)]
@@ -69,7 +69,7 @@ def test_a_layer_is_told_of_those_below_and_of_its_own_archives() -> None:
     assert told["BAKERY_DOKKU_ARCHIVE"] == "http://10.0.2.2:8080/dokku/debian bookworm main"
     assert told["BAKERY_DOKKU_ARCHIVE_KEY_URL"] == "http://10.0.2.2:8080/dokku/gpgkey"
     assert told["BAKERY_DOKKU_ARCHIVE_KEY"] == "AB" * 20
-    assert told["BAKERY_PLUGINS"] == f"redis|http://10.0.2.2:8080/redis.git|{'c0ffee12' * 5}|-"
+    assert told["BAKERY_PLUGINS"] == f"redis|git://10.0.2.2:8080/redis.git|{'c0ffee12' * 5}|-"
     assert told["BAKERY_SSH_KEYS"] == "ci:login:ssh-ed25519:AAAA"
     # Debian 12 has no buildx, which dokku depends on.
     assert told["BAKERY_DOKKU_DOCKER_PLUGINS"] == "docker-compose-plugin docker-buildx-plugin"

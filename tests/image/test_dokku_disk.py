@@ -44,10 +44,11 @@ def story(first: Copy, container: str) -> dict[str, str]:
             }}
             echo "before=$(free)"
             systemctl stop bakery-disk-guard.timer
+            install --directory --owner=dokku /var/tmp/here
             fill
             ! {{ echo full >/var/tmp/canary; }} 2>/dev/null; echo "full=$?"
             tell list dokku apps:list
-            mkdir -p /var/tmp/here && tell elsewhere env TMPDIR=/var/tmp/here dokku apps:list
+            tell elsewhere runuser -u dokku -- env TMPDIR=/var/tmp/here dokku apps:list
             tell app {apps.ask(NAME)}
             systemctl start bakery-disk-guard.timer
             for i in $(seq {GUARD_S}); do
