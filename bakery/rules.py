@@ -20,7 +20,7 @@ _GLOB = re.compile(r"[A-Za-z0-9.+~:*?-]+")
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 # Characters of systemd.time(7), "Calendar events"; systemd itself judges the rest, inside the machine.
 _URL = re.compile(r"https?://[A-Za-z0-9.:_~/@%+-]+")
-_GIT_URL = re.compile(r"(https?|git|ssh)://[A-Za-z0-9.:_~/@%+-]+")
+_GIT_URL = re.compile(r"(https|git|ssh)://[A-Za-z0-9.:_~/@%+-]+")
 _FINGERPRINT = re.compile(r"[0-9A-F]{16}([0-9A-F]{24})?")
 _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 # Names that plugn and sshcommand take for what they say: both put them into regular expressions and paths.
@@ -134,7 +134,9 @@ Address = Annotated[str, AfterValidator(_address)]
 """Where an archive is, without a slash at its end; empty for the vendor's own."""
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 """Of an OpenPGP key, in capitals without spaces; empty for the vendor's own."""
-GitUrl = Annotated[str, AfterValidator(_matching(_GIT_URL, "address of a git repository"))]
+GitUrl = Annotated[
+    str, AfterValidator(_matching(_GIT_URL, "address of a git repository that dokku takes: https, ssh or git"))
+]
 Commit = Annotated[str, AfterValidator(_matching(_COMMIT, "commit: 40 hex digits, so that it can never move"))]
 ExactVersion = Annotated[str, AfterValidator(_matching(_RELEASE, "exact version such as '0.38.27'"))]
 PluginName = Annotated[str, AfterValidator(_matching(_PLUGIN, "plugin name: small letters, digits and dashes"))]

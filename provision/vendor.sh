@@ -8,10 +8,10 @@ add_source() {
     local keyring=/etc/apt/keyrings/$name.gpg list=/etc/apt/sources.list.d/$name.list
     if [[ ! -s $keyring ]]; then
         apt_install curl ca-certificates gpg
-        home=$(mktemp -d)
+        home=$(mktemp -d) # and no agent, which public keys do not need and a small system does not have
         retry 3 curl --fail --silent --show-error --location --output "$home/key" "$url"
-        gpg --homedir "$home" --quiet --batch --import "$home/key"
-        gpg --homedir "$home" --quiet --batch --export "$fingerprint" >"$home/only"
+        gpg --homedir "$home" --no-autostart --quiet --batch --import "$home/key"
+        gpg --homedir "$home" --no-autostart --quiet --batch --export "$fingerprint" >"$home/only"
         [[ -s $home/only ]] || die "$url does not hold the key $fingerprint"
         put "$keyring" 0644 <"$home/only"
         rm -rf "$home"
