@@ -269,6 +269,9 @@ def chain(name: str, *, folder: Path = IMAGES) -> list[Definition]:
             problem = (error.context or {})["text"]
             raise impossible(f"{shown(folder / f'{layer.name}.toml')}: steps: {problem}") from error
         done |= frozenset(layer.steps)
+        if layer.ssh.keys and Step.FIRSTBOOT not in done:
+            problem = f"does nothing, because the step {Step.FIRSTBOOT.value!r} is in no layer"
+            raise impossible(f"{shown(folder / f'{layer.name}.toml')}: ssh.keys: {problem}")
     return layers
 
 

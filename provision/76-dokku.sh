@@ -49,6 +49,8 @@ done
 
 put_file health-dokku.sh /usr/local/lib/bakery/health-dokku.sh 0644
 
+put_file dokku-apps.logrotate /etc/logrotate.d/bakery-dokku-apps 0644
+
 # Unpacks what would be unpacked at the first command, for which a full disk has no room.
 plugn version >/dev/null
 runuser -u dokku -- plugn version >/dev/null

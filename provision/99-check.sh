@@ -46,7 +46,7 @@ absent "apt's archives" /var/cache/apt/archives/*.deb /var/cache/apt/*.bin
 absent "sources" /usr/src/*
 absent "containers" /var/lib/docker/containers/*
 empty "dokku's domain" /home/dokku/VHOST
-absent "dokku's accounts and secrets" /var/lib/dokku/data/letsencrypt/*/accounts /home/dokku/.docker /home/dokku/.netrc
+absent "dokku's accounts and secrets" /var/lib/dokku/data/letsencrypt/*/accounts/* /home/dokku/.docker /home/dokku/.netrc
 absent "first boot" /var/lib/bakery/firstboot.* /etc/bakery/node.yaml
 grep -qx "BAKERY_FINGERPRINT=\"$BAKERY_FINGERPRINT\"" /etc/bakery/image.env || wrong+=("/etc/bakery/image.env is not this bake's")
 absent "swap and ballast" /var/lib/bakery/swap /var/lib/bakery/ballast

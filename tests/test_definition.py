@@ -370,3 +370,9 @@ def test_one_layer_is_itself() -> None:
 def test_a_layer_with_dokku_cannot_choose_another_docker_than_the_one_below(tmp_path: Path) -> None:
     message, _ = complaint(tmp_path, 'from = "host"\nsteps = ["dokku"]\ndocker.source = "docker.com"')
     assert message == "shop.toml: docker: does nothing, because the step 'docker' is not in steps"
+
+
+def test_keys_need_the_step_that_hands_them_out(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text('steps = ["ssh"]\nssh.keys.ci = "ssh-ed25519 AAAA ci"')
+    with pytest.raises(BakeryError, match=r"ssh\.keys: does nothing, because the step 'firstboot' is in no layer"):
+        chain("shop", folder=tmp_path)

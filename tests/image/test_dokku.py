@@ -114,6 +114,23 @@ def test_nothing_secret_is_baked(each: Copy) -> None:
     assert not re.search(r"^/home/dokku/\.(docker|netrc)\b", each.dokku["secrets"].text, flags=re.MULTILINE)
 
 
+def test_nothing_gives_users_a_temporary_folder_of_their_own(each: Copy) -> None:
+    assert "libpam-tmpdir" not in each.versions
+
+
+@pytest.mark.throwaway
+def test_logs_of_apps_are_rotated(first: Copy) -> None:
+    said = first.run(
+        """
+        set -e
+        mkdir -p /var/log/dokku/apps && truncate --size 60M /var/log/dokku/apps/shop.log
+        logrotate /etc/logrotate.d/bakery-dokku-apps --state /run/rotated && ls -s /var/log/dokku/apps
+        rm -r /var/log/dokku/apps
+        """
+    )
+    assert "shop.log.1" in said
+
+
 @pytest.mark.throwaway
 def test_an_unknown_name_gets_no_answer(first: Copy) -> None:
     said = first.run(

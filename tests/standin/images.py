@@ -3,12 +3,15 @@
 import shutil
 from pathlib import Path
 
-from bakery import ROOT
+from bakery import ROOT, guest
 from tests.standin.site import Site
 
 
 def write(folder: Path, *, site: Site) -> Path:
-    """Copy images/ to *folder* and let `dokku` take dokku, buildx and letsencrypt from *site*; return *folder*."""
+    """Copy images/ to *folder* and let `dokku` take dokku, buildx and letsencrypt from *site*; return *folder*.
+
+    A key is in it too, as in an image that nobody else gets.
+    """
     shutil.copytree(ROOT / "images", folder)
     real = (folder / "dokku.toml").read_text()
     head, _, _ = real.partition("[[plugins]]")
@@ -19,6 +22,9 @@ archive_key = "{site.key}"
 [docker]
 archive = "{site.docker_archive}"
 archive_key = "{site.key}"
+
+[ssh.keys]
+ci = "{guest.make_key(folder / "ci")}"
 
 [[plugins]]
 name = "letsencrypt"
