@@ -232,9 +232,9 @@ def clean(_context: Context) -> None:
 
 def base_of(image: str, base: str) -> str:
     """Return the base asked for, or the one of the definition."""
-    from bakery import bases, definition
+    from bakery import bases, images
 
-    return bases.base(base or definition.whole(image).base).name
+    return bases.base(base or images.whole(image).base).name
 
 
 def number(option: str, text: str, *, least: int) -> int:

@@ -3,21 +3,13 @@
 Every key is explained in images/README.md; tests/test_definition.py holds the two together.
 """
 
-import os
-import re
-import tomllib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bakery import ROOT
 from bakery.bases import Arch, BaseName
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
-from bakery.complaint import complaint, shown
-from bakery.errors import did_you_mean, impossible
+from bakery.errors import did_you_mean
 from bakery.rules import (
     Address,
     Calendar,
@@ -33,13 +25,10 @@ from bakery.rules import (
     Pin,
     PluginName,
     Port,
-    image_name,
     keep_hours,
     wrong,
 )
 
-IMAGES = Path(os.environ.get("BAKERY_IMAGES_DIR") or ROOT / "images")
-"""Where definitions are; people who keep their own beside their own code say so."""
 ANY_VERSION = "*"
 _STEP_OF = {
     "docker": Step.DOCKER,
@@ -54,13 +43,15 @@ SYSTEM_GB = 4
 """What the system, docker's first images and the logs need beside swap and ballast."""
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a definition."""
+
     # Strict for every value; the fields that say strict=False are enums and tuples, which TOML can only write as
     # text and lists.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, serialize_by_alias=True)
 
 
-class Disk(_Table):
+class Disk(Table):
     """Sizes of the disk and of what is made on it at first boot."""
 
     size_gb: int = Field(default=40, ge=8, le=16384)
@@ -77,7 +68,7 @@ class Disk(_Table):
         return self
 
 
-class _Pinned(_Table):
+class _Pinned(Table):
     version: Pin = ANY_VERSION
 
     def version_for(self, base: str) -> str:
@@ -85,7 +76,7 @@ class _Pinned(_Table):
         return self.version if isinstance(self.version, str) else self.version.get(base, ANY_VERSION)
 
 
-class _Archived(_Table):
+class _Archived(Table):
     archive: Address = ""
     archive_key: Fingerprint = ""
 
@@ -109,7 +100,7 @@ class Nginx(_Pinned, _Archived):
     channel: NginxChannel = Field(default=NginxChannel.STABLE, strict=False)
 
 
-class Ssh(_Table):
+class Ssh(Table):
     """Who may log in, and whose keys are in the image; passwords never log in."""
 
     root_login: RootLogin = Field(default=RootLogin.KEY, strict=False)
@@ -124,7 +115,7 @@ class Ssh(_Table):
         return self
 
 
-class Cleanup(_Table):
+class Cleanup(Table):
     """When the clean-up runs and what is too young for it."""
 
     schedule: Calendar = "*-*-* 04:15:00"
@@ -136,7 +127,7 @@ class Cleanup(_Table):
         return keep_hours(self.keep)
 
 
-class Health(_Table):
+class Health(Table):
     """Where the machine says how it is."""
 
     port: Port = 8077
@@ -150,7 +141,7 @@ class Dokku(_Archived):
     herokuish: bool = False
 
 
-class Plugin(_Table):
+class Plugin(Table):
     """One plugin of dokku, at one commit."""
 
     name: PluginName
@@ -159,7 +150,7 @@ class Plugin(_Table):
     pull: bool = False
 
 
-class Definition(_Table):
+class Definition(Table):
     """One image."""
 
     name: ImageName
@@ -192,7 +183,7 @@ class Definition(_Table):
             if key in self.model_fields_set and step not in self.steps and not self._is_for_plugins(key):
                 raise wrong(f"does nothing, because the step {step.value!r} is not in steps", key=key)
         if self.from_ is None:
-            _require_needs(self.steps, below=frozenset())
+            require_needs(self.steps, below=frozenset())
         return self
 
     def _is_for_plugins(self, key: str) -> bool:
@@ -206,109 +197,8 @@ class Definition(_Table):
         return tuple(step for step in Step if step in self.steps or step.is_always_last)
 
 
-def load(name: str, *, folder: Path = IMAGES) -> Definition:
-    """Read the definition of an image.
-
-    Raises BakeryError (exit code 2) when there is none of that name, or when the file cannot be what is wanted.
-    """
-    known = names(folder)
-    if name not in known:
-        raise impossible(f"there is no image {name!r} in {shown(folder)}/", hint=did_you_mean(name, known))
-    return load_file(folder / f"{name}.toml")
-
-
-def load_file(path: Path) -> Definition:
-    """Read one definition file; its name is the image's.
-
-    Raises BakeryError (exit code 2) with one line for each thing that is wrong: file, key path, problem.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise impossible(f"{shown(path)}: not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise impossible(f"{shown(path)}: {_syntax(str(error))}") from error
-    try:
-        image_name(path.stem)
-    except PydanticCustomError as error:
-        raise impossible(f"{shown(path)}: {(error.context or {})['text']}") from error
-    if "name" in values:
-        raise impossible(f"{shown(path)}: name: the file's name is the image's name", hint="remove the key")
-    try:
-        return Definition.model_validate({**values, "name": path.stem})
-    except ValidationError as error:
-        raise complaint(error, path=path, model=Definition, hidden=frozenset({"name"})) from error
-
-
-def names(folder: Path = IMAGES) -> list[str]:
-    """Return the names of all images."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
-
-
-def chain(name: str, *, folder: Path = IMAGES) -> list[Definition]:
-    """Return an image's layers, the lowest first and the image itself last.
-
-    Raises BakeryError (exit code 2) when a layer is missing, when layers go in a circle, or when a step needs one
-    that neither the image nor a layer below has.
-    """
-    layers = [load(name, folder=folder)]
-    while (below := layers[-1].from_) is not None:
-        path = [*(layer.name for layer in layers), below]
-        file = shown(folder / f"{layers[-1].name}.toml")
-        if below in path[:-1]:
-            raise impossible(f"{file}: from: layers go in a circle: {' → '.join(path[path.index(below) :])}")
-        if below not in names(folder):
-            raise impossible(f"{file}: from: there is no image {below!r}", hint=did_you_mean(below, names(folder)))
-        layers.append(load(below, folder=folder))
-    layers.reverse()
-    done: frozenset[Step] = frozenset()
-    for layer in layers:
-        try:
-            _require_needs(layer.steps, below=done)
-        except PydanticCustomError as error:
-            problem = (error.context or {})["text"]
-            raise impossible(f"{shown(folder / f'{layer.name}.toml')}: steps: {problem}") from error
-        done |= frozenset(layer.steps)
-        if layer.ssh.keys and Step.FIRSTBOOT not in done:
-            problem = f"does nothing, because the step {Step.FIRSTBOOT.value!r} is in no layer"
-            raise impossible(f"{shown(folder / f'{layer.name}.toml')}: ssh.keys: {problem}")
-    return layers
-
-
-def whole(name: str, *, folder: Path = IMAGES) -> Definition:
-    """Return an image as a machine will have it: what its file leaves open is its layers'.
-
-    Raises BakeryError (exit code 2) like `chain`.
-    """
-    return effective(chain(name, folder=folder))
-
-
-def effective(layers: Sequence[Definition]) -> Definition:
-    """Return what the topmost layer comes to: its own keys, and those of the layers below where it sets none.
-
-    Its steps are those of all layers. A table is merged key by key.
-    """
-    values: dict[str, Any] = {}
-    for layer in layers:
-        for name in layer.model_fields_set:
-            value = getattr(layer, name)
-            if isinstance(value, _Table) and name in values:
-                value = value.model_copy(update={**_set_in(values[name]), **_set_in(value)})
-            values[name] = value
-    steps = {step for layer in layers for step in layer.steps}
-    return layers[-1].model_copy(update={**values, "steps": tuple(step for step in Step if step in steps)})
-
-
-def _set_in(table: _Table) -> dict[str, Any]:
-    return {name: getattr(table, name) for name in table.model_fields_set}
-
-
-def _require_needs(steps: tuple[Step, ...], *, below: frozenset[Step]) -> None:
+def require_needs(steps: tuple[Step, ...], *, below: frozenset[Step]) -> None:
+    """Raise unless each step has those it needs, in *steps* or *below*."""
     for step in steps:
         for need in sorted(step.needs - below - frozenset(steps)):
             raise wrong(f"{step.value!r} needs the step {need.value!r}", key="steps")
-
-
-def _syntax(text: str) -> str:
-    found = re.fullmatch(r"(.*) \(at line (\d+), column \d+\)", text)
-    return f"line {found[2]}: {found[1]}" if found else text.replace("(at end of document)", "(at the end of the file)")

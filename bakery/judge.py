@@ -1,6 +1,6 @@
 """The story of `invoke verify`: find what to judge, judge it."""
 
-from bakery import accelerator, artifact, bases, definition, store, verify
+from bakery import accelerator, artifact, bases, images, store, verify
 from bakery.console import Console
 from bakery.errors import impossible
 from bakery.verify import Subject, Verdict
@@ -11,7 +11,7 @@ def image(name: str, *, base: str, console: Console) -> Verdict:
 
     Raises BakeryError: exit code 2 when it was not baked yet, 4 when it does not pass.
     """
-    wanted = definition.whole(name)
+    wanted = images.whole(name)
     chosen = bases.base(base or wanted.base)
     made = artifact.local(name, chosen.name)
     if made.read_record() is None:

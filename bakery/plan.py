@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bakery import apt, arch, archive, artifact, bases, definition, fingerprint, packages, sshkeys
+from bakery import apt, arch, archive, artifact, bases, fingerprint, images, packages, sshkeys
 from bakery.apt import Mirrors
 from bakery.artifact import Artifact
 from bakery.bases import Base, BaseFrom
@@ -101,8 +101,8 @@ def make(order: Order) -> Plan:
     Raises BakeryError: exit code 2 for an unknown image, base or source, and for what cannot be baked here;
     3 when the package archive is asked for and this machine has no source of that distribution.
     """
-    layers = definition.chain(order.image)
-    base = bases.base(order.base or definition.effective(layers).base)
+    layers = images.chain(order.image)
+    base = bases.base(order.base or images.effective(layers).base)
     arch.require_bakeable(layers[-1].arch)
     mirrors = apt.mirrors_for(base)
     base_from = choose_source(order, base, mirrors=mirrors)
@@ -114,8 +114,8 @@ def make(order: Order) -> Plan:
     for index, layer in enumerate(layers):
         beneath = [plan.fingerprint] if plan else [base.name, base_from, *(recipe.ingredients() if recipe else ())]
         made = artifact.local(layer.name, base.name)
-        whole = definition.effective(layers[: index + 1])
-        keys = sshkeys.resolve(whole, folder=definition.IMAGES)
+        whole = images.effective(layers[: index + 1])
+        keys = sshkeys.resolve(whole, folder=images.FOLDER)
         digest = fingerprint.fingerprint(layer, beneath=[*beneath, *(key.setting for key in keys)])
         plan = Plan(
             definition=whole,

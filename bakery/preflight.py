@@ -9,8 +9,9 @@ from bakery.apt import AptSource, Mirrors, Origin, mirrors_for, vendor_mirrors
 from bakery.ask import DEADLINE_S, Answer, Source, ask
 from bakery.bases import BASES, Arch, Base, BaseFrom
 from bakery.console import table
-from bakery.definition import Definition, effective
+from bakery.definition import Definition
 from bakery.errors import impossible, missing
+from bakery.images import effective
 from bakery.package_index import PackageList, available_versions, package_lists
 from bakery.packages import docker_packages, dokku_packages, nginx_packages
 from bakery.vendors import DOCKER, DOKKU, NGINX, Vendor, vendors_of

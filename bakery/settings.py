@@ -4,7 +4,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from bakery.bases import Base
-from bakery.definition import Definition, effective
+from bakery.definition import Definition
+from bakery.images import effective
 from bakery.packages import docker_packages, docker_plugins, dokku_packages, nginx_packages
 from bakery.sshkeys import NamedKey
 from bakery.vendors import DOCKER, DOKKU, NGINX, NOBODY, from_guest, vendors_of

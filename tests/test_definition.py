@@ -11,8 +11,9 @@ from bakery import ROOT, arch
 from bakery.bases import BASES, Arch
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
 from bakery.complaint import is_model
-from bakery.definition import Definition, chain, effective, load, load_file, names, whole
+from bakery.definition import Definition
 from bakery.errors import BakeryError, ExitCode
+from bakery.images import chain, effective, load, load_file, names, whole
 
 MANUAL = (ROOT / "images/README.md").read_text()
 

@@ -7,8 +7,8 @@ import pytest
 from bakery import ROOT, process
 
 GROUND = {"errors", "console", "process"}
-ASKED_FOR = {"arch", "bases", "choices", "complaint", "definition", "places", "rules"}
-STORIES = {"bake", "checks", "doctor", "judge", "machine", "publish", "rendering"}
+ASKED_FOR = {"arch", "bases", "choices", "complaint", "definition", "images", "places", "rules"}
+STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "publish", "rendering"}
 MODULES = sorted((ROOT / "bakery").rglob("*.py"))
 FETCHING = {"ask", "cloudimage", "package_index"}
 STARTING = {"subprocess", "pty", "multiprocessing"}

@@ -9,17 +9,17 @@ from pathlib import Path
 import jinja2
 import pytest
 
-from bakery import bases, definition, packer, process, render, workspace
+from bakery import bases, images, packer, process, render, workspace
 from bakery.packer import Packer
 
-IMAGES = definition.names()
+IMAGES = images.names()
 GENERATIONS = {"packer-1.6": Packer(version=(1, 6, 6)), "packer-1.7": Packer(version=(1, 7, 0))}
 SCHEMA = Path(__file__).parent / "data/packer-plugin-schema.json"
 """Attribute names of Packer's qemu plugin, read from its source (the date is in the file)."""
 
 
 def rendered(image: str, generation: str) -> dict[str, str]:
-    wanted = definition.load(image)
+    wanted = images.load(image)
     return workspace.packer_files(wanted, bases.base(wanted.base), packer=GENERATIONS[generation])
 
 

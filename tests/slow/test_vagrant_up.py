@@ -72,6 +72,13 @@ def test_the_insecure_key_was_replaced(running: Running) -> None:
     assert vagrant.INSECURE_PUBLIC_KEY.split()[1] not in keys
 
 
+def test_first_boot_ended_well_with_vagrants_own_key_there(running: Running) -> None:
+    result = json.loads(running.ssh("cat /var/lib/bakery/firstboot.json").output)
+    assert result["status"] == "done"
+    written = int(running.ssh("stat -c %Y /var/lib/bakery/firstboot.json").output)
+    assert written >= int(running.ssh("stat -c %Y .ssh/authorized_keys").output)  # Vagrant ran it again
+
+
 def test_the_machine_is_named_after_its_image(running: Running) -> None:
     assert running.ssh("hostname").output.startswith(f"{IMAGE}-{BASE}-")
 
