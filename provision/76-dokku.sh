@@ -55,7 +55,5 @@ put_file dokku-apps.logrotate /etc/logrotate.d/bakery-dokku-apps 0644
 plugn version >/dev/null
 runuser -u dokku -- plugn version >/dev/null
 
-[[ ! -s $vhost ]] || die "the image would carry a domain: $(<"$vhost")"
-[[ ! -s /home/dokku/.ssh/authorized_keys ]] || die "the image would carry a key of dokku's"
 nginx -t -q
 log "dokku $(</var/lib/dokku/STABLE_VERSION)"

@@ -33,6 +33,3 @@ for plugin in "${plugins[@]}"; do
     # A checkout that fails leaves the plugin enabled at whatever is newest.
     is_pinned "$name" "$commit" || die "plugin $name is not at $commit"
 done
-
-# Each plugin's install asks all of dokku to install itself again.
-[[ ! -s /home/dokku/VHOST ]] || die "the image would carry a domain: $(</home/dokku/VHOST)"

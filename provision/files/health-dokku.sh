@@ -14,7 +14,8 @@ ask_dokku() {
 dokku_version() {
     local said
     systemctl is-active --quiet dokku-event-listener.service || return 0
-    said=$(timeout 20 dokku version 2>/dev/null) || return 0
+    # As dokku itself: root's call would go through sudo, which writes a line about it every time.
+    said=$(HOME=/home/dokku timeout 20 setpriv --reuid=dokku --regid=dokku --init-groups dokku version 2>/dev/null) || return 0
     echo "${said##* }"
 }
 

@@ -140,9 +140,9 @@ class Copy:
         return self.ask(DOKKU_FACTS)
 
     def run(self, script: str) -> str:
-        """Return what *script* prints as root; its failure is the test's failure."""
+        """Return what *script* (bash) prints as root; its failure is the test's failure."""
         try:
-            done = self.host.run(script)
+            done = self.host.run("bash -c %s", script)
         except RuntimeError as error:
             raise AssertionError(f"{self} does not answer: {error.args[0].stderr.strip()}") from None
         assert done.rc == 0, f"exit code {done.rc}\n{done.stdout}{done.stderr}"
