@@ -90,7 +90,11 @@ def node_text(site: guest.Site) -> str:
         "domain": "node.test",
         "ssh_keys": {"deployer": guest.make_key(deployer), "no key": "ssh-ed25519 not-a-key"},
         "settings": {
-            "letsencrypt": {"email": "owner@node.test", "dns-provider": "exec", "dns-provider-EXEC_PATH": "/x"}
+            "letsencrypt": {
+                "email": "owner@node.test",
+                "dns-provider": "exec",
+                "dns-provider-EXEC_PATH": "/secret/7f3a9c",
+            }
         },
         "certificates": {"shop": {"crt": pem.read_text(), "key": pem_key.read_text()}},
         "domian": "mistyped.test",

@@ -42,10 +42,13 @@ def test_a_healthy_machine_answers_200_and_says_what_it_is(first: Copy, settings
 @pytest.mark.throwaway
 def test_a_machine_without_docker_is_unhealthy_until_it_is_back(first: Copy, settings: dict[str, str]) -> None:
     stop = f"systemctl stop docker.socket docker.service && {PROBE}"
-    start = f"systemctl start docker.socket docker.service && {PROBE}"
+    # dokku's event listener ends with Docker, and systemd starts it again every ten seconds.
+    again = "for i in $(seq 20); do systemctl is-active --quiet dokku-event-listener && break; sleep 1; done"
+    wait = again if settings["BAKERY_DOKKU_PACKAGES"] else "true"
+    start = f"systemctl start docker.socket docker.service && {wait} && {PROBE}"
     code, cache, body = ask(first, settings, before=stop, after=start)
     assert (code, cache, body["status"]) == (503, "no-store", "unhealthy")
-    assert [name for name, check in body["checks"].items() if not check["ok"]] == ["docker"]
+    assert "docker" in {name for name, check in body["checks"].items() if not check["ok"]} <= {"docker", "dokku"}
     assert ask(first, settings)[0] == 200
 
 

@@ -23,7 +23,7 @@ def test_a_second_run_of_the_steps_changes_nothing(first: Copy) -> None:
     rm -rf /run/again && mkdir /run/again && cd /run/again
     echo {base64.b64encode(packed.getvalue()).decode()} | base64 -d | tar -xz
     {LOOK} >before
-    steps=$(. /etc/bakery/image.env; echo "$BAKERY_STEPS" | sed 's/ seal\\>//; s/ check\\>//')
+    steps=$(. /etc/bakery/image.env; echo "$BAKERY_STEPS_BELOW $BAKERY_STEPS" | sed 's/ seal\\>//; s/ check\\>//')
     BAKERY_SETTINGS=/etc/bakery/image.env bash provision/run $steps >said 2>&1 || {{ cat said; exit 1; }}
     {LOOK} >after
     diff before after | head -n 40
