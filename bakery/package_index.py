@@ -5,9 +5,11 @@ import hashlib
 import lzma
 import os
 import re
+import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,14 +105,16 @@ def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
     lines = condense(UNPACK[wanted.url[-3:]](answer.content))
     kept.parent.mkdir(parents=True, exist_ok=True)
     _forget_old(kept.parent)
-    draft = kept.with_name(f"{kept.name}.{os.getpid()}")
-    draft.write_bytes(lines)
-    draft.replace(kept)
+    # A name of its own, because two suites may have the very same list and are read at the same time.
+    with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=f".{kept.name}.", delete=False) as draft:
+        draft.write(lines)
+    Path(draft.name).replace(kept)
     return lines
 
 
 def _forget_old(folder: Path) -> None:
     oldest = time.time() - KEPT_DAYS * 24 * 3600
     for path in folder.iterdir():
-        if path.stat().st_mtime < oldest:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another reader's draft, which has its name by now
+            if path.stat().st_mtime < oldest:
+                path.unlink()

@@ -100,3 +100,11 @@ def test_twenty_thousand_packages_are_condensed_in_a_second() -> None:
     lines = condense(packages)
     assert time.process_time() - began < 1
     assert lines.splitlines()[19_999] == b"p19999 1.19999"
+
+
+def test_lists_that_are_read_at_the_same_time_do_not_disturb_each_other(archive: Loopback, cache: Path) -> None:
+    for _ in range(20):
+        assert len(available_versions("nginx", lists(archive) * 4)) == 3
+        assert not list(cache.glob(".*")), "a draft was left"
+        for kept in cache.iterdir():
+            kept.unlink()
