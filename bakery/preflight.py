@@ -9,7 +9,7 @@ from bakery.apt import AptSource, Mirrors, Origin, mirrors_for, vendor_mirrors
 from bakery.ask import DEADLINE_S, Answer, Source, ask
 from bakery.bases import BASES, Arch, Base, BaseFrom
 from bakery.console import table
-from bakery.definition import Definition
+from bakery.definition import Definition, Plugin
 from bakery.errors import impossible, missing
 from bakery.images import effective
 from bakery.package_index import PackageList, available_versions, package_lists
@@ -85,7 +85,7 @@ def sources_of(demand: Demand) -> list[Source]:
         # What a clone asks first (gitprotocol-http, "Smart Clients"); a plain file server has it as a file.
         url = f"{plugin.url.removesuffix('/')}/info/refs?service=git-upload-pack"
         if url.startswith("http"):
-            found.append(Source(name=f"plugin {plugin.name}", url=url, needed_for="its repository"))
+            found.append(Source(name=_plugin_name(plugin), url=url, needed_for="its repository"))
     return list({source.url: source for source in found}.values())
 
 
@@ -103,10 +103,12 @@ def require_sources(answers: Sequence[Answer], *, demand: Demand, open_ways: Seq
     ]
     table("Sources", ("source", "needed for", "answer", "address"), rows)
     names = list(dict.fromkeys(source.name for source in silent))
-    hints = [vendor.way_out for name, vendor in demand.vendors.items() if name in names]
-    if hints:
-        hints = [f"{' and '.join(hints)} in images/*.toml (images/README.md)"]
-    if not set(names) <= set(demand.vendors):
+    ways_out = {name: vendor.way_out for name, vendor in demand.vendors.items()} | {
+        _plugin_name(plugin): f'plugins.url = "a clone of {plugin.url}"' for plugin in effective(demand.layers).plugins
+    }
+    chosen = [way_out for name, way_out in ways_out.items() if name in names]
+    hints = [f"{' and '.join(chosen)} in images/*.toml (images/README.md)"] if chosen else []
+    if not set(names) <= set(ways_out):
         hints.append(open_ways[0] if open_ways else "invoke doctor  (shows which sources answer from here)")
     raise missing(f"{demand.base.name}: no answer from {', '.join(names)}", hint="; ".join(hints))
 
@@ -152,6 +154,10 @@ def _require_version(package: str, *, lists: Sequence[PackageList], key: str) ->
     hint = f'"{minor[0]}.*" would match the newest' if minor else ""
     shown = ", ".join(versions[:SHOWN_VERSIONS])
     raise impossible(f"{key}: no {name} matches {glob}: there are {shown}", hint=hint)
+
+
+def _plugin_name(plugin: Plugin) -> str:
+    return f"plugin {plugin.name}"
 
 
 def _ways_out(demand: Demand) -> dict[str, Source]:

@@ -264,6 +264,15 @@ def test_where_dokkus_archive_is_out_of_reach_a_mirror_is_the_hint(archive: Loop
     assert 'dokku.archive = "a mirror of packagecloud.io/dokku/dokku"' in error.hint
 
 
+def test_where_a_plugin_is_out_of_reach_a_clone_is_the_hint(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = dokku_on(archive)
+    silent = Source(name="plugin redis", url=f"{archive.url}/gone", needed_for="its repository")
+    monkeypatch.setattr(under_test, "sources_of", lambda _demand: [silent])
+    error = refusal(order)
+    assert error.message == "debian-12: no answer from plugin redis"
+    assert error.hint.startswith('plugins.url = "a clone of https://example.com/redis.git" in images/*.toml')
+
+
 def test_dokkus_version_is_looked_up_in_its_archive(archive: Loopback) -> None:
     archive.pages |= {"/linux/debian/gpg": b"a key", "/gpgkey": b"a key"}
     archive.add_suite("/linux/debian", "bookworm", {"docker-buildx-plugin": ["1"]}, component="stable")
