@@ -1,6 +1,7 @@
 """Health: true when all is well, false when it is not, and never an old answer."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -90,8 +91,9 @@ def test_the_probe_runs_by_a_timer(each: Copy) -> None:
 
 
 def test_the_probe_leaves_the_journal_alone(first: Copy) -> None:
-    said = first.run("journalctl --boot --quiet --output=cat --unit=bakery-health.service")
-    assert said == ""
+    said = first.run("journalctl --boot --quiet --output=cat --unit=bakery-health.service").splitlines()
+    # These tests end a run that the timer began, when they want an answer of their own.
+    assert [line for line in said if not re.search(r"killed, status=15/TERM|result 'signal'", line)] == []
 
 
 def test_prometheus_reads_the_same_verdict(first: Copy, settings: dict[str, str]) -> None:
