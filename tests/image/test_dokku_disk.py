@@ -6,6 +6,7 @@ import pytest
 
 from tests.image import apps
 from tests.image.copy import Copy
+from tests.image.test_health import PROBE
 
 pytestmark = [pytest.mark.dokku, pytest.mark.throwaway]
 NAME = "full"
@@ -115,7 +116,7 @@ def inodes(first: Copy) -> dict[str, str]:
             (cd $layer && seq -f file%g 4000 | xargs touch 2>/dev/null)
             ! touch /var/lib/docker/canary 2>/dev/null; echo "full=$?"
             echo "free_mb=$(df --output=avail --block-size=M /var/lib/docker | tail -n 1 | tr -dc 0-9)"
-            systemctl restart bakery-health.service
+            {PROBE}
             echo "health=$({HEALTH})"
             systemctl start bakery-disk-guard.timer
             for i in $(seq {GUARD_S}); do docker inspect $dead >/dev/null 2>&1 || break; sleep 1; done

@@ -6,6 +6,7 @@ import pytest
 
 from tests.image import apps
 from tests.image.copy import Copy
+from tests.image.test_health import PROBE
 
 pytestmark = [pytest.mark.dokku, pytest.mark.throwaway]
 NAME = "back"
@@ -37,7 +38,7 @@ def story(twin: Copy) -> Iterator[dict[str, str]]:
             for i in $(seq 300); do
               systemctl show --property=ExecMainExitTimestampMonotonic dokku-redeploy | grep -q '=0$' || break; sleep 1
             done
-            systemctl restart bakery-health.service
+            {PROBE}
             echo "after=$({HEALTH})"
             echo "answer=$({apps.ask(NAME)})"
             address=$(docker inspect --format '{{{{.NetworkSettings.Networks.bridge.IPAddress}}}}' \\
