@@ -151,7 +151,7 @@ def _require_version(package: str, *, lists: Sequence[PackageList], key: str) ->
     if not versions:
         raise impossible(f"{key}: there is no package {name}")
     minor = re.match(r"(\d+:)?\d+\.\d+", versions[0])
-    hint = f'"{minor[0]}.*" would match the newest' if minor else ""
+    hint = f'"{minor[0]}.*" would match the newest' if minor and "*" in glob else f'"{versions[0]}" is the newest'
     shown = ", ".join(versions[:SHOWN_VERSIONS])
     raise impossible(f"{key}: no {name} matches {glob}: there are {shown}", hint=hint)
 

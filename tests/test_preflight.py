@@ -282,3 +282,4 @@ def test_dokkus_version_is_looked_up_in_its_archive(archive: Loopback) -> None:
     preflight(dokku_on(archive, dokku={**there, "version": "0.38.26"}, **values))
     error = refusal(dokku_on(archive, dokku={**there, "version": "0.39.0"}, **values))
     assert error.message.startswith("images/dokku.toml: dokku.version: no dokku matches 0.39.0: there are 0.38.27")
+    assert error.hint == '"0.38.27" is the newest'
