@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from bakery.apt import AptSource, Mirrors, Origin, mirrors_for, vendor_mirrors
 from bakery.ask import DEADLINE_S, Answer, Source, ask
@@ -30,10 +31,15 @@ class Demand:
     """What this machine's own sources offer of the base; None when they are another distribution's."""
     arch: Arch = Arch.AMD64
 
+    @cached_property
+    def image(self) -> Definition:
+        """Return what the layers come to together."""
+        return effective(self.layers)
+
     @property
     def vendors(self) -> dict[str, Vendor]:
         """Return the vendors whose packages the image takes, in whatever layer."""
-        return vendors_of(effective(self.layers), self.base)
+        return vendors_of(self.image, self.base)
 
     @property
     def archives(self) -> tuple[AptSource, ...]:
@@ -81,7 +87,7 @@ def sources_of(demand: Demand) -> list[Source]:
     for name, vendor in demand.vendors.items():
         found.append(Source(name=name, url=vendor.source.release_url, needed_for=f"packages of {name}"))
         found.append(Source(name=name, url=vendor.key_url, needed_for=f"the key of {name}"))
-    for plugin in effective(demand.layers).plugins:
+    for plugin in demand.image.plugins:
         # What a clone asks first (gitprotocol-http, "Smart Clients"); a plain file server has it as a file.
         url = f"{plugin.url.removesuffix('/')}/info/refs?service=git-upload-pack"
         if url.startswith("http"):
@@ -104,7 +110,7 @@ def require_sources(answers: Sequence[Answer], *, demand: Demand, open_ways: Seq
     table("Sources", ("source", "needed for", "answer", "address"), rows)
     names = list(dict.fromkeys(source.name for source in silent))
     ways_out = {name: vendor.way_out for name, vendor in demand.vendors.items()} | {
-        _plugin_name(plugin): f'plugins.url = "a clone of {plugin.url}"' for plugin in effective(demand.layers).plugins
+        _plugin_name(plugin): f'plugins.url = "a clone of {plugin.url}"' for plugin in demand.image.plugins
     }
     chosen = [way_out for name, way_out in ways_out.items() if name in names]
     hints = [f"{' and '.join(chosen)} in images/*.toml (images/README.md)"] if chosen else []
@@ -118,7 +124,7 @@ def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
 
     *releases* holds the text of Release files by address; what no Release file is known of is left to the guest.
     """
-    image, vendors = effective(demand.layers), demand.vendors
+    image, vendors = demand.image, demand.vendors
     for key, packages, vendor in (
         ("docker", docker_packages(image, demand.base), DOCKER if image.docker.source == DOCKER else ""),
         ("nginx", nginx_packages(image, demand.base), NGINX if image.nginx.source == NGINX else ""),

@@ -13,6 +13,7 @@ from bakery.complaint import shown
 from bakery.definition import Definition
 from bakery.errors import BakeryError, impossible, missing
 
+HINT = "a public key such as 'ssh-ed25519 AAAA… you', the path of a .pub file, or an https address"
 # sshd(8), "AUTHORIZED_KEYS FILE FORMAT": type, base64, comment. No options before them: dokku puts its own there.
 _KEY = re.compile(r"((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[A-Za-z0-9@.-]+) ([A-Za-z0-9+/]+=*)(?: (.*))?")
 
@@ -75,8 +76,7 @@ def _parse(text: str, *, name: str, where: str) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(lines, start=1):
         match = _KEY.fullmatch(line)
         if match is None or not _is_of_type(match[2], match[1]):
-            hint = "a public key such as 'ssh-ed25519 AAAA… you', the path of a .pub file, or an https address"
-            raise impossible(f"{where}: {line[:40]!r} is no public key", hint=hint)
+            raise impossible(f"{where}: {line[:40]!r} is no public key", hint=HINT)
         yield (name if len(lines) == 1 else f"{name}-{number}"), f"{match[1]} {match[2]}"
 
 
@@ -93,8 +93,7 @@ def _read(path: Path, *, where: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        hint = "a public key such as 'ssh-ed25519 AAAA… you', the path of a .pub file, or an https address"
-        raise impossible(f"{where}: cannot read {path}", hint=hint) from error
+        raise impossible(f"{where}: cannot read {path}", hint=HINT) from error
 
 
 def _fetch(addresses: Mapping[str, str], *, where: str) -> dict[str, str]:
