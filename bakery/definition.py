@@ -5,8 +5,9 @@ Every key is explained in images/README.md; tests/test_definition.py holds the t
 
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from bakery.aws_table import Aws
 from bakery.bases import Arch, BaseName
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
 from bakery.errors import did_you_mean
@@ -25,6 +26,7 @@ from bakery.rules import (
     Pin,
     PluginName,
     Port,
+    Table,
     keep_hours,
     wrong,
 )
@@ -41,14 +43,6 @@ _STEP_OF = {
 """Tables that only the step which reads them can make true."""
 SYSTEM_GB = 4
 """What the system, docker's first images and the logs need beside swap and ballast."""
-
-
-class Table(BaseModel):
-    """A table of a definition."""
-
-    # Strict for every value; the fields that say strict=False are enums and tuples, which TOML can only write as
-    # text and lists.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, serialize_by_alias=True)
 
 
 class Disk(Table):
@@ -104,7 +98,7 @@ class Ssh(Table):
     """Who may log in, and whose keys are in the image; passwords never log in."""
 
     root_login: RootLogin = Field(default=RootLogin.KEY, strict=False)
-    keys: dict[KeyName, str] = {}
+    keys: dict[KeyName, str] = Field(default_factory=dict)
     login: tuple[KeyName, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
@@ -168,6 +162,7 @@ class Definition(Table):
     health: Health = Health()
     dokku: Dokku = Dokku()
     plugins: tuple[Plugin, ...] = Field(default=(), strict=False)
+    aws: Aws = Aws()
 
     @model_validator(mode="after")
     def _lists_make_sense(self) -> Self:

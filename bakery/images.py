@@ -13,9 +13,9 @@ from pydantic_core import PydanticCustomError
 from bakery import ROOT
 from bakery.choices import Step
 from bakery.complaint import complaint, shown
-from bakery.definition import Definition, Table, require_needs
+from bakery.definition import Definition, require_needs
 from bakery.errors import did_you_mean, impossible
-from bakery.rules import image_name
+from bakery.rules import Table, image_name
 
 FOLDER = Path(os.environ.get("BAKERY_IMAGES_DIR") or ROOT / "images")
 """Where definitions are; people who keep their own beside their own code say so."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from bakery.bases import BaseName
@@ -28,6 +28,14 @@ _PLUGIN = re.compile(r"[a-z0-9][a-z0-9-]*")
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _CALENDAR = re.compile(r"[A-Za-z0-9*:,./~_+ -]+")
+
+
+class Table(BaseModel):
+    """A table of a definition, read strictly."""
+
+    # Strict for every value; the fields that say strict=False are enums and tuples, which TOML can only write as
+    # text and lists.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, serialize_by_alias=True)
 
 
 def wrong(message: str, *, key: str = "", hint: str = "") -> PydanticCustomError:

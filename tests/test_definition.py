@@ -321,7 +321,7 @@ def fields(model: type[BaseModel] = Definition, prefix: str = "") -> dict[str, A
         elif prefix == "plugins." and field.is_required():
             found[prefix + name] = "required"
         elif name != "name":
-            found[prefix + (field.alias or name)] = field.default
+            found[prefix + (field.alias or name)] = field.get_default(call_default_factory=True)
     return found
 
 

@@ -1,0 +1,40 @@
+"""What is a region, and which regions can share images."""
+
+import botocore.session
+import pytest
+
+from bakery import places
+from bakery.errors import BakeryError, ExitCode
+from bakery.places import LOCAL, REGIONS, Partition
+
+
+@pytest.mark.parametrize("partition", Partition)
+def test_the_regions_are_those_that_boto3_knows(partition: Partition) -> None:
+    known = botocore.session.get_session().get_available_regions("ec2", partition_name=partition)
+    assert known
+    assert sorted(name for name in REGIONS if places.partition(name) is partition) == sorted(known)
+
+
+def test_a_region_is_its_own_name() -> None:
+    assert places.region("eu-west-2") == "eu-west-2"
+
+
+@pytest.mark.parametrize("name", ["eu-wset-2", LOCAL, ""])
+def test_what_is_no_region_is_refused(name: str) -> None:
+    with pytest.raises(BakeryError, match=f"there is no region '{name}'") as caught:
+        places.region(name)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_a_slip_of_the_pen_is_answered_with_the_nearest() -> None:
+    with pytest.raises(BakeryError) as caught:
+        places.region("eu-wset-2")
+    assert caught.value.hint == "did you mean 'eu-west-2'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "partition"),
+    [("eu-west-2", Partition.AWS), ("cn-north-1", Partition.CHINA), ("us-gov-west-1", Partition.GOVERNMENT)],
+)
+def test_a_regions_name_tells_its_partition(name: str, partition: Partition) -> None:
+    assert places.partition(name) is partition
