@@ -1,4 +1,4 @@
-"""The one place that starts programs: never a shell string, and never left running.
+"""The one place that starts programs: never a shell string, and never left running but for `detached`.
 
 A child runs in a process group of its own. On Ctrl-C or SIGTERM the whole group gets SIGINT once and is waited
 for, because a killed packer leaves its machine behind. Pressing Ctrl-C again sends SIGTERM, then SIGKILL.
@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -105,6 +106,28 @@ def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[b
             yield child
         finally:
             end(child, signal.SIGTERM)
+
+
+def detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:
+    """Start a program that outlives us, its output in *log*, and return its process id; *env* is added to our own.
+
+    It is the one program that nobody here waits for: whoever starts it must be able to end it by its id.
+    """
+    with log.open("wb") as sink:
+        child = subprocess.Popen(
+            [find(argv[0]), *argv[1:]],
+            env={**os.environ, "PATH": search_path(), **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    # Popen warns where it is forgotten while its program runs, which is just what is meant here; it still reaps it.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        pid = child.pid
+        del child
+    return pid
 
 
 def wait(child: "subprocess.Popen[bytes]", *, timeout_s: float) -> int | None:

@@ -1,9 +1,13 @@
-"""What every test may use: golden files, renewed with `pytest --update-golden`."""
+"""What every test may use: golden files, renewed with `pytest --update-golden`, and a rehearsal cloud."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from bakery.rehearsal.server import Rehearsal
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -27,3 +31,13 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="module")
+def stage() -> "Iterator[Rehearsal]":
+    """Run a rehearsal cloud for the tests of one file; whoever takes it resets it first."""
+    # moto takes a second and a half, which the image tests should not pay for.
+    from bakery.rehearsal.server import serving
+
+    with serving() as rehearsal:
+        yield rehearsal

@@ -1,0 +1,61 @@
+"""What may be asked of the rehearsal itself, beside AWS: its state, its faults, its base disks, its end."""
+
+import json
+import os
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from bakery.errors import BakeryError, impossible
+from bakery.rehearsal import faults
+from bakery.rehearsal.answers import Answer, plain
+from bakery.rehearsal.stage import Rehearsal
+
+PREFIX = "/rehearsal/"
+
+
+def answer(rehearsal: Rehearsal, method: str, path: str, body: bytes) -> Answer:
+    """Answer one control call; none is counted and none is spoilt."""
+    try:
+        given = json.loads(body) if body else {}
+        if not isinstance(given, dict):
+            raise impossible("the body is no JSON object")
+        match f"{method} {path.removeprefix(PREFIX)}":
+            case "GET state":
+                return plain(state(rehearsal))
+            case "POST faults":
+                rehearsal.faults = faults.from_values(given, where="faults")
+            case "POST base-disks":
+                set_base_disks(rehearsal, given)
+            case "POST stop":
+                rehearsal.over.set()
+            case _:
+                return plain({"message": f"there is no {method} {path}"}, status=HTTPStatus.NOT_FOUND)
+    except json.JSONDecodeError as error:
+        return plain({"message": f"the body is no JSON: {error}"}, status=HTTPStatus.BAD_REQUEST)
+    except BakeryError as error:
+        return plain({"message": error.message, "hint": error.hint}, status=HTTPStatus.BAD_REQUEST)
+    return plain({})
+
+
+def state(rehearsal: Rehearsal) -> dict[str, object]:
+    """Return what is worth knowing from outside."""
+    return {
+        "pid": os.getpid(),
+        "since": rehearsal.since.isoformat(),
+        "calls": len(rehearsal.calls),
+        "instances": rehearsal.instances(),
+        "faults": vars(rehearsal.faults),
+    }
+
+
+def set_base_disks(rehearsal: Rehearsal, given: dict[str, Any]) -> None:
+    """Take in the disks behind the seeded images.
+
+    Raises BakeryError (exit code 2) when one is not there.
+    """
+    disks = {name: Path(str(path)) for name, path in given.items()}
+    for name, disk in disks.items():
+        if not disk.is_file():
+            raise impossible(f"the base disk of {name} is not there: {disk}")
+    rehearsal.world.base_disks.update(disks)

@@ -1,0 +1,150 @@
+"""The gate that every call comes through: counted, spoilt as asked, refused in regions that are not open, or let in.
+
+Calls to ec2, ssm and ebs are counted; what is not signed for one of them passes to moto untouched.
+"""
+
+import os
+import random
+import re
+import signal
+import threading
+import traceback
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from bakery.rehearsal import answers, control, parameters, regions
+from bakery.rehearsal.answers import Answer
+from bakery.rehearsal.faults import Faults
+from bakery.rehearsal.stage import Call, Rehearsal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication
+
+SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>ec2|ssm|ebs)/aws4_request")
+"""The scope of a signature (AWS General Reference, "Signature Version 4"): KEY/DATE/REGION/SERVICE/aws4_request."""
+
+ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
+
+EBS_ACTIONS = (
+    (re.compile(r"POST /snapshots/?"), "StartSnapshot"),
+    (re.compile(r"POST /snapshots/completion/[^/]+"), "CompleteSnapshot"),
+    (re.compile(r"PUT /snapshots/[^/]+/blocks/[^/]+"), "PutSnapshotBlock"),
+    (re.compile(r"GET /snapshots/[^/]+/blocks/[^/]+"), "GetSnapshotBlock"),
+    (re.compile(r"GET /snapshots/[^/]+/blocks/?"), "ListSnapshotBlocks"),
+    (re.compile(r"GET /snapshots/[^/]+/changedblocks/?"), "ListChangedBlocks"),
+)
+"""EBS direct names its actions by method and path alone (its API reference, "Actions")."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoiling:
+    """What happens to one call; the choices were made when it came in."""
+
+    latency_s: float
+    is_throttled: bool
+    is_refused: bool
+    """503, and nothing was done."""
+    is_lost: bool
+    """500, and the call was carried out."""
+    kill_pid: int
+
+
+@dataclass(kw_only=True)
+class Gate:
+    """A WSGI application in front of moto's."""
+
+    rehearsal: Rehearsal
+    app: "WSGIApplication"
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    faults: Faults | None = None
+    """Those that `chance` was made for."""
+    chance: random.Random = field(default_factory=random.Random)
+
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one call; everything is in memory, so that nothing of it happens while it is being sent."""
+        body = environ["wsgi.input"].read()
+        environ["wsgi.input"] = BytesIO(body)
+        asked = asked_for(environ, body)
+        if environ["PATH_INFO"].startswith(control.PREFIX):
+            answer = control.answer(self.rehearsal, environ["REQUEST_METHOD"], environ["PATH_INFO"], body)
+        elif asked is None:
+            answer = self.let_in(environ, service="")
+        else:
+            answer = self.take(environ, *asked)
+        start_response(answer.status, list(answer.headers))
+        return [answer.body]
+
+    def take(self, environ: dict[str, Any], service: str, region: str, action: str) -> Answer:
+        """Count a call, spoil it, carry it out."""
+        spoiling = self.count(service, region, action)
+        if spoiling.latency_s:
+            # Whoever ends the rehearsal does not wait for calls that are only late.
+            self.rehearsal.over.wait(spoiling.latency_s)
+        if spoiling.is_throttled:
+            answer = answers.throttled(service)
+        elif spoiling.is_refused:
+            answer = answers.unavailable(service)
+        elif not regions.is_open(region, self.rehearsal.world):
+            answer = answers.unknown_caller(service)
+        else:
+            parameters.settle(self.rehearsal.world)
+            answer = self.let_in(environ, service=service)
+        if spoiling.kill_pid:
+            with suppress(ProcessLookupError):
+                os.kill(spoiling.kill_pid, signal.SIGKILL)
+        return answers.lost(service) if spoiling.is_lost else answer
+
+    def count(self, service: str, region: str, action: str) -> Spoiling:
+        """Write a call down and decide what happens to it: for one seed, the n-th call always has the same fate."""
+        with self.lock:
+            faults = self.rehearsal.faults
+            if faults is not self.faults:
+                self.faults, self.chance = faults, random.Random(faults.seed)  # noqa: S311  # no secret, and repeatable
+            number = len(self.rehearsal.calls) + 1
+            self.rehearsal.note(Call(number=number, service=service, region=region, action=action))
+            dice = [self.chance.random() for _ in range(3)]
+        is_throttled = dice[0] < faults.throttled
+        is_broken = not is_throttled and dice[1] < faults.broken
+        return Spoiling(
+            latency_s=faults.latency_ms / 1000,
+            is_throttled=is_throttled,
+            is_refused=is_broken and dice[2] < 0.5,
+            is_lost=is_broken and dice[2] >= 0.5,
+            kill_pid=faults.kill_pid if number == faults.kill_at else 0,
+        )
+
+    def let_in(self, environ: dict[str, Any], *, service: str) -> Answer:
+        """Let moto, or our part of it, answer."""
+        begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Any:
+            begun.append((status, headers))
+
+        try:
+            body = b"".join(self.app(environ, start_response))
+        except NotImplementedError as error:
+            return answers.invalid_action(service, str(error))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer, and the log the reason
+            traceback.print_exc()
+            return answers.broken_stage(service, error)
+        status, headers = begun[-1]
+        return Answer(status=status, headers=tuple(headers), body=body)
+
+
+def asked_for(environ: Mapping[str, Any], body: bytes) -> tuple[str, str, str] | None:
+    """Return service, region and action of a call; None where it is not one that we know."""
+    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if scope is None:
+        return None
+    if scope["service"] == "ebs":
+        request = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        action = next((name for pattern, name in EBS_ACTIONS if pattern.fullmatch(request)), "")
+    elif scope["service"] == "ssm":
+        action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2]
+    else:
+        found = ACTION.search(body) or ACTION.search(environ["QUERY_STRING"].encode())
+        action = found[1].decode() if found else ""
+    return (scope["service"], scope["region"], action) if action else None

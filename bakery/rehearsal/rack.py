@@ -1,0 +1,83 @@
+"""All instances of one rehearsal with their machines: made for the first launch, ended with the world."""
+
+import functools
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError
+
+from bakery import accelerator, process
+from bakery.rehearsal.addresses import Addresses
+from bakery.rehearsal.lifecycle import Life
+from bakery.rehearsal.machines import Background, Machine
+from bakery.rehearsal.world import World
+
+probe = functools.cache(accelerator.probe)
+"""How guests run here, found out once."""
+
+
+@dataclass(kw_only=True)
+class Rack:
+    """The machines of one world."""
+
+    folder: Path
+    background: Background = process.background
+    lives: dict[str, Life] = field(default_factory=dict)
+    addresses: Addresses = field(default_factory=Addresses)
+    sockets: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bakery-")))
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def add(
+        self, instance: Any, *, disk: Path | None, size_gb: int, reservation: str, key: tuple[str, str] | None
+    ) -> Life:
+        """Take in one of moto's instances, which is still off; *disk* None: it gets no machine."""
+        machine = Machine(
+            name=instance.id,
+            folder=self.folder,
+            sockets=self.sockets,
+            disk=disk,
+            size_gb=size_gb,
+            accelerator=probe,
+            background=self.background,
+        )
+        life = Life(instance=instance, machine=machine, addresses=self.addresses, reservation=reservation, key=key)
+        self.lives[instance.id] = life
+        return life
+
+    def disk_of_instance(self, instance_id: str) -> Path | None:
+        """Return the disk of a stopped instance, never to be written to again; None where it has no machine.
+
+        Raises IncorrectInstanceState for an instance whose machine is on: EC2 would restart it, which nobody wants to
+        wait for here.
+        """
+        life = self.lives.get(instance_id)
+        if life is None or life.machine.disk is None:
+            return None
+        if life.machine.is_on:
+            message = f"The rehearsal cloud makes images of stopped instances alone; {instance_id} is not stopped."
+            raise EC2ClientError("IncorrectInstanceState", message)
+        return life.machine.take_disk()
+
+    def close(self) -> None:
+        """End all machines and remove what they left, the disks of images made of them too."""
+        for life in self.lives.values():
+            life.machine.end()
+        for life in self.lives.values():
+            life.machine.wait()
+        shutil.rmtree(self.sockets, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def rack_of(world: World) -> Rack:
+    """Return the rack of a world; the first call makes it."""
+    with world.lock:
+        if isinstance(world.rack, Rack):
+            return world.rack
+        rack = world.rack = Rack(folder=world.folder / "instances")
+        world.closers.append(rack.close)
+        return rack

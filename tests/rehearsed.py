@@ -1,0 +1,203 @@
+"""What tests on the rehearsal cloud share: a release to publish, the state it ends in, a process that can be killed.
+
+Run as a program it is that process: each order on stdin is carried out by a fork, which starts in milliseconds.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from bakery import ROOT, ami, catalog, publish, rehearsing
+from bakery.bases import Arch, BaseName
+from bakery.catalog import Placed, Release
+from bakery.clouds import published
+from bakery.clouds.aws import Account, connect
+from bakery.console import Console, table
+
+HOME = "eu-west-2"
+SIX = (HOME, "eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1", "sa-east-1")
+RELEASE = "20261123-0415-0123456789ab"
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""One time for all, so that two runs leave the same."""
+
+
+def account_at(url: str) -> Account:
+    return connect(endpoint=url, keys=(rehearsing.ACCESS_KEY, rehearsing.SECRET_KEY))
+
+
+def verified(name: str = RELEASE, *, image_id: str = "") -> Release:
+    return Release(
+        release=name,
+        arch=Arch.AMD64,
+        base=BaseName.DEBIAN_12,
+        fingerprint=name[-12:].ljust(64, "0"),
+        size_gb=40,
+        baked_at=NOW,
+        baked_in=HOME,
+        verified_at=NOW,
+        places={HOME: Placed(image_id=image_id, published_at=NOW)} if image_id else {},
+    )
+
+
+def bake(rehearsal: Any, name: str = RELEASE, *, image: str = "host") -> Release:
+    """Put a baked and verified release into the rehearsal's home region and into the catalog."""
+    from bakery.rehearsal.world import Image, Snapshot, new_id
+
+    release, world = verified(name), rehearsal.world
+    tags = ami.tags(release, image=image)
+    snapshot = Snapshot(id=new_id("snap"), region=HOME, size_gb=40, started=world.today(), tags=dict(tags))
+    made = Image(
+        id=new_id("ami"),
+        region=HOME,
+        name=ami.name(image, name, Arch.AMD64),
+        created=world.today(),
+        snapshot=snapshot.id,
+        size_gb=40,
+        tags=dict(tags),
+    )
+    world.snapshots[snapshot.id], world.images[made.id] = snapshot, made
+    release = verified(name, image_id=made.id)
+    catalog.change(image, lambda known: known.with_release(release), is_rehearsal=True, console=Console())
+    return release
+
+
+def state(rehearsal: Any, account: Account, *, image: str = "host", regions: tuple[str, ...] = SIX) -> dict[str, Any]:
+    """Return all that publishing leaves, with names in the place of ids, so that two runs can be compared."""
+    world = rehearsal.world
+    names = {one.id: one.name for one in world.images.values()}
+    own = [one for one in world.images.values() if one.owner == account.number]
+    parameters = {
+        region: {
+            found["Name"]: names.get(found["Value"], found["Value"])
+            for found in account.region(region).all(
+                "ssm", "get_parameters_by_path", "Parameters", Path="/dokku-bakery", Recursive=True
+            )
+        }
+        for region in regions
+    }
+    known = catalog.read(image, is_rehearsal=True)
+    return {
+        "images": sorted(
+            (one.region, one.name, sorted(one.tags.items()), one.protection, str(one.deprecated_at), one.imds_support)
+            for one in own
+        ),
+        "snapshots": sorted(
+            (one.region, sorted(one.tags.items())) for one in world.snapshots.values() if one.owner == account.number
+        ),
+        "parameters": parameters,
+        "catalog": {
+            release.release: {region: names[placed.image_id] for region, placed in release.places.items()}
+            for release in known.releases
+        },
+        "latest": {str(arch): name for arch, name in known.latest.items()},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Killable:
+    """The process that carries out orders in forks."""
+
+    child: "subprocess.Popen[str]"
+
+    def begin(self, order: dict[str, Any]) -> int:
+        """Fork for an order and return the process's id; it waits for `go`."""
+        self._write(json.dumps(order))
+        return int(self._read())
+
+    def go(self) -> int:
+        """Let it go, wait for its end, and return its exit code, or minus the signal that ended it."""
+        self._write("go")
+        return int(self._read())
+
+    def _write(self, line: str) -> None:
+        assert self.child.stdin is not None
+        self.child.stdin.write(line + "\n")
+        self.child.stdin.flush()
+
+    def _read(self) -> str:
+        assert self.child.stdout is not None
+        line = self.child.stdout.readline()
+        assert line, "the process that forks has ended"
+        return line
+
+
+@contextmanager
+def killable(log: Path) -> Iterator[Killable]:
+    """Give the body a process for orders, what they print in *log*."""
+    with log.open("wb") as sink:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tests.rehearsed"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=sink,
+            text=True,
+        )
+        with child:
+            yield Killable(child=child)
+            assert child.stdin is not None
+            child.stdin.close()
+
+
+WARM: list[Account] = []
+"""An account whose session has read boto3's descriptions of the services, which takes half a second."""
+
+
+def warm_up() -> None:
+    account = account_at("http://127.0.0.1:9")
+    for service in ("ec2", "ssm"):
+        account.client(service, HOME)
+    table("warming up", ("",), [])  # reads rich
+    WARM.append(account)
+
+
+def carry_out(order: dict[str, Any]) -> None:
+    """Do what an order says, with pauses that suit a cloud whose states change within a tenth of a second."""
+    published.FIRST_PAUSE_S = 0.02
+    os.environ["BAKERY_BUILD_DIR"] = order["build"]
+    account, console = dataclasses.replace(WARM[0], endpoint=order["url"]), Console()
+    wanted = publish.Order(image="host", release=RELEASE, regions=tuple(order["regions"]))
+    for act in order["acts"]:
+        getattr(publish, act)(wanted, account=account, console=console)
+
+
+def say(text: str, *, to: TextIO = sys.stdout) -> None:
+    to.write(f"{text}\n")
+    to.flush()
+
+
+def main() -> None:
+    warm_up()
+    while line := sys.stdin.readline():
+        order = json.loads(line)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.read(reading, 1)
+            try:
+                carry_out(order)
+            except BaseException as error:  # noqa: BLE001  # whatever it is, the fork must end here
+                say(f"{type(error).__name__}: {error}", to=sys.stderr)
+                os._exit(1)
+            os._exit(0)
+        say(str(pid))
+        assert sys.stdin.readline() == "go\n"
+        os.write(writing, b"!")
+        _, status = os.waitpid(pid, 0)
+        os.close(reading)
+        os.close(writing)
+        say(str(os.waitstatus_to_exitcode(status)))
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    main()
