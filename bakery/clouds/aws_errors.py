@@ -1,0 +1,151 @@
+"""What a failed call means to a person: boto3's errors become one line that says what to do about it.
+
+Which errors pass by themselves is said here too, so that every code of AWS stands in one place.
+"""
+
+import os
+import re
+
+import botocore.exceptions
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from bakery.clouds import policies
+from bakery.errors import BakeryError, ExitCode, did_you_mean, impossible, missing
+from bakery.places import REGIONS
+
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and the errors of SSM and EBS direct.
+THROTTLED = frozenset(
+    {"RequestLimitExceeded", "Throttling", "ThrottlingException", "RequestThrottled", "RequestThrottledException"}
+    | {"TooManyRequestsException", "TooManyUpdates", "SlowDown"}
+)
+REFUSED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+UNKNOWN_KEY = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"})
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
+"""Good credentials, too, are answered so where this machine's clock is minutes off."""
+LOST_CONNECTION = (
+    botocore.exceptions.ConnectionError,
+    botocore.exceptions.HTTPClientError,
+    ResponseParserError,
+)
+FAILED = (BotoCoreError, ClientError, ResponseParserError)
+"""Everything that a call may end with instead of an answer."""
+NOT_SIGNED_IN = (
+    botocore.exceptions.CredentialRetrievalError,
+    botocore.exceptions.LoginError,
+    botocore.exceptions.NoAuthTokenError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.RefreshWithMFAUnsupportedError,
+    botocore.exceptions.SSOError,
+    botocore.exceptions.TokenRetrievalError,
+)
+"""The environment names an account, and its credentials cannot be had: a call never leaves this machine."""
+
+# What was refused may be another action than the one that was called: iam:PassRole, say, or sts:AssumeRole.
+_ACTION = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:\w+)")
+# Hundreds of letters that only sts:DecodeAuthorizationMessage can read.
+_ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
+
+
+class ApiError(BakeryError):
+    """A call that AWS refused for good: `code` is AWS's own word for it."""
+
+    def __init__(self, message: str, *, code: str, hint: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
+        super().__init__(message, hint=hint, exit_code=exit_code)
+        self.code = code
+
+
+def is_passing(error: Exception) -> bool:
+    """Return whether the same call may well be answered a little later."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or code_of(error) in THROTTLED
+    # A certificate that cannot be checked now cannot be checked in a minute either.
+    return isinstance(error, LOST_CONNECTION) and not isinstance(error, botocore.exceptions.SSLError)
+
+
+def code_of(error: ClientError) -> str:
+    """Return AWS's word for an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def complaint(error: Exception, *, action: str, region: str) -> BakeryError:
+    """Return what a call means that failed for good or for too long; *action* is such as `ec2:CopyImage`."""
+    if isinstance(error, ClientError):
+        return _answered(error, action=action, region=region)
+    if isinstance(error, botocore.exceptions.NoCredentialsError):
+        return no_credentials()
+    if isinstance(error, NOT_SIGNED_IN):
+        return _api_error(
+            f"the AWS credentials {_whose()} cannot be had: {error}", code=_kind(error), hint=_sign_in_hint()
+        )
+    if isinstance(error, LOST_CONNECTION):
+        return _api_error(f"{region}: {action}: no answer: {error}", code="NoAnswer", hint=_way_there(error, region))
+    return ApiError(f"{region}: {action}: {error}", code=_kind(error))
+
+
+def no_credentials() -> BakeryError:
+    """Return the error of an environment that names no AWS account."""
+    profile = _profile()
+    where = f"the profile {profile!r} holds none" if profile else "AWS_PROFILE and AWS_ACCESS_KEY_ID are not set"
+    return missing(
+        f"there are no AWS credentials: {where}",
+        hint="AWS_PROFILE=name, or `aws configure`; --rehearse needs no account",
+    )
+
+
+def useless_settings(error: Exception) -> BakeryError:
+    """Return the error of settings that boto3 cannot read."""
+    return impossible(f"the AWS settings cannot be used: {error}", hint="~/.aws/config, and AWS_* variables")
+
+
+def _answered(error: ClientError, *, action: str, region: str) -> ApiError:
+    code = code_of(error)
+    text = _ENCODED.sub("", str(error.response.get("Error", {}).get("Message", "")))
+    # EC2 answers so, too, where the credentials are good and the image or snapshot is somebody else's.
+    if code in REFUSED or (code == "AuthFailure" and text.startswith("Not authorized")):
+        found = _ACTION.search(text)
+        refused = found["action"] if found else action
+        hint = "whoever set up that explicit deny" if "explicit deny" in text else policies.hint(refused)
+        return _api_error(f"{region}: {refused} is not allowed: {text}", code=code, hint=hint)
+    clock = "; or this machine's clock is wrong" if code in CLOCK else ""
+    if code in EXPIRED:
+        hint = f"{_sign_in_hint()}{clock}"
+        return _api_error(f"{region}: the AWS credentials {_whose()} have expired", code=code, hint=hint)
+    if code in UNKNOWN_KEY:
+        # A region that the account has not opted in to does not know its credentials: AWS General Reference,
+        # "Enable or disable AWS Regions".
+        hint = f"{_sign_in_hint()}; or this account has not opted in to {region}{clock}"
+        return _api_error(f"{region}: the AWS credentials {_whose()} are not accepted", code=code, hint=hint)
+    said = f"{region}: {action}: {text or code} ({code})"
+    if is_passing(error):
+        return _api_error(said, code=code, hint="again later; https://health.aws.amazon.com knows of AWS's troubles")
+    return ApiError(said, code=code)
+
+
+def _way_there(error: Exception, region: str) -> str:
+    if isinstance(error, botocore.exceptions.SSLError):
+        return "AWS_CA_BUNDLE=file, where a proxy has certificates of its own"
+    return "the network, or AWS_ENDPOINT_URL" if region in REGIONS else did_you_mean(region, REGIONS)
+
+
+def _api_error(message: str, *, code: str, hint: str) -> ApiError:
+    return ApiError(message, code=code, hint=hint, exit_code=ExitCode.MISSING)
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _profile() -> str:
+    # In boto3's order: botocore/configprovider.py, "profile".
+    return os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE") or ""
+
+
+def _whose() -> str:
+    return f"of the profile {_profile()!r}" if _profile() else "in AWS_ACCESS_KEY_ID or the default profile"
+
+
+def _sign_in_hint() -> str:
+    return f"aws sso login{f' --profile {_profile()}' if _profile() else ''}, or new keys"

@@ -1,0 +1,63 @@
+"""Does the same in many places at once; what goes wrong in one place never harms another."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from bakery.clouds.aws import Region, Stopped
+from bakery.errors import BakeryError
+
+MOST_AT_ONCE = 64
+"""More than AWS has regions, so that every place has a thread of its own."""
+
+R = TypeVar("R")
+
+
+def everywhere(
+    regions: Sequence[Region],
+    act: Callable[[Region], R],
+    *,
+    on_done: Callable[[Region, R | BakeryError], None] | None = None,
+) -> dict[str, R | BakeryError]:
+    """Do *act* in every region at the same time; return what came of it by region, in the order of *regions*.
+
+    A BakeryError is that region's result. *on_done* is told each result as it comes, in the thread that called us.
+    Another exception of *act* is raised after all have ended. On Ctrl-C, and when *on_done* fails, every wait on AWS
+    ends at once, and so does this: after all threads have ended, which takes as long as the calls that are under way.
+    """
+    if not regions:
+        return {}
+    results: dict[str, R | BakeryError] = {}
+    strange: list[BaseException] = []
+    pool = ThreadPoolExecutor(min(len(regions), MOST_AT_ONCE), thread_name_prefix="place")
+    try:
+        running = {pool.submit(act, region): region for region in regions}
+        for future in as_completed(running):
+            region, error = running[future], future.exception()
+            if error is not None and not isinstance(error, BakeryError):
+                strange.append(error)
+                continue
+            results[region.name] = future.result() if error is None else error
+            if on_done is not None:
+                on_done(region, results[region.name])
+    except BaseException:
+        for one in regions:
+            one.account.stop.set()
+        raise
+    finally:
+        _end(pool)
+    if any(isinstance(error, Stopped | KeyboardInterrupt) for error in strange):
+        raise KeyboardInterrupt
+    if strange:
+        raise strange[0]
+    return {region.name: results[region.name] for region in regions}
+
+
+def _end(pool: ThreadPoolExecutor) -> None:
+    """Wait for every thread, however often Ctrl-C is pressed: none may still be changing something afterwards."""
+    while True:
+        try:
+            pool.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:
+            continue
+        return
