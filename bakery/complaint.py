@@ -1,6 +1,6 @@
 """Turns what pydantic found wrong in a file into lines a person can act on: file, key path, problem, hint."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeGuard, get_args
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from bakery import ROOT
 from bakery.errors import BakeryError, did_you_mean, impossible
 
-# pydantic's words name Python types; a person wrote TOML.
+# pydantic's words name Python types; a person wrote TOML, or changed what we wrote as JSON.
 _WANTED = {
     "string_type": "must be text in quotes",
     "int_type": "must be a whole number",
@@ -20,6 +20,7 @@ _WANTED = {
     "model_attributes_type": "must be a table",
     "dict_type": "must be a table",
 }
+_WANTED_IN_JSON = {kind: text.replace("a table", "an object: { … }") for kind, text in _WANTED.items()}
 
 
 def complaint(
@@ -29,8 +30,9 @@ def complaint(
 
     *hidden* are top-level fields that no file may set and no hint may name.
     """
+    wanted = _WANTED_IN_JSON if path.suffix == ".json" else _WANTED
     found = [
-        (f"{shown(path)}: {_key(item)}: {_problem(item)}", _hint(item, model=model, hidden=hidden))
+        (f"{shown(path)}: {_key(item)}: {_problem(item, wanted)}", _hint(item, model=model, hidden=hidden))
         for item in error.errors(include_url=False)
     ]
     if len(found) == 1:
@@ -50,7 +52,7 @@ def _key(item: Any) -> str:
     return ".".join([*parts, below] if below else parts) or "file"
 
 
-def _problem(item: Any) -> str:
+def _problem(item: Any, wanted: Mapping[str, str]) -> str:
     kind = item["type"]
     context = item.get("ctx", {})
     if kind == "extra_forbidden":
@@ -64,7 +66,7 @@ def _problem(item: Any) -> str:
         return f"{item['input']} is not possible: {bound}"
     if kind == "impossible":
         return str(context["text"])
-    return _WANTED.get(kind, str(item["msg"]))
+    return wanted.get(kind, str(item["msg"]))
 
 
 def _hint(item: Any, *, model: type[BaseModel], hidden: frozenset[str]) -> str:
@@ -80,7 +82,8 @@ def _hint(item: Any, *, model: type[BaseModel], hidden: frozenset[str]) -> str:
 
 def _keys(model: type[BaseModel], parents: list[Any]) -> Iterator[str]:
     for parent in parents:
-        if isinstance(parent, str):  # a number is the place in a list of tables
+        # A number is the place in a list of tables; what is no field is a key of somebody's choice, such as a region.
+        if isinstance(parent, str) and parent in model.model_fields:
             inner = model.model_fields[parent].annotation
             model = next(kind for kind in (inner, *get_args(inner)) if is_model(kind))
     for name, field in model.model_fields.items():
