@@ -2,6 +2,8 @@
 
 import shlex
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from bakery import packer, process
@@ -45,25 +47,59 @@ class Narrator:
         self._log.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage:
+    """What a bake in a region left: the AMI's id, and the seconds each step took."""
+
+    image_id: str
+    step_seconds: dict[str, float]
+
+
 def build(workspace: Workspace, *, log: Path, packer_: Packer, console: Console) -> dict[str, float]:
     """Bake the image and return the seconds each step took.
 
     Raises BakeryError (exit code 1) with the failed step's name, its last lines, and where the log is.
     """
+    narrator = _run(workspace, log=log, packer_=packer_, console=console, env={})
+    if not workspace.disk.exists():
+        raise _failure(narrator, log=log)
+    return narrator.step_seconds
+
+
+def build_image(
+    workspace: Workspace, *, log: Path, packer_: Packer, console: Console, env: Mapping[str, str]
+) -> BuiltImage:
+    """Bake the image in a region and return its id there; *env* says whose account it is, and is added to our own.
+
+    Raises BakeryError like `build`.
+    """
+    narrator = _run(workspace, log=log, packer_=packer_, console=console, env=env)
+    ids = packer.image_ids(workspace.manifest.read_text()) if workspace.manifest.exists() else {}
+    if not ids:
+        raise _failure(narrator, log=log)
+    (image_id,) = ids.values()
+    return BuiltImage(image_id=image_id, step_seconds=narrator.step_seconds)
+
+
+def _run(workspace: Workspace, *, log: Path, packer_: Packer, console: Console, env: Mapping[str, str]) -> Narrator:
     log.parent.mkdir(parents=True, exist_ok=True)
     if packer_.has_plugins:
         process.run(packer.init_argv(workspace.folder), env=packer.ENVIRONMENT)
     console.update("the machine is starting")
     narrator = Narrator(log=log, console=console)
-    environment = {**packer.ENVIRONMENT, "PACKER_CACHE_DIR": str(workspace.folder / "cache")}
+    environment = {**packer.ENVIRONMENT, "PACKER_CACHE_DIR": str(workspace.folder / "cache"), **env}
     try:
         argv = packer.build_argv(workspace.folder)
         console.say(f"+ {shlex.join(argv)}")
         finished = process.run(argv, env=environment, on_line=narrator.hear, is_checked=False)
     finally:
         narrator.close()
-    if finished.exit_code != 0 or not workspace.disk.exists():
-        what = f"the step {narrator.failed_step} failed" if narrator.failed_step else "packer failed"
-        tail = "\n".join(f"  {line}" for line in narrator.tail)
-        raise BakeryError(f"{what}; its last lines:\n{tail}", hint=f"everything is in {log}")
-    return narrator.step_seconds
+    if finished.exit_code != 0:
+        raise _failure(narrator, log=log)
+    return narrator
+
+
+def _failure(narrator: Narrator, *, log: Path) -> BakeryError:
+    what = f"the step {narrator.failed_step} failed" if narrator.failed_step else "packer failed"
+    tail = "\n".join(f"  {line}" for line in narrator.tail)
+    return BakeryError(f"{what}; its last lines:\n{tail}", hint=f"everything is in {log}")

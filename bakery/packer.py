@@ -3,6 +3,7 @@
 Two generations are served: 1.6 (every builder inside) and 1.7 or newer (plugins, fetched by `packer init`).
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def message(line: str) -> str | None:
     if len(fields) < 5 or fields[2] != "ui":
         return None
     text = fields[4].replace("%!(PACKER_COMMA)", ",").replace("\\n", "\n").replace("\\r", "")
-    return re.sub(r"^(?:\d{4}-\S+: )?(?:==>\s*)?(?:\s*qemu\.\w+:\s?)?", "", text)
+    return re.sub(r"^(?:\d{4}-\S+: )?(?:==>\s*)?(?:\s*(?:qemu|amazon-ebs)\.\w+:\s?)?", "", text)
 
 
 def step_event(text: str) -> StepEvent | None:
@@ -105,3 +106,15 @@ def step_event(text: str) -> StepEvent | None:
         event=found["event"],
         value=found["value"] or "",
     )
+
+
+def image_ids(manifest: str) -> dict[str, str]:
+    """Return the image's id in each region, from what the last run noted in its manifest.
+
+    The manifest keeps the builds of all runs, and an AMI is REGION:ID, with commas between
+    (https://developer.hashicorp.com/packer/docs/post-processors/manifest).
+    """
+    noted = json.loads(manifest)
+    last = [build["artifact_id"] for build in noted["builds"] if build["packer_run_uuid"] == noted["last_run_uuid"]]
+    pairs = (pair.partition(":") for artifact in last for pair in artifact.split(","))
+    return {region: image for region, _, image in pairs}

@@ -4,7 +4,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +28,11 @@ than 2.3.8 does not know the newer ed25519 one and would leave it in the machine
 CPUS = 2
 MEMORY_MB = 2048
 DIGEST_DIGITS = 8
+AWS_BOX = "dummy"
+AWS_BOX_URL = "https://github.com/mitchellh/vagrant-aws/raw/master/dummy.box"
+"""The empty box of vagrant-aws, by the name that its README gives it."""
 HALT_TIMEOUT_S = 120
+AWS_BOOT_TIMEOUT_S = 300
 
 
 class Provider(StrEnum):
@@ -91,6 +95,21 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A machine that Vagrant shall run on AWS, with the plugin vagrant-aws."""
+
+    image: str
+    base: str
+    region: str
+    image_id: str
+    user: str
+    instance_type: str
+    root_device: str
+    disk_gb: int
+    volume_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OvfDisk:
     """One disk of a VirtualBox box."""
 
@@ -126,6 +145,25 @@ def vagrantfile(machine: Machine, *, boxes: Mapping[Provider, str]) -> str:
         "firmware": machine.firmware,
         "firmware_dir": str(Path(machine.firmware).parent),
         "domain_prefix": domain_prefix(machine.image, machine.instance),
+        "aws": None,
+    }
+    return render.text("Vagrantfile.j2", values)
+
+
+def aws_vagrantfile(instance: Instance) -> str:
+    """Render Vagrantfile.j2 for a machine on AWS.
+
+    Its key pair and its security groups are the reader's own, so they are read from the environment by the file itself.
+    """
+    values: dict[str, object] = {
+        "image": instance.image,
+        "base": instance.base,
+        "machine": instance.base,
+        "box": AWS_BOX,
+        "boxes": {},
+        "boot_timeout_s": AWS_BOOT_TIMEOUT_S,
+        "halt_timeout_s": HALT_TIMEOUT_S,
+        "aws": {**asdict(instance), "box_url": AWS_BOX_URL, "name": f"{instance.image} on {instance.base}"},
     }
     return render.text("Vagrantfile.j2", values)
 

@@ -5,11 +5,13 @@
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import basedisk, fingerprint, guest, process, qemu, render, seed, settings
+from bakery import amazon, basedisk, fingerprint, guest, process, qemu, render, seed, settings
 from bakery.accelerator import Accelerator
+from bakery.amazon import Build
 from bakery.basedisk import BaseDisk
 from bakery.bases import Base
 from bakery.definition import Definition
@@ -19,6 +21,7 @@ from bakery.plan import Plan
 SECRETS = ("key", "key.pub", "seed.iso")
 OUTPUT = "output"
 BEGIN = "begin.qcow2"
+USER_DATA = "user-data"
 QEMU_PLUGIN = {"name": "qemu", "version": ">= 1.1.0", "source": "github.com/hashicorp/qemu"}
 """The first version that reads every attribute of the template (its CHANGELOG)."""
 
@@ -40,6 +43,11 @@ class Workspace:
         return self.folder / "packages.tsv"
 
     @property
+    def manifest(self) -> Path:
+        """Where Packer notes the id of an image in a cloud."""
+        return self.folder / "manifest.json"
+
+    @property
     def settings(self) -> Path:
         """What the steps were told."""
         return self.folder / "provision" / settings.FILE_NAME
@@ -58,6 +66,7 @@ def packer_files(definition: Definition, base: Base, *, packer: Packer) -> dict[
         "description": definition.description,
         "build_user": base.default_user,
         "source": "source.qemu.image",
+        "has_manifest": False,
         "disk_gb": definition.disk.size_gb,
         "cpus": qemu.CPUS,
         "memory_mb": qemu.MEMORY_MB,
@@ -85,11 +94,38 @@ def prepare(
         user_data=seed.user_data(public_keys=[public_key], is_grown=False),
         meta_data=seed.meta_data(instance_id=f"bake-{plan.fingerprint[: fingerprint.SHORT]}", hostname="bakery-build"),
     )
-    _copy_steps(workspace, plan)
+    told = settings.settings(
+        plan.layers,
+        plan.base,
+        fingerprint=plan.fingerprint,
+        release=plan.release,
+        build_user=plan.base.default_user,
+        keys=plan.keys,
+    )
+    _copy_steps(workspace, plan.layers[-1], told=told)
     if disk is not None:
         process.run(qemu.overlay_argv(disk.path, out=folder / BEGIN, size_gb=plan.definition.disk.size_gb))
-    values = variables(workspace, accelerator=accelerator)
-    (folder / "values.auto.pkrvars.json").write_text(json.dumps(values, indent=2) + "\n")
+    _write_values(workspace, variables(workspace, accelerator=accelerator))
+
+
+def prepare_region(workspace: Workspace, build: Build, *, packer: Packer) -> None:
+    """Write everything that `packer build` needs for a bake in a region into the folder, in place of what was there."""
+    folder = workspace.folder
+    shutil.rmtree(folder, ignore_errors=True)
+    render.write(folder, amazon.packer_files(build, packer=packer))
+    public_key = guest.make_key(folder / "key")
+    # The root file system of Ubuntu's AMIs is hardly larger than what is in it: here it grows before the steps run.
+    (folder / USER_DATA).write_text(seed.user_data(public_keys=[public_key]))
+    told = settings.settings(
+        build.layers,
+        build.base,
+        fingerprint=build.fingerprint,
+        release=build.release,
+        build_user=build.login_user,
+        keys=build.keys,
+    )
+    _copy_steps(workspace, build.layers[-1], told=told)
+    _write_values(workspace, region_variables(workspace, build))
 
 
 def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, str]:
@@ -113,17 +149,29 @@ def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, st
     }
 
 
-def _copy_steps(workspace: Workspace, plan: Plan) -> None:
-    for source in fingerprint.provision_files(plan.layers[-1]):
+def region_variables(workspace: Workspace, build: Build) -> dict[str, str]:
+    """Return what the templates of a bake in a region leave open.
+
+    The image to begin with is in the templates where it is known. What only an account has, such as the instance
+    profile of a login through Systems Manager, comes as PKR_VAR_instance_profile.
+    """
+    known = {"endpoint": build.endpoint} if build.endpoint else {}
+    return known | {
+        "private_key": str(workspace.folder / "key"),
+        "user_data": str(workspace.folder / USER_DATA),
+        "manifest_file": str(workspace.manifest),
+        "provision_dir": str(workspace.folder / "provision"),
+        "packages_file": str(workspace.packages),
+    }
+
+
+def _write_values(workspace: Workspace, values: Mapping[str, str]) -> None:
+    (workspace.folder / "values.auto.pkrvars.json").write_text(json.dumps(values, indent=2) + "\n")
+
+
+def _copy_steps(workspace: Workspace, layer: Definition, *, told: Mapping[str, str]) -> None:
+    for source in fingerprint.provision_files(layer):
         target = workspace.folder / "provision" / source.relative_to(fingerprint.PROVISION)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
-    told = settings.settings(
-        plan.layers,
-        plan.base,
-        fingerprint=plan.fingerprint,
-        release=plan.release,
-        build_user=plan.base.default_user,
-        keys=plan.keys,
-    )
     workspace.settings.write_text(settings.render_env(told))

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bakery import builder
+from bakery.builder import BuiltImage
 from bakery.console import Console
 from bakery.errors import BakeryError
 from bakery.packer import Packer
@@ -20,6 +21,11 @@ NEW = Packer(version=(1, 11, 2))
 def ui(text: str) -> str:
     return f"1700000000,,ui,message,    qemu.image: {text}"
 
+
+MANIFEST = """{"builds": [
+  {"artifact_id": "eu-west-2:ami-0123456789abcdef0", "packer_run_uuid": "one"},
+  {"artifact_id": "eu-west-2:ami-0fedcba9876543210", "packer_run_uuid": "two"}
+], "last_run_uuid": "two"}"""
 
 STARTED = [
     ui("Connected to SSH!"),
@@ -46,15 +52,28 @@ class Stage:
         cls, lines: list[str], *, exit_code: int, engine: Packer = OLD, is_disk_made: bool = True
     ) -> dict[str, float]:
         space = Workspace(folder=cls.folder / "space")
-        space.folder.mkdir(parents=True, exist_ok=True)
+        made = f"mkdir -p {space.disk.parent} && : > {space.disk}" if is_disk_made else ":"
+        cls.play(lines, made=made, exit_code=exit_code)
+        return builder.build(space, log=cls.folder / "logs/bake.log", packer_=engine, console=Console())
+
+    @classmethod
+    def bake_image(cls, lines: list[str], *, exit_code: int, manifest: str | None = MANIFEST) -> BuiltImage:
+        space = Workspace(folder=cls.folder / "space")
+        (cls.folder / "manifest").write_text(manifest or "")
+        made = f"cp {cls.folder}/manifest {space.manifest}" if manifest is not None else ":"
+        cls.play(lines, made=made, exit_code=exit_code)
+        env = {"AWS_PROFILE": "bakery"}
+        return builder.build_image(space, log=cls.folder / "logs/bake.log", packer_=OLD, console=Console(), env=env)
+
+    @classmethod
+    def play(cls, lines: list[str], *, made: str, exit_code: int) -> None:
+        (cls.folder / "space").mkdir(parents=True, exist_ok=True)
         (cls.folder / "bin").mkdir(exist_ok=True)
         (cls.folder / "lines").write_text("\n".join(lines) + "\n")
-        made = f"mkdir -p {space.disk.parent} && : > {space.disk}" if is_disk_made else ":"
         script = cls.folder / "bin/packer"
-        noted = f'echo "$1" >> {cls.folder}/called; [ "$1" = init ] && exit'
+        noted = f'echo "$1" >> {cls.folder}/called; [ "$1" = init ] && exit\nenv > {cls.folder}/environment'
         script.write_text(f"#!/bin/sh\n{noted}\ncat {cls.folder}/lines\n{made}\nexit {exit_code}\n")
         script.chmod(0o755)
-        return builder.build(space, log=cls.folder / "logs/bake.log", packer_=engine, console=Console())
 
 
 def test_steps_are_told_as_they_come_and_timed(packer_says: type[Stage], capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,3 +122,27 @@ def test_plugins_are_fetched_first_where_there_are_any(
 ) -> None:
     packer_says.bake(STARTED, exit_code=0, engine=engine)
     assert (packer_says.folder / "called").read_text().split() == calls
+
+
+def test_a_bake_in_a_region_returns_the_image_of_this_run(packer_says: type[Stage]) -> None:
+    made = packer_says.bake_image(STARTED, exit_code=0)
+    assert made == BuiltImage(image_id="ami-0fedcba9876543210", step_seconds={"system": 4.5})
+
+
+def test_packer_gets_the_account_through_its_environment(packer_says: type[Stage]) -> None:
+    packer_says.bake_image(STARTED, exit_code=0)
+    told = (packer_says.folder / "environment").read_text().splitlines()
+    assert "AWS_PROFILE=bakery" in told
+    assert "CHECKPOINT_DISABLE=1" in told
+
+
+def test_a_failed_step_in_a_region_is_told_as_on_this_machine(packer_says: type[Stage]) -> None:
+    lines = [*STARTED, ui("BAKERY step 2/2 nginx start"), ui("no nginx"), ui("BAKERY step 2/2 nginx failed 100")]
+    with pytest.raises(BakeryError, match="the step nginx failed; its last lines:\n  no nginx"):
+        packer_says.bake_image(lines, exit_code=1, manifest=None)
+
+
+@pytest.mark.parametrize("manifest", [None, '{"builds": [], "last_run_uuid": "one"}'])
+def test_success_without_an_image_is_a_failure(packer_says: type[Stage], manifest: str | None) -> None:
+    with pytest.raises(BakeryError, match="packer failed"):
+        packer_says.bake_image(STARTED, exit_code=0, manifest=manifest)

@@ -1,5 +1,7 @@
 """Packer's command lines and output."""
 
+import json
+
 import pytest
 
 from bakery import packer
@@ -34,6 +36,8 @@ def test_another_program_of_that_name_is_refused() -> None:
     [
         ("1700000000,,ui,say,==> qemu.image: Starting VM%!(PACKER_COMMA) booting", "Starting VM, booting"),
         ("1700000000,,ui,message,    qemu.image: a\\nb", "a\nb"),
+        ("1700000000,,ui,say,==> amazon-ebs.image: Stopping the source instance...", "Stopping the source instance..."),
+        ("1700000000,,ui,error,    amazon-ebs.image: no", "no"),
         ("1700000000,qemu.image,artifact,0,id,VM", None),
         ("not a machine-readable line", None),
     ],
@@ -46,3 +50,34 @@ def test_steps_are_recognised_in_the_output_of_run() -> None:
     event = packer.step_event("BAKERY step 3/9 nginx done 12.4")
     assert event == packer.StepEvent(number=3, total=9, name="nginx", event="done", value="12.4")
     assert packer.step_event("a step forward") is None
+
+
+def manifest(*builds: tuple[str, str], last: str) -> str:
+    """Return a manifest as Packer 1.6.6 writes it: each build is the id of its run and its artifact."""
+    noted = [
+        {
+            "name": "image",
+            "builder_type": "amazon-ebs",
+            "build_time": 1700000000,
+            "files": None,
+            "artifact_id": artifact,
+            "packer_run_uuid": run,
+            "custom_data": None,
+        }
+        for run, artifact in builds
+    ]
+    return json.dumps({"builds": noted, "last_run_uuid": last}, indent=2)
+
+
+def test_the_image_is_the_one_of_the_last_run() -> None:
+    text = manifest(("one", "eu-west-2:ami-1"), ("two", "eu-west-2:ami-2"), last="two")
+    assert packer.image_ids(text) == {"eu-west-2": "ami-2"}
+
+
+def test_an_artifact_of_many_regions_has_an_id_in_each() -> None:
+    text = manifest(("one", "eu-west-1:ami-1,us-east-1:ami-2"), last="one")
+    assert packer.image_ids(text) == {"eu-west-1": "ami-1", "us-east-1": "ami-2"}
+
+
+def test_a_run_that_made_nothing_has_no_image() -> None:
+    assert packer.image_ids(manifest(("one", "eu-west-2:ami-1"), last="two")) == {}

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from bakery import ROOT, process, vagrant
-from bakery.vagrant import Machine, OvfDisk, Ports, Provider
+from bakery.vagrant import Instance, Machine, OvfDisk, Ports, Provider
 from tests.conftest import Golden
 
 DIGEST = "1a2b3c4d5e6f"
@@ -33,6 +33,12 @@ def machine(*, is_kvm: bool = True) -> Machine:
     )
 
 
+AWS_SETTINGS = {
+    *("ami", "aws_profile", "block_device_mapping", "instance_type", "keypair_name", "region"),
+    *("security_groups", "tags"),
+}
+"""Of those vagrant-aws has (github.com/mitchellh/vagrant-aws, lib/vagrant-aws/config.rb), the ones used here."""
+
 CASES: Mapping[str, tuple[Machine, tuple[Provider, ...]]] = {
     "virtualbox": (machine(), (Provider.VIRTUALBOX,)),
     "libvirt-kvm": (machine(), (Provider.LIBVIRT,)),
@@ -46,6 +52,20 @@ CASES: Mapping[str, tuple[Machine, tuple[Provider, ...]]] = {
 def rendered(case: str) -> str:
     described, providers = CASES[case]
     return vagrant.vagrantfile(described, boxes={provider: BOX_FILES[provider] for provider in providers})
+
+
+def instance() -> Instance:
+    return Instance(
+        image="host",
+        base="debian-12",
+        region="eu-west-2",
+        image_id="ami-0123456789abcdef0",
+        user="admin",
+        instance_type="t3.small",
+        root_device="/dev/xvda",
+        disk_gb=40,
+        volume_type="gp3",
+    )
 
 
 def ovf_text() -> str:
@@ -147,6 +167,50 @@ def test_ports_are_open_on_this_machine_alone(provider: Provider) -> None:
         ["8077", "8077"],
     ]
     assert all('host_ip: "127.0.0.1"' in line for line in lines)
+
+
+def test_the_vagrantfile_for_aws_is_the_golden_one(golden: Golden) -> None:
+    golden("vagrant/aws.Vagrantfile", vagrant.aws_vagrantfile(instance()))
+
+
+def test_the_vagrantfile_for_aws_is_ruby_and_asks_for_nothing_unknown(tmp_path: Path) -> None:
+    """Whether vagrant-aws accepts it cannot be seen here: the plugin is not installed."""
+    (tmp_path / "Vagrantfile").write_text(vagrant.aws_vagrantfile(instance()))
+    assert process.run(["ruby", "-c", str(tmp_path / "Vagrantfile")]).output == "Syntax OK"
+    settings = set(re.findall(r"^    aws\.(\w+) =", vagrant.aws_vagrantfile(instance()), re.MULTILINE))
+    assert settings == AWS_SETTINGS
+    assert "Vagrantfile validated successfully." in validate(tmp_path, "--ignore-provider", env={}).output
+
+
+AWS_STAND_IN = """
+class Heard < BasicObject
+  def initialize = @told = {}
+  def method_missing(name, *values, **_options)
+    values.empty? ? @told[name] ||= ::Heard.new : @told[:"#{name.to_s.chomp("=")}"] = values.first
+  end
+  def provider(_name) = yield(self, override)
+end
+module Vagrant
+  def self.configure(_version) = yield(CONFIG)
+end
+CONFIG = Heard.new
+load ARGV.first
+told = CONFIG.vm
+print [told.ami, told.keypair_name, told.security_groups, told.override.ssh.private_key_path].inspect
+"""
+"""Plays Vagrant as far as a Vagrantfile talks to it, and shows what the provider was told."""
+
+
+def test_the_account_s_own_names_come_from_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "Vagrantfile").write_text(vagrant.aws_vagrantfile(instance()))
+    told = {
+        "AWS_KEYPAIR_NAME": "laptop",
+        "AWS_KEYPAIR_FILE": "/home/me/.ssh/id_ed25519",
+        "AWS_SECURITY_GROUPS": "web,ssh",
+    }
+    heard = process.run(["ruby", "-e", AWS_STAND_IN, str(tmp_path / "Vagrantfile")], env=told)
+    expected = '["ami-0123456789abcdef0", "laptop", ["web", "ssh"], "/home/me/.ssh/id_ed25519"]'
+    assert heard.output == expected
 
 
 def test_a_value_cannot_become_ruby(tmp_path: Path) -> None:
