@@ -1,0 +1,130 @@
+"""What an AMI of ours is called and tagged, and all that a release should be in one region: values only.
+
+A name tells what is in the image, so that a run that was killed finds its own work again.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bakery.aws_table import PUBLIC
+from bakery.bases import Arch
+from bakery.catalog import Release
+from bakery.definition import Definition
+from bakery.errors import impossible
+from bakery.fingerprint import SHORT
+
+OWNER = "dokku-bakery"
+LONGEST_NAME = 128
+"""Characters of an AMI's name, and which they are: CreateImage, "Name"."""
+IMAGE, RELEASE, ARCH, BASE = "bakery:image", "bakery:release", "bakery:arch", "bakery:base"
+FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", "bakery:removing", "bakery:run"
+
+EC2_ARCH = {Arch.AMD64: "x86_64", Arch.ARM64: "arm64"}
+
+
+def name(image: str, release: str, arch: Arch) -> str:
+    """Return the name of an AMI.
+
+    Raises BakeryError (exit code 2) when it would be longer than AWS takes.
+    """
+    text = f"{OWNER}/{image}/{release}/{arch}"
+    if len(text) > LONGEST_NAME:
+        raise impossible(
+            f"the AMI's name {text!r} is longer than {LONGEST_NAME} characters", hint="a shorter image name"
+        )
+    return text
+
+
+def pattern(image: str, fingerprint: str, arch: Arch) -> str:
+    """Return the glob of the names of every release with a fingerprint."""
+    return f"{OWNER}/{image}/*-{fingerprint[:SHORT]}/{arch}"
+
+
+def release_of(name: str) -> str:
+    """Return the release that an AMI's name tells, empty when it is none of ours."""
+    found = re.fullmatch(rf"{OWNER}/[^/]+/([^/]+)/[^/]+", name)
+    return found[1] if found else ""
+
+
+def tags(release: Release, *, image: str) -> dict[str, str]:
+    """Return the tags of a release's AMIs and snapshots."""
+    found = {
+        "Name": f"{image} {release.release}",
+        IMAGE: image,
+        RELEASE: release.release,
+        ARCH: release.arch,
+        BASE: release.base,
+        FINGERPRINT: release.fingerprint,
+    }
+    if release.verified_at is not None:
+        found[VERIFIED] = f"{release.verified_at:%Y-%m-%dT%H:%M:%SZ}"
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A release in one region, as it should be there."""
+
+    region: str
+    name: str
+    description: str
+    arch: Arch
+    source: tuple[str, str]
+    """Region and id of the image that a copy is made of; the region itself where it was baked. No id: not baked yet."""
+    tags: Mapping[str, str]
+    readers: tuple[str, ...]
+    """Accounts and organizations, and `public`."""
+    is_encrypted: bool
+    kms_key: str
+    deprecate_at: datetime
+    is_protected: bool
+    parameter: str
+    latest: str
+    """The parameter that this release is to be `latest` in; empty: another one may be."""
+    launch_template: str
+    """Likewise, the launch template whose default version starts this release."""
+
+    @property
+    def is_source(self) -> bool:
+        """Return whether the image was baked in this very region."""
+        return self.source[0] == self.region
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Return who may make volumes of its snapshot; organizations cannot (ModifySnapshotAttribute)."""
+        return frozenset(reader for reader in self.readers if reader == PUBLIC or reader.isdigit())
+
+    def client_token(self, attempt: str) -> str:
+        """Return the token of a copy: the same one never makes a second copy, whoever was killed in between."""
+        return hashlib.sha256(f"{self.name} {self.region} {attempt}".encode()).hexdigest()
+
+
+def wanted(release: Release, definition: Definition, *, region: str, is_latest: bool = False) -> Wanted:
+    """Return what a release should be in a region."""
+    aws, image = definition.aws, definition.name
+    source = release.places.get(release.baked_in)
+    parameters = f"{aws.parameters}/{image}"
+    return Wanted(
+        region=region,
+        name=name(image, release.release, release.arch),
+        description=definition.description,
+        arch=release.arch,
+        source=(release.baked_in, source.image_id if source else ""),
+        tags=tags(release, image=image),
+        readers=aws.share_with,
+        is_encrypted=aws.encrypt,
+        kms_key=aws.kms_keys.get(region, ""),
+        deprecate_at=deprecation(release.baked_at, days=aws.deprecate_after_days),
+        is_protected=aws.protect,
+        parameter=f"{parameters}/{release.release}/{release.arch}",
+        latest=f"{parameters}/latest/{release.arch}" if is_latest else "",
+        launch_template=aws.launch_template if is_latest else "",
+    )
+
+
+def deprecation(baked_at: datetime, *, days: int) -> datetime:
+    """Return when an image counts as old: to the minute, which is all that AWS keeps (EnableImageDeprecation)."""
+    return (baked_at + timedelta(days=days)).replace(second=0, microsecond=0)

@@ -1,0 +1,166 @@
+"""A release in one AWS region: look at it, and work off what is missing until nothing is."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bakery.ami import Wanted
+from bakery.aws_table import PUBLIC
+from bakery.clouds.acts import ACTS
+from bakery.clouds.aws import ApiError, Region
+from bakery.differences import Act, Difference, Seen, differences, failure
+from bakery.errors import BakeryError, impossible
+
+DEADLINE_S = 3600.0
+"""Of one region: copies of large images to far regions take half an hour."""
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 15.0
+PASSING = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "IncorrectState"})
+"""Codes that a little later may be none: a new image is not known everywhere at once."""
+QUOTA_USED_UP = "ResourceLimitExceeded"
+"""Of copies, that is: other copies to that region end some time."""
+
+Say = Callable[[str], None]
+
+
+def find(region: Region, *, name: str, is_newest: bool = False) -> Mapping[str, Any] | None:
+    """Return this account's image of that name (a glob), or None.
+
+    Of two alike the older counts, so that every run takes the same, unless *is_newest*; failed ones count only when
+    there is no other.
+    """
+    filters = [{"Name": "name", "Values": [name]}]
+    pages = region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
+    images: list[Mapping[str, Any]] = list(pages)
+    images.sort(key=lambda image: (image["CreationDate"], image["ImageId"]))
+    alive = [image for image in images if image["State"] != "failed"]
+    if not alive:
+        return images[-1] if images else None
+    return alive[-1] if is_newest else alive[0]
+
+
+def look(region: Region, wanted: Wanted) -> Seen:
+    """Return how a release is in a region now."""
+    image = find(region, name=wanted.name)
+    if image is None or image["State"] == "failed":
+        return Seen(image=image)
+    if image["State"] == "pending":
+        return Seen(image=image, parameters=_parameters(region, wanted))
+    snapshot = snapshot_of(image)
+    snapshots = region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"] if snapshot else []
+    return Seen(
+        image=image,
+        snapshot=snapshots[0] if snapshots else {},
+        image_readers=_image_readers(region, image["ImageId"]),
+        snapshot_readers=_snapshot_readers(region, snapshot),
+        parameters=_parameters(region, wanted),
+        template_image=_template_image(region, wanted.launch_template) if wanted.launch_template else "",
+    )
+
+
+def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = DEADLINE_S) -> Seen:
+    """Do what is missing until nothing is, and return what is there then.
+
+    Raises BakeryError: exit code 2 when the image that a copy would be made of is gone or is being removed, 1 when AWS
+    refuses, or when there is still something to do after *deadline_s*; the next run goes on from there.
+    """
+    ends, pause_s = time.monotonic() + deadline_s, FIRST_PAUSE_S
+    began_with = look(region, wanted)
+    seen = began_with
+    while left := differences(wanted, seen, now=datetime.now(UTC)):
+        if time.monotonic() > ends:
+            todo = "; ".join(f"{difference.act}: {difference.why}" for difference in left)
+            text = f"{region.name}: not done after {deadline_s:.0f} s: {todo}"
+            raise BakeryError(text, hint="run it again: it goes on")
+        if seen.state == "failed" and seen.image_id != began_with.image_id:
+            raise BakeryError(f"{region.name}: {left[0].why}", hint="what it says, then run it again")
+        _work_off(region, wanted, seen, say=say, left=left)
+        region.account.pause(pause_s)
+        pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+        seen = look(region, wanted)
+    return seen
+
+
+def _work_off(region: Region, wanted: Wanted, seen: Seen, *, say: Say, left: Sequence[Difference]) -> None:
+    """Do what is left in order, as far as it can be done now."""
+    if seen.is_being_removed:
+        raise impossible(f"{region.name}: {seen.image_id} is being removed", hint="./inv prune  (finishes that)")
+    for difference in left:
+        if difference.act is Act.WAIT:
+            return
+        say(f"{difference.act} ({difference.why})")
+        try:
+            ACTS[difference.act](region, wanted, seen)
+        except ApiError as error:
+            is_queueing = difference.act is Act.COPY and error.code == QUOTA_USED_UP
+            if error.code not in PASSING and not is_queueing:
+                raise
+            say(f"waits: {error.message}")
+            return
+        if difference.act is Act.COPY:
+            return
+
+
+def wait_available(region: Region, *, name: str, deadline_s: float = DEADLINE_S) -> Mapping[str, Any]:
+    """Return this account's newest image of that name as soon as machines can be started from it.
+
+    Raises BakeryError (exit code 1) when it failed, or when it is not available after *deadline_s*.
+    """
+    ends, pause_s = time.monotonic() + deadline_s, FIRST_PAUSE_S
+    while True:
+        image = find(region, name=name, is_newest=True)
+        if image is not None and image["State"] == "available":
+            return image
+        if image is not None and image["State"] == "failed":
+            raise BakeryError(f"{region.name}: {image['ImageId']} failed: {failure(image)}", hint="run it again")
+        if time.monotonic() > ends:
+            state = f"still {image['State']}" if image else "not there"
+            raise BakeryError(
+                f"{region.name}: {name} is {state} after {deadline_s:.0f} s", hint="run it again: it goes on"
+            )
+        region.account.pause(pause_s)
+        pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+
+
+def snapshot_of(image: Mapping[str, Any]) -> str:
+    """Return the id of an image's root snapshot, empty where AWS does not show it yet."""
+    for mapping in image.get("BlockDeviceMappings", ()):
+        if mapping.get("DeviceName") == image.get("RootDeviceName"):
+            return str(mapping.get("Ebs", {}).get("SnapshotId", ""))
+    return ""
+
+
+def _readers(permissions: list[dict[str, str]]) -> frozenset[str]:
+    return frozenset(
+        PUBLIC if permission.get("Group") == "all" else next(iter(permission.values())) for permission in permissions
+    )
+
+
+def _image_readers(region: Region, image_id: str) -> frozenset[str]:
+    answer = region.ec2("describe_image_attribute", ImageId=image_id, Attribute="launchPermission")
+    return _readers(answer.get("LaunchPermissions", []))
+
+
+def _snapshot_readers(region: Region, snapshot: str) -> frozenset[str]:
+    if not snapshot:
+        return frozenset()
+    answer = region.ec2("describe_snapshot_attribute", SnapshotId=snapshot, Attribute="createVolumePermission")
+    return _readers(answer.get("CreateVolumePermissions", []))
+
+
+def _parameters(region: Region, wanted: Wanted) -> dict[str, str]:
+    names = [name for name in (wanted.parameter, wanted.latest) if name]
+    answer = region.ssm("get_parameters", Names=names)
+    return {found["Name"]: found["Value"] for found in answer["Parameters"]}
+
+
+def _template_image(region: Region, template: str) -> str:
+    try:
+        answer = region.ec2("describe_launch_template_versions", LaunchTemplateName=template, Versions=["$Default"])
+    except ApiError as error:
+        if error.code == "InvalidLaunchTemplateName.NotFoundException":
+            return ""
+        raise
+    versions = answer["LaunchTemplateVersions"]
+    return str(versions[0]["LaunchTemplateData"].get("ImageId", "")) if versions else ""

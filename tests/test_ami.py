@@ -1,0 +1,67 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from bakery import ami, images
+from bakery.bases import Arch
+from bakery.errors import BakeryError, ExitCode
+from tests import rehearsed
+
+RELEASE = "20261123-0415-0123456789ab"
+
+
+def test_a_name_tells_image_release_and_architecture() -> None:
+    name = ami.name("dokku", RELEASE, Arch.ARM64)
+    assert name == f"dokku-bakery/dokku/{RELEASE}/arm64"
+    assert ami.release_of(name) == RELEASE
+
+
+def test_a_name_that_is_not_ours_tells_no_release() -> None:
+    assert ami.release_of("debian-12-amd64-20261019-2204") == ""
+
+
+def test_a_name_longer_than_aws_takes_is_refused() -> None:
+    with pytest.raises(BakeryError, match="longer than 128 characters") as caught:
+        ami.name("a" * 90, RELEASE, Arch.AMD64)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_a_release_that_was_not_verified_has_no_tag_that_says_so() -> None:
+    release = rehearsed.verified(image_id="ami-0123456789abcdef0")
+    assert ami.VERIFIED in ami.tags(release, image="host")
+    assert ami.VERIFIED not in ami.tags(release.model_copy(update={"verified_at": None}), image="host")
+
+
+def test_what_is_wanted_follows_the_definition() -> None:
+    release = rehearsed.verified(image_id="ami-0123456789abcdef0")
+    definition = images.whole("host")
+    wanted = ami.wanted(release, definition, region="eu-west-1")
+    assert wanted.source == ("eu-west-2", "ami-0123456789abcdef0")
+    assert wanted.parameter == f"/dokku-bakery/host/{release.release}/amd64"
+    assert (wanted.latest, wanted.launch_template) == ("", "")
+    assert (
+        ami.wanted(release, definition, region="eu-west-1", is_latest=True).latest == "/dokku-bakery/host/latest/amd64"
+    )
+
+
+def test_only_the_region_of_the_bake_is_the_source() -> None:
+    release = rehearsed.verified(image_id="ami-0123456789abcdef0")
+    definition = images.whole("host")
+    assert ami.wanted(release, definition, region="eu-west-2").is_source
+    assert not ami.wanted(release, definition, region="eu-west-1").is_source
+
+
+def test_a_deprecation_date_is_to_the_minute() -> None:
+    # AWS keeps no seconds of it (EnableImageDeprecation, "DeprecateAt").
+    assert ami.deprecation(datetime(2026, 11, 23, 4, 15, 59, 7, tzinfo=UTC), days=2) == datetime(
+        2026, 11, 25, 4, 15, tzinfo=UTC
+    )
+
+
+def test_organizations_cannot_read_a_snapshot_and_are_left_out_there() -> None:
+    release = rehearsed.verified(image_id="ami-0123456789abcdef0")
+    definition = images.whole("host")
+    organization = "arn:aws:organizations::123456789012:organization/o-exampleorgid"
+    aws = definition.aws.model_copy(update={"share_with": ("210987654321", organization)})
+    wanted = ami.wanted(release, definition.model_copy(update={"aws": aws}), region="eu-west-1")
+    assert wanted.accounts == {"210987654321"}

@@ -1,0 +1,123 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bakery import ami
+from bakery.ami import Wanted
+from bakery.bases import Arch
+from bakery.differences import Act, Seen, differences
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+LATER = datetime(2027, 5, 22, 4, 15, tzinfo=UTC)
+ID = "ami-0123456789abcdef0"
+WANTED = Wanted(
+    region="eu-west-1",
+    name="dokku-bakery/host/20261123-0415-0123456789ab/amd64",
+    description="",
+    arch=Arch.AMD64,
+    source=("eu-west-2", "ami-0fedcba9876543210"),
+    tags={"Name": "host", ami.IMAGE: "host"},
+    readers=("210987654321", "arn:aws:organizations::123456789012:organization/o-exampleorgid"),
+    is_encrypted=False,
+    kms_key="",
+    deprecate_at=LATER,
+    is_protected=True,
+    parameter="/dokku-bakery/host/20261123-0415-0123456789ab/amd64",
+    latest="",
+    launch_template="",
+)
+TAGS = [{"Key": key, "Value": value} for key, value in WANTED.tags.items()]
+IMAGE: dict[str, Any] = {
+    "ImageId": ID,
+    "State": "available",
+    "Tags": TAGS,
+    "ImdsSupport": "v2.0",
+    "DeprecationTime": "2027-05-22T04:15:00.000Z",
+    "DeregistrationProtection": "enabled-without-cooldown",
+}
+DONE = Seen(
+    image=IMAGE,
+    snapshot={"SnapshotId": "snap-0123456789abcdef0", "Tags": TAGS},
+    image_readers=frozenset(WANTED.readers),
+    snapshot_readers=frozenset({"210987654321"}),
+    parameters={WANTED.parameter: ID},
+)
+
+
+def acts(wanted: Wanted, seen: Seen) -> list[Act]:
+    return [difference.act for difference in differences(wanted, seen, now=NOW)]
+
+
+def image(**changes: Any) -> Seen:
+    return replace(DONE, image={**IMAGE, **changes})
+
+
+def test_a_release_that_is_as_it_should_be_needs_nothing() -> None:
+    assert acts(WANTED, DONE) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "act"),
+    [
+        (image(Tags=[]), Act.TAG_IMAGE),
+        (replace(DONE, snapshot={"SnapshotId": "snap-0123456789abcdef0"}), Act.TAG_SNAPSHOT),
+        (image(ImdsSupport=""), Act.REQUIRE_IMDSV2),
+        (replace(DONE, image_readers=frozenset()), Act.SHARE_IMAGE),
+        (replace(DONE, image_readers=frozenset({*WANTED.readers, "999999999999"})), Act.SHARE_IMAGE),
+        (replace(DONE, snapshot_readers=frozenset({"public"})), Act.SHARE_SNAPSHOT),
+        (image(DeprecationTime=""), Act.DEPRECATE),
+        (image(DeprecationTime="2027-05-23T04:15:00.000Z"), Act.DEPRECATE),
+        (image(DeregistrationProtection="disabled"), Act.PROTECT),
+        (image(DeregistrationProtection="disabled until 2026-11-24T00:00:00Z"), Act.PROTECT),
+        (replace(DONE, parameters={}), Act.RECORD),
+        (replace(DONE, parameters={WANTED.parameter: "ami-00000000000000000"}), Act.RECORD),
+    ],
+)
+def test_each_thing_that_is_not_as_it_should_be_is_one_act(seen: Seen, act: Act) -> None:
+    assert acts(WANTED, seen) == [act]
+
+
+def test_an_image_that_is_not_there_is_copied_first_and_recorded_last() -> None:
+    found = acts(WANTED, Seen())
+    assert found[0] is Act.COPY
+    assert found[-1] is Act.RECORD
+    assert Act.SHARE_IMAGE in found
+
+
+def test_a_copy_that_failed_is_made_again_and_says_why() -> None:
+    failed = Seen(image={**IMAGE, "State": "failed", "StateReason": {"Message": "the key is disabled"}})
+    (first, *_) = differences(WANTED, failed, now=NOW)
+    assert first.act is Act.COPY
+    assert "the key is disabled" in first.why
+
+
+def test_a_pending_image_is_waited_for_before_it_is_shared() -> None:
+    found = acts(WANTED, Seen(image={**IMAGE, "State": "pending"}))
+    assert found == [Act.WAIT, Act.RECORD]
+
+
+def test_latest_and_the_launch_template_come_after_all_else() -> None:
+    wanted = replace(WANTED, latest="/dokku-bakery/host/latest/amd64", launch_template="host")
+    assert acts(wanted, replace(DONE, parameters={}, template_image="ami-00000000000000000")) == [
+        Act.RECORD,
+        Act.LATEST,
+        Act.LAUNCH,
+    ]
+
+
+def test_a_date_that_is_past_is_not_set_any_more() -> None:
+    wanted = replace(WANTED, deprecate_at=NOW - timedelta(days=1))
+    assert acts(wanted, image(DeprecationTime="")) == []
+
+
+def test_tags_of_others_are_left_alone() -> None:
+    assert acts(WANTED, image(Tags=[*TAGS, {"Key": "owner", "Value": "somebody"}])) == []
+
+
+def test_the_same_copy_has_the_same_token_and_a_second_attempt_another() -> None:
+    assert WANTED.client_token("") == replace(WANTED, readers=()).client_token("")
+    assert WANTED.client_token("") != WANTED.client_token(ID)
+    assert WANTED.client_token("") != replace(WANTED, region="eu-west-3").client_token("")
+    assert len(WANTED.client_token("")) == 64

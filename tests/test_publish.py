@@ -1,0 +1,227 @@
+"""Publishing to a rehearsal cloud: every region becomes what it should be, and none that fails harms another."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakery import ami, catalog, images, publish
+from bakery.catalog import Release
+from bakery.clouds import published
+from bakery.clouds.aws import Account
+from bakery.console import Console
+from bakery.errors import BakeryError, ExitCode
+from bakery.publish import Order
+from bakery.rehearsal.faults import Faults
+from bakery.rehearsal.server import Rehearsal
+from tests import rehearsed
+from tests.aws_account import account_of, forget_aws
+from tests.rehearsed import HOME, RELEASE, SIX
+
+OLDER = "20261001-0415-0123456789ab"
+LATEST = "/dokku-bakery/host/latest/amd64"
+Define = Callable[..., None]
+
+
+@pytest.fixture
+def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    stage.reset()
+    forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+    monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.01)
+    rehearsed.bake(stage)
+    return stage
+
+
+@pytest.fixture
+def account(cloud: Rehearsal) -> Account:
+    return account_of(cloud)
+
+
+@pytest.fixture
+def define(monkeypatch: pytest.MonkeyPatch) -> Define:
+    """Return a function that gives `host` another table [aws]."""
+    whole = images.whole("host")
+
+    def change(**values: Any) -> None:
+        changed = whole.model_copy(update={"aws": whole.aws.model_copy(update=values)})
+        monkeypatch.setattr(images, "whole", lambda _: changed)
+
+    return change
+
+
+def bring(account: Account, *regions: str, release: str = "") -> Release:
+    return publish.publish(Order(image="host", release=release, regions=regions), account=account, console=Console())
+
+
+def move(account: Account, *regions: str, release: str = "") -> Release:
+    return publish.promote(Order(image="host", release=release, regions=regions), account=account, console=Console())
+
+
+def latest(account: Account, region: str) -> str:
+    return str(account.region(region).ssm("get_parameter", Name=LATEST)["Parameter"]["Value"])
+
+
+def image_in(account: Account, region: str) -> Any:
+    (image,) = account.region(region).ec2("describe_images", Owners=["self"])["Images"]
+    return image
+
+
+def test_a_release_is_in_each_region_with_tags_date_protection_and_parameter(account: Account) -> None:
+    release = bring(account, *SIX)
+    assert sorted(release.places) == sorted(SIX)
+    for name, placed in release.places.items():
+        image = image_in(account, name)
+        assert image["ImageId"] == placed.image_id
+        assert {tag["Key"] for tag in image["Tags"]} >= {ami.IMAGE, ami.RELEASE, ami.FINGERPRINT, ami.VERIFIED}
+        assert image["ImdsSupport"] == "v2.0"
+        assert image["DeregistrationProtection"].startswith("enabled")
+        assert image["DeprecationTime"]
+        parameter = f"/dokku-bakery/host/{RELEASE}/amd64"
+        assert account.region(name).ssm("get_parameter", Name=parameter)["Parameter"]["Value"] == placed.image_id
+
+
+def test_publishing_again_changes_nothing(cloud: Rehearsal, account: Account) -> None:
+    bring(account, *SIX)
+    before = len(cloud.calls)
+    bring(account, *SIX)
+    assert {call.action for call in cloud.calls[before:] if not call.action.startswith(("Describe", "Get"))} == set()
+
+
+def test_readers_may_launch_and_make_volumes(account: Account, define: Define) -> None:
+    organization = "arn:aws:organizations::123456789012:organization/o-exampleorgid"
+    define(share_with=("210987654321", organization))
+    bring(account, HOME, "eu-west-1")
+    region = account.region("eu-west-1")
+    image = image_in(account, "eu-west-1")
+    permissions = region.ec2("describe_image_attribute", ImageId=image["ImageId"], Attribute="launchPermission")
+    assert permissions["LaunchPermissions"] == [{"UserId": "210987654321"}, {"OrganizationArn": organization}]
+    snapshot = published.snapshot_of(image)
+    readers = region.ec2("describe_snapshot_attribute", SnapshotId=snapshot, Attribute="createVolumePermission")
+    assert readers["CreateVolumePermissions"] == [{"UserId": "210987654321"}]
+
+
+def test_who_is_no_reader_any_more_is_taken_out(account: Account, define: Define) -> None:
+    define(share_with=("210987654321",))
+    bring(account, HOME)
+    define(share_with=())
+    bring(account, HOME)
+    image_id = image_in(account, HOME)["ImageId"]
+    answer = account.region(HOME).ec2("describe_image_attribute", ImageId=image_id, Attribute="launchPermission")
+    assert answer["LaunchPermissions"] == []
+
+
+def test_a_bad_key_in_one_region_harms_no_other(account: Account, define: Define) -> None:
+    bad = "arn:aws:kms:eu-west-1:123456789012:key/bad"
+    define(encrypt=True, kms_keys={"eu-west-1": bad})
+    with pytest.raises(BakeryError, match="1 region is not done") as caught:
+        bring(account, HOME, "eu-west-1", "us-east-1")
+    assert caught.value.exit_code is ExitCode.FAILED
+    assert "eu-west-1: the last copy failed" in caught.value.message
+    places = catalog.read("host", is_rehearsal=True).releases[0].places
+    assert sorted(places) == [HOME, "us-east-1"]
+
+
+def test_a_mended_key_is_all_it_takes(account: Account, define: Define) -> None:
+    define(encrypt=True, kms_keys={"eu-west-1": "arn:aws:kms:eu-west-1:123456789012:key/bad"})
+    with pytest.raises(BakeryError, match="not done"):
+        bring(account, HOME, "eu-west-1")
+    define(encrypt=True, kms_keys={})
+    assert sorted(bring(account, HOME, "eu-west-1").places) == ["eu-west-1", HOME]
+
+
+def test_a_region_without_quota_waits_and_then_goes_on(cloud: Rehearsal, account: Account) -> None:
+    cloud.faults = Faults(pending_s=0.3)
+    source = image_in(account, HOME)["ImageId"]
+    region = account.region("eu-west-1")
+    for number in range(20):
+        region.ec2("copy_image", SourceRegion=HOME, SourceImageId=source, Name=f"somebody's {number}")
+    assert "eu-west-1" in bring(account, HOME, "eu-west-1").places
+
+
+def test_a_slow_copy_is_not_thrown_away(cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud.faults = Faults(pending_s=1)
+    monkeypatch.setattr(published.converge, "__kwdefaults__", {"deadline_s": 0.1})
+    with pytest.raises(BakeryError, match=r"eu-west-1: not done after 0 s: wait") as caught:
+        bring(account, HOME, "eu-west-1")
+    assert "it goes on" in caught.value.hint
+    assert image_in(account, "eu-west-1")["State"] == "pending"
+
+
+def test_what_was_not_verified_is_not_published(cloud: Rehearsal, account: Account) -> None:
+    unverified = catalog.read("host", is_rehearsal=True).releases[0].model_copy(update={"verified_at": None})
+    catalog.change("host", lambda known: known.with_release(unverified), is_rehearsal=True, console=Console())
+    for act in (bring, move):
+        with pytest.raises(BakeryError, match="was not verified yet") as caught:
+            act(account, HOME)
+        assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert all(call.action == "DescribeImages" for call in cloud.calls)
+
+
+def test_an_image_that_is_gone_is_told_before_anything_is_done(account: Account) -> None:
+    region = account.region(HOME)
+    region.ec2("deregister_image", ImageId=image_in(account, HOME)["ImageId"])
+    with pytest.raises(BakeryError, match=f"{HOME}: ami-.* is gone") as caught:
+        bring(account, HOME, "eu-west-1")
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert "./inv bake" in caught.value.hint
+
+
+def test_what_is_being_removed_is_not_promoted(account: Account) -> None:
+    region = account.region(HOME)
+    mark = {"Key": ami.REMOVING, "Value": "now"}
+    region.ec2("create_tags", Resources=[image_in(account, HOME)["ImageId"]], Tags=[mark])
+    with pytest.raises(BakeryError, match="is being removed"):
+        move(account, HOME)
+    assert region.ssm("get_parameters", Names=[LATEST])["Parameters"] == []
+
+
+def test_an_unknown_region_and_one_that_is_not_opted_in_are_refused(account: Account) -> None:
+    with pytest.raises(BakeryError, match="there is no region 'eu-west-9'") as unknown:
+        bring(account, "eu-west-9")
+    with pytest.raises(BakeryError, match="has not opted in to ap-east-1") as closed:
+        bring(account, "ap-east-1")
+    assert {unknown.value.exit_code, closed.value.exit_code} == {ExitCode.IMPOSSIBLE}
+    assert "eu-west-" in unknown.value.hint
+
+
+def test_promoting_points_latest_and_the_catalog_at_it(account: Account) -> None:
+    release = move(account, HOME, "eu-west-1")
+    assert latest(account, "eu-west-1") == release.places["eu-west-1"].image_id
+    assert catalog.read("host", is_rehearsal=True).find("latest", release.arch) == release
+
+
+def test_latest_may_come_late_and_is_read_back_until_it_is_true(cloud: Rehearsal, account: Account) -> None:
+    cloud.faults = Faults(parameter_s=0.3)
+    release = move(account, HOME)
+    assert latest(account, HOME) == release.places[HOME].image_id
+
+
+def test_a_rollback_goes_to_the_release_before_and_the_next_one_further(cloud: Rehearsal, account: Account) -> None:
+    oldest = "20260901-0415-0123456789ab"
+    for name in (oldest, OLDER):
+        rehearsed.bake(cloud, name)
+        move(account, HOME, release=name)
+    move(account, HOME, release=RELEASE)
+    order = Order(image="host")
+    assert publish.rollback(order, account=account, console=Console()).release == OLDER
+    assert publish.rollback(order, account=account, console=Console()).release == oldest
+    with pytest.raises(BakeryError, match="the only release that was ever promoted"):
+        publish.rollback(order, account=account, console=Console())
+    assert latest(account, HOME) == catalog.read("host", is_rehearsal=True).releases[0].places[HOME].image_id
+
+
+def test_a_launch_template_is_made_and_then_renewed(cloud: Rehearsal, account: Account, define: Define) -> None:
+    define(launch_template="host")
+    region = account.region(HOME)
+
+    def started() -> str:
+        answer = region.ec2("describe_launch_template_versions", LaunchTemplateName="host", Versions=["$Default"])
+        return str(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"])
+
+    first = move(account, HOME)
+    assert started() == first.places[HOME].image_id
+    newer = rehearsed.bake(cloud, "20261124-0415-0123456789ab")
+    move(account, HOME, release=newer.release)
+    assert started() == newer.places[HOME].image_id
