@@ -106,7 +106,7 @@ def booted(machine: Machine, *, site: Site, accelerator: Accelerator) -> Iterato
             # QEMU binds its port in its first moments or ends at once; another program may have taken it meanwhile.
             if process.wait(child, timeout_s=1.5) is None:
                 with site.ssh_config.open("a") as config:
-                    config.write(ssh_entry(machine, port=port, site=site))
+                    config.write(ssh_entry(machine.name, user=machine.user, port=port, site=site))
                 yield guest
                 return
         output = guest.log.read_text(errors="replace").strip()
@@ -124,22 +124,22 @@ def free_port() -> int:
         return port
 
 
-def ssh_entry(machine: Machine, *, port: int, site: Site) -> str:
-    """Return the SSH configuration of one guest: its own key only, and one shared connection."""
+def ssh_entry(name: str, *, user: str, port: int, site: Site, address: str = "127.0.0.1") -> str:
+    """Return the SSH configuration of one machine: the site's key only, and one shared connection."""
     options = {
-        "HostName": "127.0.0.1",
+        "HostName": address,
         "Port": port,
-        "User": machine.user,
+        "User": user,
         "IdentityFile": site.key,
         "IdentitiesOnly": "yes",
         "StrictHostKeyChecking": "accept-new",
-        "UserKnownHostsFile": site.folder / f"{machine.name}.known_hosts",
+        "UserKnownHostsFile": site.folder / f"{name}.known_hosts",
         "ConnectTimeout": 30,
         "ControlMaster": "auto",
-        "ControlPath": site.folder / f"{machine.name}.sock",
+        "ControlPath": site.folder / f"{name}.sock",
         "ControlPersist": 30,
     }
-    return "\n".join([f"Host {machine.name}", *(f"  {key} {value}" for key, value in options.items())]) + "\n"
+    return "\n".join([f"Host {name}", *(f"  {key} {value}" for key, value in options.items())]) + "\n"
 
 
 def wait_for_ssh(guests: Sequence[Guest], *, accelerator: Accelerator) -> float:

@@ -13,7 +13,7 @@ TCG = Accelerator(name="tcg", reason="")
 
 def test_a_guest_is_reached_with_its_own_key_only_and_its_host_key_is_remembered_apart(tmp_path: Path) -> None:
     machine = guest.Machine(name="first", disk=Path("d"), size_gb=40, user="debian")
-    lines = guest.ssh_entry(machine, port=2222, site=guest.Site(folder=tmp_path)).splitlines()
+    lines = guest.ssh_entry(machine.name, user=machine.user, port=2222, site=guest.Site(folder=tmp_path)).splitlines()
     assert lines[0] == "Host first"
     assert {"  Port 2222", "  User debian", f"  IdentityFile {tmp_path}/key", "  IdentitiesOnly yes"} <= set(lines)
     assert f"  UserKnownHostsFile {tmp_path}/first.known_hosts" in lines
@@ -22,7 +22,7 @@ def test_a_guest_is_reached_with_its_own_key_only_and_its_host_key_is_remembered
 def test_ssh_itself_understands_the_configuration(tmp_path: Path) -> None:
     site = guest.Site(folder=tmp_path)
     machine = guest.Machine(name="first", disk=Path("d"), size_gb=40, user="debian")
-    site.ssh_config.write_text(guest.ssh_entry(machine, port=2222, site=site))
+    site.ssh_config.write_text(guest.ssh_entry(machine.name, user=machine.user, port=2222, site=site))
     understood = process.run(["ssh", "-G", "-F", str(site.ssh_config), "first"]).output.splitlines()
     assert {"port 2222", "user debian", "controlpersist 30", "identitiesonly yes"} <= set(understood)
 
@@ -51,7 +51,7 @@ def test_a_guest_runs_only_while_the_body_does(tmp_path: Path) -> None:
 
 
 def qemu_processes() -> str:
-    return process.run(["ps", "-eo", "args"]).output
+    return process.run(["ps", "-ewwo", "args"]).output
 
 
 def test_a_port_that_is_taken_meanwhile_is_changed_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from tests.image.copy import Copy, read_settings
 
 HERE = Path(__file__).parent
 NEEDS = {
-    "throwaway": "needs a copy to throw away, and without BAKERY_CONSOLES this may be a machine that somebody uses",
+    "throwaway": "needs a copy to throw away, and without BAKERY_CONSOLES or BAKERY_THROWAWAY this may be in use",
     "twin": "compares two copies, and --hosts names one machine",
     "console": "reads the guests' consoles, and BAKERY_CONSOLES names none",
     "node_file": "needs a second copy that was given BAKERY_NODE_FILE at first boot",
@@ -45,7 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.option.hosts:
         return  # A run of all tests leaves this folder out, but reads its conftest.
     missing = {
-        *([] if _consoles() else ["throwaway", "console"]),
+        *([] if _consoles() else ["console"]),
+        *([] if _consoles() or os.environ.get("BAKERY_THROWAWAY") else ["throwaway"]),
         *([] if len(_names(config)) > 1 else ["twin"]),
         *([] if os.environ.get("BAKERY_NODE_FILE") else ["node_file"]),
     }

@@ -1,0 +1,218 @@
+"""EC2 instances of ours: started once however often it is asked, tagged from their first moment, and ended for sure."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from bakery import ami
+from bakery.amazon import INSTANCE_TYPES
+from bakery.bases import Arch, Base
+from bakery.clouds.aws import Account, ApiError, Region
+from bakery.clouds.published import PASSING
+from bakery.errors import BakeryError, did_you_mean, impossible
+
+RUNNING_DEADLINE_S = 600.0
+SEEN_DEADLINE_S = 120.0
+"""How long a new image, key or group may be unknown to RunInstances."""
+PAUSE_S = 1.0
+SSH = 22
+REHEARSED = {22: 2222, 80: 8080, 443: 8443, 8077: 8077}
+"""Where a rehearsal's machines answer, on their own address of the loopback: ports that need no root."""
+ANYWHERE = ({"CidrIp": "0.0.0.0/0"},)
+ANYWHERE_6 = ({"CidrIpv6": "::/0"},)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What to start: sizes in GiB; `token` makes a second call of the same launch start nothing new."""
+
+    image_id: str
+    instance_type: str
+    groups: Sequence[str]
+    token: str
+    user_data: str = ""
+    key_name: str = ""
+    size_gb: int = 0
+    """Of the root volume; 0 leaves it as the image says."""
+    root_device: str = ""
+    count: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+    is_ending: bool = False
+    """Whether the machine is gone when it shuts itself down."""
+
+
+def port(account: Account, number: int) -> int:
+    """Return where a machine's port is reached from here."""
+    return REHEARSED.get(number, number) if account.is_rehearsal else number
+
+
+def login_user(account: Account, base: Base) -> str:
+    """Return who the platform's keys are for.
+
+    A rehearsal's base is the disk of local bakes, whose user is not that of the distribution's AMIs.
+    """
+    return base.default_user if account.is_rehearsal else base.aws.user
+
+
+def start(region: Region, launch: Launch) -> list[str]:
+    """Start instances and return their ids.
+
+    Raises BakeryError: exit code 2 when the key is not there, else as AWS refuses.
+    """
+    ends = time.monotonic() + SEEN_DEADLINE_S
+    while True:
+        try:
+            answer = region.ec2("run_instances", **_arguments(launch))
+        except ApiError as error:
+            if error.code == "InvalidKeyPair.NotFound":
+                names = [key["KeyName"] for key in region.ec2("describe_key_pairs")["KeyPairs"]]
+                hint = did_you_mean(launch.key_name, names)
+                raise impossible(f"{region.name}: there is no key pair {launch.key_name!r}", hint=hint) from error
+            if error.code not in PASSING or time.monotonic() > ends:
+                raise
+            region.account.pause(PAUSE_S)
+        else:
+            return [str(instance["InstanceId"]) for instance in answer["Instances"]]
+
+
+def wait_running(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the instances as soon as all are running.
+
+    Raises BakeryError (exit code 1) when one ends instead, or after RUNNING_DEADLINE_S.
+    """
+    ends = time.monotonic() + RUNNING_DEADLINE_S
+    while True:
+        found = describe(region, ids)
+        states = {str(instance["InstanceId"]): instance["State"]["Name"] for instance in found}
+        if len(states) == len(ids) and set(states.values()) == {"running"}:
+            return found
+        for name, state in states.items():
+            if state not in {"pending", "running"}:
+                why = next(one for one in found if one["InstanceId"] == name).get("StateReason", {}).get("Message", "")
+                raise BakeryError(f"{region.name}: instance {name} is {state} instead of running: {why or 'no reason'}")
+        if time.monotonic() > ends:
+            raise BakeryError(f"{region.name}: {', '.join(ids)} did not run after {RUNNING_DEADLINE_S:.0f} s")
+        region.account.pause(PAUSE_S)
+
+
+def describe(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return what AWS shows of instances; of one it does not know yet, nothing."""
+    filters = [{"Name": "instance-id", "Values": list(ids)}]
+    pages = region.all("ec2", "describe_instances", "Reservations", Filters=filters)
+    return [instance for reservation in pages for instance in reservation["Instances"]]
+
+
+def terminate(region: Region, ids: Sequence[str]) -> None:
+    """End instances; those that are gone already are no mistake."""
+    for name in ids:
+        try:
+            region.ec2("terminate_instances", InstanceIds=[name])
+        except ApiError as error:
+            if error.code != "InvalidInstanceID.NotFound":
+                raise
+
+
+@contextmanager
+def running(region: Region, launch: Launch) -> Iterator[list[Mapping[str, Any]]]:
+    """Run instances while the body runs, and end them afterwards, however it ends."""
+    ids: list[str] = []
+    try:
+        ids = start(region, launch)
+        yield wait_running(region, ids)
+    finally:
+        # Ctrl-C has told every call to stop; these must still be made.
+        terminate(region.account.aside().region(region.name), ids)
+
+
+def console_text(region: Region, instance_id: str) -> str:
+    """Return what the instance's serial console shows, empty while AWS has nothing yet."""
+    with suppress(ApiError):
+        return str(region.ec2("get_console_output", InstanceId=instance_id).get("Output") or "")
+    return ""
+
+
+def group(region: Region, *, name: str, ports: Sequence[int]) -> str:
+    """Return the id of the security group of that name in the default VPC, made or opened where it must be.
+
+    Raises BakeryError (exit code 2) when the region has no default VPC.
+    """
+    vpcs = region.ec2("describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
+    if not vpcs:
+        raise impossible(f"{region.name} has no default VPC", hint=f"aws ec2 create-default-vpc --region {region.name}")
+    filters = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpcs[0]["VpcId"]]}]
+    found = region.ec2("describe_security_groups", Filters=filters)["SecurityGroups"]
+    if not found:
+        _make_group(region, name=name, vpc=vpcs[0]["VpcId"])
+        found = region.ec2("describe_security_groups", Filters=filters)["SecurityGroups"]
+    if not found:
+        raise BakeryError(f"{region.name}: the security group {name} is not seen yet", hint="run it again")
+    opened = {rule.get("FromPort") for rule in found[0]["IpPermissions"] if rule.get("FromPort") == rule.get("ToPort")}
+    for port in sorted(set(ports) - opened):
+        _open(region, str(found[0]["GroupId"]), port)
+    return str(found[0]["GroupId"])
+
+
+def instance_type(region: Region, *, arch: Arch, wanted: str = "") -> str:
+    """Return an instance type that the region has.
+
+    Raises BakeryError (exit code 2) when it does not have the *wanted* one, or none that we know.
+    """
+    candidates = (wanted,) if wanted else INSTANCE_TYPES[arch]
+    filters = [{"Name": "instance-type", "Values": list(candidates)}]
+    offers = region.all("ec2", "describe_instance_type_offerings", "InstanceTypeOfferings", Filters=filters)
+    having = {offer["InstanceType"] for offer in offers}
+    for candidate in candidates:
+        if candidate in having:
+            return candidate
+    hint = "aws.instance_type in images/NAME.toml, or --instance-type"
+    raise impossible(f"{region.name} has no instance type {' or '.join(candidates)}", hint=hint)
+
+
+def _make_group(region: Region, *, name: str, vpc: str) -> None:
+    tags = [{"Key": "Name", "Value": name}, {"Key": ami.RUN, "Value": "shared"}]
+    try:
+        region.ec2(
+            "create_security_group",
+            GroupName=name,
+            Description="Made by Dokku Bakery",
+            VpcId=vpc,
+            TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
+        )
+    except ApiError as error:
+        if error.code != "InvalidGroup.Duplicate":
+            raise
+
+
+def _open(region: Region, group_id: str, port: int) -> None:
+    rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ANYWHERE, "Ipv6Ranges": ANYWHERE_6}
+    try:
+        region.ec2("authorize_security_group_ingress", GroupId=group_id, IpPermissions=[rule])
+    except ApiError as error:
+        if error.code != "InvalidPermission.Duplicate":
+            raise
+
+
+def _arguments(launch: Launch) -> dict[str, Any]:
+    tags = [{"Key": key, "Value": value} for key, value in launch.tags.items()]
+    found: dict[str, Any] = {
+        "ImageId": launch.image_id,
+        "InstanceType": launch.instance_type,
+        "MinCount": launch.count,
+        "MaxCount": launch.count,
+        "SecurityGroupIds": list(launch.groups),
+        "ClientToken": launch.token,
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+    }
+    if launch.user_data:
+        found["UserData"] = launch.user_data
+    if launch.key_name:
+        found["KeyName"] = launch.key_name
+    if launch.is_ending:
+        found["InstanceInitiatedShutdownBehavior"] = "terminate"
+    if launch.size_gb:
+        ebs = {"VolumeSize": launch.size_gb, "VolumeType": "gp3", "DeleteOnTermination": True}
+        found["BlockDeviceMappings"] = [{"DeviceName": launch.root_device, "Ebs": ebs}]
+    return found

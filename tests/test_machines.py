@@ -1,0 +1,109 @@
+"""EC2 machines of ours, in a rehearsal without guests: started once, tagged at once, ended whatever happens."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakery import ami
+from bakery.bases import Arch, BaseName, base
+from bakery.clouds import base_images, machines
+from bakery.clouds.aws import Account, Region
+from bakery.clouds.machines import Launch
+from bakery.errors import BakeryError, ExitCode
+from bakery.rehearsal.server import Rehearsal
+from tests.aws_account import account_of, forget_aws
+
+
+@pytest.fixture
+def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
+    stage.reset()
+    forget_aws(monkeypatch, home=tmp_path)
+    return stage
+
+
+@pytest.fixture
+def region(cloud: Rehearsal) -> Region:
+    return account_of(cloud).region("eu-west-2")
+
+
+def a_launch(region: Region, **changes: Any) -> Launch:
+    values = {
+        "image_id": base_images.newest(region, base(BaseName.DEBIAN_12), Arch.AMD64).id,
+        "instance_type": "t3.small",
+        "groups": [machines.group(region, name="test", ports=(22,))],
+        "token": "once",
+        "tags": {ami.RUN: "test"},
+        **changes,
+    }
+    return Launch(**values)
+
+
+def states(region: Region) -> list[str]:
+    answer = region.ec2("describe_instances")["Reservations"]
+    return [instance["State"]["Name"] for one in answer for instance in one["Instances"]]
+
+
+def test_the_same_launch_twice_is_one_machine(region: Region) -> None:
+    launch = a_launch(region)
+    assert machines.start(region, launch) == machines.start(region, launch)
+    assert len(states(region)) == 1
+
+
+def test_a_machine_has_its_tags_and_takes_no_request_without_a_token(region: Region) -> None:
+    (found,) = machines.wait_running(region, machines.start(region, a_launch(region)))
+    assert {"Key": ami.RUN, "Value": "test"} in found["Tags"]
+    assert found["MetadataOptions"]["HttpTokens"] == "required"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_machine_ends_with_the_body_however_it_ends(region: Region, error: type[BaseException]) -> None:
+    def fail() -> None:
+        with machines.running(region, a_launch(region)):
+            assert states(region) == ["running"]
+            region.account.stop.set()
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    region.account.stop.clear()
+    assert states(region)[0] in {"shutting-down", "terminated"}
+
+
+def test_ending_what_is_gone_is_no_mistake(region: Region) -> None:
+    machines.terminate(region, ["i-0123456789abcdef0"])
+
+
+def test_a_key_that_is_not_there_is_told_with_those_that_are(region: Region) -> None:
+    region.ec2("create_key_pair", KeyName="deployer")
+    with pytest.raises(BakeryError, match="there is no key pair 'deploier'") as caught:
+        machines.start(region, a_launch(region, key_name="deploier"))
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert caught.value.hint == "did you mean 'deployer'?"
+
+
+def test_a_group_is_made_once_and_opened_for_what_is_missing(region: Region) -> None:
+    first = machines.group(region, name="web", ports=(22,))
+    assert machines.group(region, name="web", ports=(22, 443)) == first
+    (found,) = region.ec2("describe_security_groups", GroupIds=[first])["SecurityGroups"]
+    assert sorted(rule["FromPort"] for rule in found["IpPermissions"]) == [22, 443]
+    assert {"Key": ami.RUN, "Value": "shared"} in found["Tags"]
+
+
+def test_an_instance_type_that_the_region_lacks_is_refused(region: Region) -> None:
+    with pytest.raises(BakeryError, match=r"eu-west-2 has no instance type t9\.nano") as caught:
+        machines.instance_type(region, arch=Arch.AMD64, wanted="t9.nano")
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_the_first_type_that_the_region_has_is_taken(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert machines.instance_type(region, arch=Arch.ARM64) == "t4g.small"
+    monkeypatch.setattr(machines, "INSTANCE_TYPES", {Arch.AMD64: ("t9.nano", "t2.small")})
+    assert machines.instance_type(region, arch=Arch.AMD64) == "t2.small"
+
+
+def test_ports_and_users_are_aws_s_own_but_in_a_rehearsal(cloud: Rehearsal) -> None:
+    rehearsed, debian = account_of(cloud), base(BaseName.DEBIAN_12)
+    real = Account(session=rehearsed.session)
+    assert (machines.port(real, 22), machines.port(rehearsed, 22)) == (22, 2222)
+    assert (machines.login_user(real, debian), machines.login_user(rehearsed, debian)) == ("admin", "debian")
