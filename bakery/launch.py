@@ -1,0 +1,192 @@
+"""The story of launching: machines from a release in many regions at once, each waited for until it is healthy.
+
+What cannot be is refused before the first machine costs anything; a region that fails later never harms another.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bakery import accelerator, ami, amis, health, images, publish
+from bakery.clouds import machines
+from bakery.clouds.aws import Account, Region
+from bakery.clouds.machines import Launch
+from bakery.console import Console
+from bakery.definition import Definition
+from bakery.errors import BakeryError, ExitCode
+from bakery.launch_choice import Choice, choose, release_of
+from bakery.launch_order import Order
+from bakery.parallel import everywhere
+
+GROUP = "dokku-bakery"
+WEB = (80, 443)
+HEALTHY_DEADLINE_S = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine that runs; *problem* says why it is not healthy."""
+
+    region: str
+    instance_id: str
+    address: str
+    login_user: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launched:
+    """What came of an order: the machines, and why a region has none."""
+
+    machines: Sequence[Machine]
+    failures: Mapping[str, BakeryError]
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses of the machines that are as they were asked for."""
+        return [machine.address for machine in self.machines if not machine.problem]
+
+    def require_all(self) -> None:
+        """Raise BakeryError unless all went well: exit code 1, or the regions' own where not one has a machine."""
+        failures = dict(self.failures)
+        for name in dict.fromkeys(machine.region for machine in self.machines if machine.problem):
+            failures[name] = self._illness(name)
+        if failures:
+            told = publish.refusal(failures)
+            raise BakeryError(
+                told.message, hint=told.hint, exit_code=ExitCode.FAILED if self.machines else told.exit_code
+            )
+
+    def _illness(self, region: str) -> BakeryError:
+        ill = [machine for machine in self.machines if machine.region == region and machine.problem]
+        told = "\n  ".join(f"{region}: {one.instance_id} runs at {one.address}, but {one.problem}" for one in ill)
+        where = f"--region {region} --instance-id {ill[0].instance_id}"
+        return BakeryError(told, hint=f"aws ec2 get-console-output --latest {where}")
+
+
+def launch(order: Order, *, account: Account, console: Console) -> Launched:
+    """Start the machines of an order; return those that run, and why others do not.
+
+    Raises BakeryError (exit code 2) for what cannot be asked for, in whichever region: then nothing was started.
+    """
+    definition = images.whole(order.image)
+    arch = amis.choose_arch(order.arch) if order.arch else definition.arch
+    release = release_of(order, arch, is_rehearsal=account.is_rehearsal)
+    regions = account.require(order.regions)
+    with console.phase("look"):
+        choices = everywhere(regions, lambda region: choose(region, order, definition, arch=arch, release=release))
+    require_possible(choices)
+    if not order.key:
+        console.say(f"no --key: no key of EC2 lets anybody in{_other_ways_in(definition)}")
+    with console.phase("launch"):
+        outcomes = _start_everywhere(regions, order, choices, definition=definition, console=console)
+    return Launched(
+        machines=[machine for outcome in outcomes.values() if isinstance(outcome, list) for machine in outcome],
+        failures={name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)},
+    )
+
+
+def require_possible(choices: Mapping[str, Choice | BakeryError]) -> None:
+    """Raise BakeryError (exit code 2) when one of the regions was asked for something that cannot be."""
+    refused = {
+        name: choice
+        for name, choice in choices.items()
+        if isinstance(choice, BakeryError) and choice.exit_code is ExitCode.IMPOSSIBLE
+    }
+    if refused:
+        raise publish.refusal(refused)
+
+
+def _start_everywhere(
+    regions: Sequence[Region],
+    order: Order,
+    choices: Mapping[str, Choice | BakeryError],
+    *,
+    definition: Definition,
+    console: Console,
+) -> dict[str, list[Machine] | BakeryError]:
+    """Start the machines of all regions at the same time, and end them all when the command is interrupted."""
+    account, token, started = regions[0].account, secrets.token_hex(16), dict[str, list[str]]()
+
+    def act(region: Region) -> list[Machine]:
+        choice = choices[region.name]
+        if isinstance(choice, BakeryError):
+            raise choice
+        started[region.name] = machines.start(region, _launch(region, order, choice, definition, token=token))
+        console.say(f"{region.name}: {', '.join(started[region.name])} started from {choice.image['ImageId']}")
+        found = _wait_running(region, started[region.name], choice)
+        return _wait_healthy(region, found, definition=definition, console=console) if order.is_waiting else found
+
+    def tell(region: Region, outcome: list[Machine] | BakeryError) -> None:
+        for machine in outcome if isinstance(outcome, list) else ():
+            console.say(_login(machine, account=account))
+        if isinstance(outcome, BakeryError):
+            console.say(f"{region.name}: failed: {outcome.message}")
+
+    try:
+        return everywhere(regions, act, on_done=tell)
+    except KeyboardInterrupt:
+        # Whoever presses Ctrl-C is told that everything was cleaned up.
+        for name, ids in started.items():
+            machines.terminate(account.aside().region(name), ids)
+        raise
+
+
+def _launch(region: Region, order: Order, choice: Choice, definition: Definition, *, token: str) -> Launch:
+    ports = (machines.SSH, *WEB, definition.health.port)
+    return Launch(
+        image_id=choice.image["ImageId"],
+        instance_type=choice.instance_type,
+        groups=[machines.group(region, name=GROUP, ports=ports)],
+        token=token,
+        user_data=order.user_data,
+        key_name=order.key,
+        size_gb=choice.size_gb,
+        root_device=choice.image["RootDeviceName"],
+        count=order.count,
+        tags={"Name": f"{order.image} {choice.release}", ami.IMAGE: order.image, ami.RELEASE: choice.release},
+    )
+
+
+def _wait_running(region: Region, ids: Sequence[str], choice: Choice) -> list[Machine]:
+    try:
+        found = machines.wait_running(region, ids)
+    except BakeryError as error:
+        hint = f"aws ec2 terminate-instances --region {region.name} --instance-ids {' '.join(ids)}"
+        raise BakeryError(error.message, hint=hint) from error
+    return [
+        Machine(
+            region=region.name,
+            instance_id=str(one["InstanceId"]),
+            # A subnet without public addresses is reached through a VPN, or not at all.
+            address=str(one.get("PublicIpAddress") or one["PrivateIpAddress"]),
+            login_user=choice.login_user,
+        )
+        for one in found
+    ]
+
+
+def _wait_healthy(
+    region: Region, found: Sequence[Machine], *, definition: Definition, console: Console
+) -> list[Machine]:
+    slowness = accelerator.probe().slowness if region.account.is_rehearsal else 1
+    problems = health.wait_healthy(
+        [machine.address for machine in found],
+        port=machines.port(region.account, definition.health.port),
+        deadline_s=HEALTHY_DEADLINE_S * slowness,
+        pause=region.account.pause,
+        say=lambda text: console.say(f"{region.name}: {text}"),
+    )
+    return [replace(machine, problem=problems[machine.address]) for machine in found]
+
+
+def _login(machine: Machine, *, account: Account) -> str:
+    port = machines.port(account, machines.SSH)
+    option = f" -p {port}" if port != machines.SSH else ""
+    state = f"  (not healthy: {machine.problem})" if machine.problem else ""
+    return f"{machine.region}: ssh{option} {machine.login_user}@{machine.address}{state}"
+
+
+def _other_ways_in(definition: Definition) -> str:
+    named = ", ".join(definition.ssh.login)
+    return f"; those of the definition do: {named}" if named else ", and the definition has no key that logs in"

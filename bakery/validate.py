@@ -1,0 +1,237 @@
+"""The story of validating: what AWS has, held against the catalog and the definitions; it only reads."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from bakery import ami, catalog, images, keeping
+from bakery.catalog import Catalog, Release
+from bakery.clouds import published
+from bakery.clouds.aws import Account, Region
+from bakery.console import Console, table
+from bakery.definition import Definition
+from bakery.differences import Seen, differences, failure, tags_of
+from bakery.errors import BakeryError
+from bakery.parallel import everywhere
+
+PATIENCE_S = 20.0
+"""A look is worth less waiting than a bake."""
+MOST_WAYS = 3
+"""Hints that are told at once."""
+
+
+class State(StrEnum):
+    """How a release is in a region."""
+
+    CORRECT = "correct"
+    MISSING = "missing"
+    WRONG = "wrong"
+    UNEXPECTED = "unexpected"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One release in one region, or what stands in its way."""
+
+    image: str
+    region: str
+    state: State
+    release: str = ""
+    arch: str = ""
+    is_latest: bool = False
+    image_id: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All findings, by image, region and release."""
+
+    findings: Sequence[Finding]
+
+    def show(self) -> None:
+        """Print the table, on stdout: it is the result."""
+        columns = ("image", "region", "release", "arch", "id", "state", "why")
+        table("AWS against the catalog", columns, [_cells(one) for one in self.findings], to_stdout=True)
+
+    def as_json(self) -> str:
+        """Return a list with an object for each finding."""
+        return json.dumps([asdict(one) for one in self.findings], indent=2, ensure_ascii=False)
+
+    def require_correct(self) -> None:
+        """Raise BakeryError (exit code 1) unless all is as the catalog says."""
+        bad = [one for one in self.findings if one.state is not State.CORRECT]
+        if not bad:
+            return
+        counts = {state: sum(one.state is state for one in bad) for state in State}
+        told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        ways = dict.fromkeys(way for one in bad if (way := _way_out(one)))
+        more = f"; and {len(ways) - MOST_WAYS} more" if len(ways) > MOST_WAYS else ""
+        hint = "; ".join([*ways][:MOST_WAYS]) + more
+        raise BakeryError(f"{len(bad)} of {len(self.findings)} are not as they should be: {told}", hint=hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One image as its definition and its catalog say it should be."""
+
+    definition: Definition
+    known: Catalog
+
+    @property
+    def regions(self) -> set[str]:
+        """Where it is, or is to be."""
+        return {*self.definition.aws.regions, *(name for release in self.known.releases for name in release.places)}
+
+    @property
+    def ids(self) -> set[str]:
+        """Every image of it."""
+        return {placed.image_id for release in self.known.releases for placed in release.places.values()}
+
+    def is_latest(self, release: Release) -> bool:
+        """Return whether `latest` points at a release."""
+        return self.known.latest.get(release.arch) == release.release
+
+
+def validate(names: Sequence[str], *, regions: Sequence[str], account: Account, console: Console) -> Report:
+    """Return how the images (empty: all there are) are in the regions (empty: theirs), all asked at the same time.
+
+    Raises BakeryError (exit code 2) for an unknown image or region.
+    """
+    is_rehearsal = account.is_rehearsal
+    subjects = [
+        Subject(definition=images.whole(name), known=catalog.read(name, is_rehearsal=is_rehearsal))
+        for name in names or images.names()
+    ]
+    account.patience_s = PATIENCE_S
+    wanted = {name for subject in subjects for name in subject.regions}
+    if not regions and not wanted:
+        console.say("nothing was baked in a region yet, and no definition names one")
+        return Report(findings=())
+    asked = account.require(regions or sorted(wanted & {*account.usable}))
+    with console.phase("look"):
+        answers = everywhere(asked, lambda region: _in_region(region, subjects))
+    found = [one for answer in answers.values() if isinstance(answer, list) for one in answer]
+    for name, answer in answers.items():
+        if isinstance(answer, BakeryError):
+            found += _silence(name, subjects, why=answer.message.removeprefix(f"{name}: "))
+    for name in () if regions else sorted(wanted - {*account.usable}):
+        found += _silence(name, subjects, why="this account has not opted in to it")
+    return Report(findings=sorted(found, key=lambda one: (one.image, one.region, one.release, one.arch)))
+
+
+def _silence(region: str, subjects: Sequence[Subject], *, why: str) -> list[Finding]:
+    return [
+        Finding(image=subject.definition.name, region=region, state=State.UNREACHABLE, why=why) for subject in subjects
+    ]
+
+
+def _in_region(region: Region, subjects: Sequence[Subject]) -> list[Finding]:
+    return [
+        finding
+        for subject in subjects
+        for finding in (*_releases(region, subject), *_strangers(region, subject), *_stray_latest(region, subject))
+    ]
+
+
+def _releases(region: Region, subject: Subject) -> Iterator[Finding]:
+    for release in subject.known.releases:
+        if region.name in release.places:
+            yield _placed(region, subject, release)
+        elif subject.is_latest(release) and region.name in subject.definition.aws.regions:
+            why = "the definition wants it here, and it was never published here"
+            yield _finding(region, subject, release, state=State.MISSING, why=why)
+
+
+def _placed(region: Region, subject: Subject, release: Release) -> Finding:
+    is_latest = subject.is_latest(release)
+    wanted = ami.wanted(release, subject.definition, region=region.name, is_latest=is_latest)
+    seen = published.look(region, wanted)
+    if seen.image is None or seen.state == "failed":
+        why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {failure(seen.image)}"
+        return _finding(region, subject, release, state=State.MISSING, why=why)
+    problems = [*_problems(seen, subject, release, region=region.name)]
+    problems += [f"{one.act}: {one.why}" for one in differences(wanted, seen, now=datetime.now(UTC))]
+    state = State.WRONG if problems else State.CORRECT
+    return _finding(region, subject, release, state=state, why="; ".join(problems))
+
+
+def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) -> Iterator[str]:
+    """Give what publishing again would not set right."""
+    placed = release.places[region].image_id
+    if seen.image_id != placed:
+        yield f"the catalog says {placed}, and {seen.image_id} is there"
+    if seen.state not in {"available", "pending"}:
+        yield f"it is {seen.state}"
+    if seen.is_being_removed:
+        yield "it is being removed"
+    if subject.is_latest(release) and release.verified_at is None:
+        yield "it is latest, and was never verified"
+
+
+def _strangers(region: Region, subject: Subject) -> Iterator[Finding]:
+    filters = [{"Name": f"tag:{ami.IMAGE}", "Values": [subject.definition.name]}]
+    for image in region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters):
+        if image["ImageId"] not in subject.ids:
+            yield Finding(
+                image=subject.definition.name,
+                region=region.name,
+                state=State.UNEXPECTED,
+                release=ami.release_of(image["Name"]),
+                arch=tags_of(image).get(ami.ARCH, ""),
+                image_id=image["ImageId"],
+                why=f"no catalog has {image['Name']} ({image['State']})",
+            )
+
+
+def _stray_latest(region: Region, subject: Subject) -> Iterator[Finding]:
+    """Give the parameters that say `latest` where no promoted release is; elsewhere they are a release's own."""
+    known = subject.known
+    for arch in sorted({subject.definition.arch, *(release.arch for release in known.releases)}):
+        if any(subject.is_latest(one) and one.arch is arch and region.name in one.places for one in known.releases):
+            continue
+        name = keeping.latest_parameter(subject.definition, arch)
+        for found in region.ssm("get_parameters", Names=[name])["Parameters"]:
+            yield Finding(
+                image=subject.definition.name,
+                region=region.name,
+                state=State.UNEXPECTED,
+                arch=arch,
+                image_id=found["Value"],
+                why=f"{name} names it, and the catalog has no latest release here",
+            )
+
+
+def _finding(region: Region, subject: Subject, release: Release, *, state: State, why: str) -> Finding:
+    placed = release.places.get(region.name)
+    return Finding(
+        image=subject.definition.name,
+        region=region.name,
+        state=state,
+        release=release.release,
+        arch=release.arch,
+        is_latest=subject.is_latest(release),
+        image_id=placed.image_id if placed else "",
+        why=why,
+    )
+
+
+def _way_out(one: Finding) -> str:
+    """Return what sets a finding right, empty where a person has to look."""
+    match one.state:
+        case State.UNEXPECTED:
+            return f"./inv prune --image {one.image} --unknown --dry-run"
+        case State.MISSING | State.WRONG if one.is_latest:
+            return f"./inv promote {one.release} --image {one.image}"
+        case State.MISSING | State.WRONG:
+            return f"./inv publish --image {one.image} --release {one.release}"
+        case _:
+            return ""
+
+
+def _cells(one: Finding) -> tuple[str, ...]:
+    release = f"{one.release} (latest)" if one.is_latest else one.release
+    return one.image, one.region, release, one.arch, one.image_id, one.state.value, one.why
