@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,6 +91,14 @@ class Ran:
     exit_code: int
     out: str
     err: str
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Give a folder that everybody may enter; pytest closes its own to others each time that one starts anywhere."""
+    with tempfile.TemporaryDirectory(prefix="bakery-inv-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture
@@ -222,21 +231,14 @@ def test_packages_that_cannot_be_installed_end_with_three(debian: Copy) -> None:
 
 
 @pytest.fixture
-def as_nobody(debian: Copy, tmp_path: Path) -> Iterator[Copy]:
+def as_nobody(debian: Copy) -> Copy:
     """Be somebody who is not root, in a copy that is theirs."""
     if os.geteuid() != 0:
-        yield debian
-        return
-    opened = [tmp_path, *tmp_path.parents[:2]]
-    modes = [path.stat().st_mode for path in opened]
-    for path in opened:
-        path.chmod(0o755)
+        return debian
     (debian.root / ".venv/bin/python").write_text('#!/usr/bin/env bash\necho "ran as $EUID"\n')
     (debian.root / "log").touch(mode=0o666)
     (debian.root / "log").chmod(0o666)
-    yield debian
-    for path, mode in zip(opened, modes, strict=True):
-        path.chmod(mode)
+    return debian
 
 
 def run_as_nobody(copy: Copy, *arguments: str) -> Ran:
