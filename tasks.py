@@ -3,77 +3,64 @@
 Everything heavier than this file is imported when a task runs, so that `invoke --list` answers at once.
 """
 
-import functools
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from invoke.context import Context
-from invoke.tasks import task as invoke_task
+from bakery.errors import impossible
+from cloud_tasks import bake_in_regions, plan, promote, publish, region_order, regions, rehearsal, rollback
+from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
+from fleet_tasks import amis, launch, prune, validate
 
-from bakery.errors import BakeryError, ExitCode, impossible
+# invoke takes every task among the names of this module.
+__all__ = ["amis", "launch", "plan", "promote", "prune", "publish", "regions", "rehearsal", "rollback", "validate"]
 
-IMAGE = "host"
-IMAGE_HELP = {
-    "image": f"which definition in images/ (default: {IMAGE})",
-    "base": "ubuntu-22.04, ubuntu-24.04, debian-12 or debian-13 (default: the definition's)",
-}
 SOURCE_HELP = {
     "base-from": "archive: this machine's package archive; cloud: the official cloud image (default: what fits)"
 }
-
-
-def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
-    """Make an invoke task that ends a mistake with one clear line and a documented exit code, never a traceback."""
-
-    def decorate(body: Callable[..., None]) -> Any:
-        @functools.wraps(body)
-        def guarded(*args: Any, **kwargs: Any) -> None:
-            from bakery import process
-
-            process.interrupt_on_sigterm()
-            try:
-                body(*args, **kwargs)
-            except BakeryError as error:
-                print(f"error: {error.message}", file=sys.stderr)
-                if error.hint:
-                    print(f"hint:  {error.hint}", file=sys.stderr)
-                sys.exit(error.exit_code)
-            except KeyboardInterrupt:
-                print("interrupted: everything was stopped and cleaned up", file=sys.stderr)
-                sys.exit(ExitCode.INTERRUPTED)
-
-        return invoke_task(guarded, **options)
-
-    return decorate
 
 
 @task(
     help={
         **IMAGE_HELP,
         **SOURCE_HELP,
+        **REHEARSE_HELP,
+        "region": "bake in this AWS region instead, and copy to those given after it",
+        "per-region": "bake in each region instead of copying from the first",
         "force": "bake even when nothing changed",
         "dry-run": "print the plan and the Packer command, change nothing",
-    }
+    },
+    iterable=["region"],
 )
 def bake(
     _context: Context,
     image: str = IMAGE,
     base: str = "",
     base_from: str = "",
+    region: Sequence[str] | None = None,
+    per_region: bool = False,
     force: bool = False,
     dry_run: bool = False,
+    rehearse: bool = False,
 ) -> None:
-    """Bake an image on this machine, boot it twice and judge it; prints the path of the image."""
+    """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
     from bakery import bake as baking
-    from bakery import packer, plan
+    from bakery import packer
+    from bakery import plan as planning
     from bakery.console import Console
 
-    order = plan.Order(image=image, base=base, base_from=base_from, is_forced=force)
+    if region or per_region or rehearse:
+        if base_from:
+            raise impossible(
+                "--base-from is for bakes on this machine", hint="leave it out: a region has its own bases"
+            )
+        wanted = region_order(region, image=image, base=base, force=force, per_region=per_region)
+        bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse)
+        return
+    order = planning.Order(image=image, base=base, base_from=base_from, is_forced=force)
     if dry_run:
-        planned = plan.make(order)
+        planned = planning.make(order)
         print("\n".join(planned.lines()))
         print(f"command      {shlex.join(packer.build_argv(planned.artifact.workspace))}")
         return
@@ -97,14 +84,37 @@ def verify(_context: Context, image: str = IMAGE, base: str = "", host: str = ""
     print(f"passed {verdict.total} tests")
 
 
-@task(help={**IMAGE_HELP, **SOURCE_HELP})
-def render(_context: Context, image: str = IMAGE, base: str = "", base_from: str = "") -> None:
+@task(
+    help={
+        **IMAGE_HELP,
+        **SOURCE_HELP,
+        **REHEARSE_HELP,
+        "region": "for a bake in this AWS region; give it as often as there are regions (default: for this machine)",
+    },
+    iterable=["region"],
+)
+def render(
+    _context: Context,
+    image: str = IMAGE,
+    base: str = "",
+    base_from: str = "",
+    region: Sequence[str] | None = None,
+    rehearse: bool = False,
+) -> None:
     """Write the Packer templates and the Vagrantfile to build/, to be read and used by hand; prints their paths."""
-    from bakery import rendering
     from bakery.console import Console
     from bakery.plan import Order
 
-    for path in rendering.write(Order(image=image, base=base, base_from=base_from), console=Console()):
+    order = Order(image=image, base=base, base_from=base_from)
+    if region:
+        from bakery import region_rendering
+
+        paths = region_rendering.write(order, regions=region, is_rehearsal=rehearse, console=Console())
+    else:
+        from bakery import rendering
+
+        paths = rendering.write(order, console=Console())
+    for path in paths:
         print(path)
 
 
@@ -196,13 +206,13 @@ def destroy(_context: Context, image: str = IMAGE, base: str = "") -> None:
     },
     iterable=["host"],
 )
-def certs(_context: Context, host: Sequence[str] = (), app: str = "", crt: str = "", key: str = "") -> None:
+def certs(_context: Context, host: Sequence[str] | None = None, app: str = "", crt: str = "", key: str = "") -> None:
     """Bring an app's certificate to every node that serves it, over SSH to dokku; all nodes at the same time."""
     from bakery import certs as certificates
     from bakery.console import Console
 
     pair = certificates.Pair(certificate=Path(crt), key=Path(key))
-    certificates.push(pair, app=app, hosts=host, console=Console())
+    certificates.push(pair, app=app, hosts=host or (), console=Console())
 
 
 @task(help={"fast": "leave out what boots a machine (under two minutes)", "k": "only tests whose name matches"})
@@ -235,15 +245,3 @@ def base_of(image: str, base: str) -> str:
     from bakery import bases, images
 
     return bases.base(base or images.whole(image).base).name
-
-
-def number(option: str, text: str, *, least: int) -> int:
-    """Return *text* as a whole number of at least *least*.
-
-    Raises BakeryError (exit code 2) when it is not one.
-    """
-    if not text.isdecimal() or int(text) < least:
-        raise impossible(
-            f"{option} {text}: a whole number of at least {least} is needed", hint=f"{option} {max(least, 2)}"
-        )
-    return int(text)

@@ -1,0 +1,141 @@
+"""The tasks that bake and publish in AWS, or with --rehearse in an AWS on this machine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bakery.errors import impossible
+from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, task
+
+WHERE_HELP = {**IMAGE_HELP, "region": "an AWS region; give it as often as there are (default: the definition's)"}
+PUBLISHED_HELP = {
+    "image": IMAGE_HELP["image"],
+    "region": "an AWS region; give it as often as there are (default: the definition's, and where it is already)",
+}
+RELEASE_HELP = {**PUBLISHED_HELP, "release": "the release, or how its name begins (default: the newest)"}
+
+
+@task(help={**IMAGE_HELP, **REHEARSE_HELP, "json": "print a list of objects instead of a table"})
+def regions(_context: Context, image: str = IMAGE, base: str = "", json: bool = False, rehearse: bool = False) -> None:
+    """Show every AWS region, and in those that this account may use the newest image of the base, with its age."""
+    from bakery import regions as asking
+    from bakery.console import Console
+
+    survey = asking.survey(image, base=base, is_rehearsal=rehearse, console=Console())
+    if json:
+        print(survey.as_json())
+    else:
+        survey.show()
+    survey.require_answer()
+
+
+@task(
+    help={**WHERE_HELP, **REHEARSE_HELP, "prices": "ask AWS for its prices of today instead of using the table's"},
+    iterable=["region"],
+)
+def plan(
+    _context: Context,
+    image: str = IMAGE,
+    base: str = "",
+    rehearse: bool = False,
+    prices: bool = False,
+    region: Sequence[str] | None = None,
+) -> None:
+    """Show what a bake in AWS regions would find, bake, copy, share, deprecate and cost; nothing is changed."""
+    order = region_order(region, image=image, base=base)
+    bake_in_regions(order, is_dry=True, is_rehearsal=rehearse, is_price_asked=prices)
+
+
+@task(help={**RELEASE_HELP, **REHEARSE_HELP}, iterable=["region"])
+def publish(
+    _context: Context,
+    image: str = IMAGE,
+    release: str = "",
+    region: Sequence[str] | None = None,
+    rehearse: bool = False,
+) -> None:
+    """Bring a verified release to its AWS regions: copies, tags, readers, dates, parameters; prints its ids."""
+    from bakery import publish as publishing
+    from bakery.clouds.session import open_account
+    from bakery.console import Console
+
+    console = Console()
+    order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
+    print_ids(publishing.publish(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
+
+
+@task(help={**RELEASE_HELP, **REHEARSE_HELP}, positional=["release"], iterable=["region"])
+def promote(
+    _context: Context,
+    release: str = "",
+    image: str = IMAGE,
+    region: Sequence[str] | None = None,
+    rehearse: bool = False,
+) -> None:
+    """Point `latest` at a release in its AWS regions (./inv promote RELEASE); prints its ids."""
+    from bakery import publish as publishing
+    from bakery.clouds.session import open_account
+    from bakery.console import Console
+
+    console = Console()
+    order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
+    print_ids(publishing.promote(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
+
+
+@task(help={**PUBLISHED_HELP, **REHEARSE_HELP}, iterable=["region"])
+def rollback(
+    _context: Context, image: str = IMAGE, rehearse: bool = False, region: Sequence[str] | None = None
+) -> None:
+    """Point `latest` back at the release that was promoted before; prints its ids."""
+    from bakery import publish as publishing
+    from bakery.clouds.session import open_account
+    from bakery.console import Console
+
+    console = Console()
+    order = publishing.Order(image=image, regions=tuple(region or ()))
+    print_ids(publishing.rollback(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
+
+
+@task(help={"stop": "end it, and every machine in it"})
+def rehearsal(_context: Context, stop: bool = False) -> None:
+    """Show the AWS on this machine that --rehearse has started, or end it."""
+    from bakery import rehearsing
+
+    if stop:
+        print("stopped" if rehearsing.stop() else "none is running")
+        return
+    print("\n".join(rehearsing.describe() or ["none is running"]))
+
+
+def region_order(
+    regions: Sequence[str] | None, *, image: str, base: str, force: bool = False, per_region: bool = False
+) -> Any:
+    """Return the order for a bake in regions, those of the definition where none is given.
+
+    Raises BakeryError (exit code 2) when there are none.
+    """
+    from bakery import images, region_bake
+
+    wanted = tuple(regions or ()) or images.whole(image).aws.regions
+    if not wanted:
+        raise impossible("no region was given", hint=f"--region eu-west-2, or aws.regions in images/{image}.toml")
+    return region_bake.Order(image=image, regions=wanted, base=base, is_forced=force, is_per_region=per_region)
+
+
+def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_asked: bool = False) -> None:
+    """Bake what was ordered and print its ids, or only its plan."""
+    from bakery import region_bake, region_outlook
+    from bakery.clouds.session import open_account
+    from bakery.console import Console
+
+    console = Console()
+    account = open_account(is_rehearsal=is_rehearsal, console=console)
+    if is_dry:
+        region_outlook.show(order, account=account, console=console, is_price_asked=is_price_asked)
+    else:
+        print_ids(region_bake.bake(order, account=account, console=console))
+
+
+def print_ids(release: Any) -> None:
+    """Print a release's id in each region, tab between."""
+    for name, placed in release.places.items():
+        print(f"{name}\t{placed.image_id}")

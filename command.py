@@ -1,0 +1,59 @@
+"""What every task of the command line shares: how a mistake ends, and the options that mean the same everywhere."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from invoke.context import Context
+from invoke.tasks import task as invoke_task
+
+from bakery.errors import BakeryError, ExitCode, impossible
+
+__all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "number", "task"]
+
+IMAGE = "host"
+IMAGE_HELP = {
+    "image": f"which definition in images/ (default: {IMAGE})",
+    "base": "ubuntu-22.04, ubuntu-24.04, debian-12 or debian-13 (default: the definition's)",
+}
+REHEARSE_HELP = {
+    "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"
+}
+
+
+def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
+    """Make an invoke task that ends a mistake with one clear line and a documented exit code, never a traceback."""
+
+    def decorate(body: Callable[..., None]) -> Any:
+        @functools.wraps(body)
+        def guarded(*args: Any, **kwargs: Any) -> None:
+            from bakery import process
+
+            process.interrupt_on_sigterm()
+            try:
+                body(*args, **kwargs)
+            except BakeryError as error:
+                print(f"error: {error.message}", file=sys.stderr)
+                if error.hint:
+                    print(f"hint:  {error.hint}", file=sys.stderr)
+                sys.exit(error.exit_code)
+            except KeyboardInterrupt:
+                print("interrupted: everything was stopped and cleaned up", file=sys.stderr)
+                sys.exit(ExitCode.INTERRUPTED)
+
+        return invoke_task(guarded, **options)
+
+    return decorate
+
+
+def number(option: str, text: str, *, least: int) -> int:
+    """Return *text* as a whole number of at least *least*.
+
+    Raises BakeryError (exit code 2) when it is not one.
+    """
+    if not text.isdecimal() or int(text) < least:
+        raise impossible(
+            f"{option} {text}: a whole number of at least {least} is needed", hint=f"{option} {max(least, 2)}"
+        )
+    return int(text)
