@@ -29,7 +29,9 @@ class Console:
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            print(self._stamped(text), file=sys.stderr, flush=True)
+            # One write: many threads talk, and print makes two.
+            sys.stderr.write(f"{self._stamped(text)}\n")
+            sys.stderr.flush()
 
     def update(self, text: str, *, done: int | None = None, total: int | None = None) -> None:
         """Say what the current phase is doing; on a terminal this replaces the live line."""
