@@ -37,7 +37,7 @@ class Rehearsed:
         """Run a command that must end well, and return what it printed."""
         done = self.run(*words)
         assert done.returncode == 0, done.stderr
-        assert "rehearsal" in done.stderr
+        assert "rehearsal" in done.stdout + done.stderr
         return done.stdout
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
