@@ -63,7 +63,7 @@ def publish(
     print_ids(publishing.publish(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
 
 
-@task(help={**RELEASE_HELP, **REHEARSE_HELP}, positional=["release"], iterable=["region"])
+@task(help={**RELEASE_HELP, **REHEARSE_HELP}, iterable=["region"])
 def promote(
     _context: Context,
     release: str = "",
@@ -71,7 +71,7 @@ def promote(
     region: Sequence[str] | None = None,
     rehearse: bool = False,
 ) -> None:
-    """Point `latest` at a release in its AWS regions (./inv promote RELEASE); prints its ids."""
+    """Point `latest` at a release in its AWS regions (--release, or the newest); prints its ids."""
     from bakery import publish as publishing
     from bakery.clouds.session import open_account
     from bakery.console import Console

@@ -103,7 +103,7 @@ class Catalog(_Entry):
         if name == LATEST:
             if arch not in self.latest:
                 hint = (
-                    f"./inv promote RELEASE --image {self.image}"
+                    f"./inv promote --release RELEASE --image {self.image}"
                     if having
                     else f"./inv bake --image {self.image} --region …"
                 )
@@ -133,7 +133,7 @@ class Catalog(_Entry):
         if not earlier:
             raise impossible(
                 f"{self.image} {now.release} is the only release that was ever promoted: nothing to go back to",
-                hint=f"./inv promote RELEASE --image {self.image}",
+                hint=f"./inv promote --release RELEASE --image {self.image}",
             )
         return max(earlier, key=_when)
 
@@ -163,7 +163,7 @@ class Catalog(_Entry):
         if self.latest.get(release.arch) == release.release:
             raise impossible(
                 f"{release.release} is the latest release of {self.image} for {release.arch}",
-                hint=f"./inv promote ANOTHER --image {self.image}  (first)",
+                hint=f"./inv promote --release ANOTHER --image {self.image}  (first)",
             )
         left = [one for one in self.releases if (one.release, one.arch) != (release.release, release.arch)]
         return self.model_copy(update={"releases": tuple(left)})

@@ -225,7 +225,7 @@ def _way_out(one: Finding) -> str:
         case State.UNEXPECTED:
             return f"./inv prune --image {one.image} --unknown --dry-run"
         case State.MISSING | State.WRONG if one.is_latest:
-            return f"./inv promote {one.release} --image {one.image}"
+            return f"./inv promote --release {one.release} --image {one.image}"
         case State.MISSING | State.WRONG:
             return f"./inv publish --image {one.image} --release {one.release}"
         case _:

@@ -384,7 +384,7 @@ def test_latest_is_the_promoted_one_and_newest_the_one_baked_last() -> None:
         ("2026", "2 releases of host begin with '2026'", f"{NEW} is the newest"),
         ("20260207-0505", "there is no release '20260207-0505' of host for amd64 in", f"did you mean '{NEW}'?"),
         ("", "there is no release '' of host", f"known: {OLD}, {NEW}"),
-        ("latest", "no release of host for amd64 was promoted yet", "./inv promote RELEASE --image host"),
+        ("latest", "no release of host for amd64 was promoted yet", "./inv promote --release RELEASE --image host"),
     ],
 )
 def test_a_release_that_is_not_there_is_refused(name: str, message: str, hint: str) -> None:

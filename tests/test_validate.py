@@ -259,7 +259,7 @@ def test_the_hint_is_what_sets_it_right() -> None:
     with pytest.raises(BakeryError) as caught:
         Report(findings=found).require_correct()
     assert caught.value.hint.split("; ") == [
-        "./inv promote new --image host",
+        "./inv promote --release new --image host",
         "./inv prune --image host --unknown --dry-run",
         "./inv publish --image host --release one",
         "and 2 more",

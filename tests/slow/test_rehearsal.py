@@ -131,7 +131,7 @@ def test_a_promoted_release_is_launched_by_its_parameter_and_is_healthy(rehearse
 def test_an_older_release_is_promoted_and_rolled_back_from(rehearsed: Rehearsed) -> None:
     baked = rehearsed.catalog["releases"][0]
     add_older(rehearsed)
-    rehearsed.inv("promote", OLDER, "--region", HOME, "--region", FAR)
+    rehearsed.inv("promote", "--release", OLDER, "--region", HOME, "--region", FAR)
     assert rehearsed.latest(FAR) != baked["places"][FAR]["image_id"]
     rehearsed.inv("rollback")
     assert {rehearsed.latest(name) for name in SIX} == {placed["image_id"] for placed in baked["places"].values()}
