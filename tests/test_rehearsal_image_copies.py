@@ -367,7 +367,14 @@ def test_a_machines_volume_cannot_be_changed_by_its_image(ec2: Any, instance: st
 def test_a_machines_volume_can_be_told_as_it_is_and_whether_it_outlives_the_machine(
     rehearsal: Rehearsal, ec2: Any, instance: str
 ) -> None:
-    ebs = {"VolumeSize": 20, "VolumeType": "gp3", "Encrypted": False, "Throughput": 125, "DeleteOnTermination": False}
+    ebs = {
+        "VolumeSize": 20,
+        "VolumeType": "gp3",
+        "Encrypted": False,
+        "Iops": 3000,
+        "Throughput": 125,
+        "DeleteOnTermination": False,
+    }
     mappings = [{"DeviceName": "/dev/sda1", "Ebs": ebs}]
     image_id = ec2.create_image(InstanceId=instance, Name="made", BlockDeviceMappings=mappings)["ImageId"]
     told = described(rehearsal, image_id)["BlockDeviceMappings"][0]["Ebs"]
