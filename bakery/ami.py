@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from bakery.aws_table import PUBLIC
 from bakery.bases import Arch
-from bakery.catalog import Release
+from bakery.catalog import LATEST, Release
 from bakery.definition import Definition
 from bakery.errors import impossible
 from bakery.fingerprint import SHORT
@@ -47,6 +47,11 @@ def release_of(name: str) -> str:
     """Return the release that an AMI's name tells, empty when it is none of ours."""
     found = re.fullmatch(rf"{OWNER}/[^/]+/([^/]+)/[^/]+", name)
     return found[1] if found else ""
+
+
+def parameter(definition: Definition, release: str, arch: Arch) -> str:
+    """Return the name of the parameter with a release's id in each region; *release* may be `latest`."""
+    return f"{definition.aws.parameters}/{definition.name}/{release}/{arch}"
 
 
 def tags(release: Release, *, image: str) -> dict[str, str]:
@@ -106,7 +111,6 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
     """Return what a release should be in a region."""
     aws, image = definition.aws, definition.name
     source = release.places.get(release.baked_in)
-    parameters = f"{aws.parameters}/{image}"
     return Wanted(
         region=region,
         name=name(image, release.release, release.arch),
@@ -119,8 +123,8 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
         kms_key=aws.kms_keys.get(region, ""),
         deprecate_at=deprecation(release.baked_at, days=aws.deprecate_after_days),
         is_protected=aws.protect,
-        parameter=f"{parameters}/{release.release}/{release.arch}",
-        latest=f"{parameters}/latest/{release.arch}" if is_latest else "",
+        parameter=parameter(definition, release.release, release.arch),
+        latest=parameter(definition, LATEST, release.arch) if is_latest else "",
         launch_template=aws.launch_template if is_latest else "",
     )
 

@@ -71,7 +71,7 @@ class Verdict:
 
 def latest_parameter(definition: Definition, arch: Arch) -> str:
     """Return the name of the parameter that says which image is `latest`."""
-    return f"{definition.aws.parameters}/{definition.name}/{LATEST}/{arch}"
+    return ami.parameter(definition, LATEST, arch)
 
 
 def verdicts(subject: Subject, answers: Answers, *, now: datetime) -> Iterator[Verdict]:
@@ -158,7 +158,7 @@ def _place(
         region=region,
         image_id=image_id,
         found=found,
-        parameter=f"{subject.definition.aws.parameters}/{subject.definition.name}/{release.release}/{release.arch}",
+        parameter=ami.parameter(subject.definition, release.release, release.arch),
         is_source=region == release.baked_in,
     )
     return verdict if verdict.is_begun else replace(verdict, reasons=(*reasons, *use, *silent))

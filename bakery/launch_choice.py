@@ -76,7 +76,7 @@ def _image_id(region: Region, order: Order, definition: Definition, *, arch: Arc
         publish = f"./inv publish --image {order.image} --release {release.release} --region {region.name}"
         hint = f"{publish}; it is in {', '.join(release.places)}"
         raise impossible(f"{region.name}: {order.image} {release.release} is not there", hint=hint)
-    name = f"{definition.aws.parameters}/{definition.name}/{order.release or catalog.LATEST}/{arch}"
+    name = ami.parameter(definition, order.release or catalog.LATEST, arch)
     found = region.ssm("get_parameters", Names=[name])["Parameters"]
     if not found:
         hint = f"./inv promote --image {order.image}; or ./inv bake --image {order.image} --region {region.name}"

@@ -26,6 +26,9 @@ ACCESS_KEY = "AKIAREHEARSAL0000000"
 """The key id of whoever rehearses: AWS's ids, and what moto reads as one, have 20 letters and digits."""
 SECRET_KEY = "rehearsal"  # noqa: S105  # it opens nothing but the rehearsal
 
+PORTS = {22: 2222, 80: 8080, 443: 8443, 8077: 8077}
+"""TCP ports of a machine, and where its own address of the loopback has them: ports that need no root."""
+
 FAULTS_VARIABLE = "BAKERY_REHEARSAL_FAULTS"
 PORT_BEGINS_S = 30.0
 ENDS_S = 20.0

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from bakery import ami
+from bakery import ami, rehearsing
 from bakery.amazon import INSTANCE_TYPES
 from bakery.bases import Arch, Base
 from bakery.clouds.aws import Account, ApiError, Region
@@ -18,8 +18,7 @@ SEEN_DEADLINE_S = 120.0
 """How long a new image, key or group may be unknown to RunInstances."""
 PAUSE_S = 1.0
 SSH = 22
-REHEARSED = {22: 2222, 80: 8080, 443: 8443, 8077: 8077}
-"""Where a rehearsal's machines answer, on their own address of the loopback: ports that need no root."""
+REHEARSED = rehearsing.PORTS
 ANYWHERE = ({"CidrIp": "0.0.0.0/0"},)
 ANYWHERE_6 = ({"CidrIpv6": "::/0"},)
 

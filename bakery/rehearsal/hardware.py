@@ -13,9 +13,7 @@ from pathlib import Path
 from bakery import qemu
 from bakery.accelerator import Accelerator
 from bakery.rehearsal import relay
-
-PORTS = {22: 2222, 80: 8080, 443: 8443, 8077: 8077}
-"""TCP ports of a guest, and where its public address has them: ports that need no root."""
+from bakery.rehearsing import PORTS
 
 NETWORK = "net=169.254.169.0/24,host=169.254.169.1,dns=169.254.169.253,ipv6=off"
 """The resolver is where EC2 has it too (VPC user guide, "Amazon DNS server")."""

@@ -14,8 +14,9 @@ from moto.ec2.models.instances import StateReason
 from bakery import qemu
 from bakery.rehearsal.addresses import Addresses
 from bakery.rehearsal.facts import Facts
-from bakery.rehearsal.hardware import PORTS, Hardware
+from bakery.rehearsal.hardware import Hardware
 from bakery.rehearsal.machines import Machine, Start
+from bakery.rehearsing import PORTS
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 """InstanceState in botocore, Code."""
