@@ -1,14 +1,19 @@
 """Does the same in many places at once; what goes wrong in one place never harms another."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+from bakery import process
 from bakery.clouds.aws import Region, Stopped
 from bakery.errors import BakeryError
 
 MOST_AT_ONCE = 64
 """More than AWS has regions, so that every place has a thread of its own."""
+
+NAME = "place"
+"""What threads are called."""
 
 R = TypeVar("R")
 
@@ -29,7 +34,7 @@ def everywhere(
         return {}
     results: dict[str, R | BakeryError] = {}
     strange: list[BaseException] = []
-    pool = ThreadPoolExecutor(min(len(regions), MOST_AT_ONCE), thread_name_prefix="place")
+    pool = ThreadPoolExecutor(min(len(regions), MOST_AT_ONCE), thread_name_prefix=NAME)
     try:
         running = {pool.submit(act, region): region for region in regions}
         for future in as_completed(running):
@@ -45,7 +50,7 @@ def everywhere(
             one.account.stop.set()
         raise
     finally:
-        _end(pool)
+        end(pool, NAME)
     if any(isinstance(error, Stopped | KeyboardInterrupt) for error in strange):
         raise KeyboardInterrupt
     if strange:
@@ -53,11 +58,13 @@ def everywhere(
     return {region.name: results[region.name] for region in regions}
 
 
-def _end(pool: ThreadPoolExecutor) -> None:
-    """Wait for every thread, however often Ctrl-C is pressed: none may still be changing something afterwards."""
-    while True:
-        try:
-            pool.shutdown(cancel_futures=True)
-        except KeyboardInterrupt:
-            continue
-        return
+def end(pool: ThreadPoolExecutor, name: str) -> None:
+    """Wait for every thread of that *name*, however often Ctrl-C is pressed: none may still be changing something.
+
+    An interrupt in the middle of `submit` leaves a thread that the pool itself does not know.
+    """
+    with process.uninterrupted():
+        pool.shutdown(cancel_futures=True)
+        for thread in threading.enumerate():
+            if thread.name.startswith(name):
+                thread.join()

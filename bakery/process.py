@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from types import FrameType
 from bakery.errors import BakeryError, missing
 
 TAIL_LINES = 20
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where mke2fs, sfdisk and libvirtd are on Debian; a user's PATH leaves them out."""
@@ -180,6 +182,23 @@ def end(child: "subprocess.Popen[str] | subprocess.Popen[bytes]", first: signal.
         except KeyboardInterrupt:
             continue
         break
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let nothing interrupt the body; a Ctrl-C or SIGTERM that came meanwhile counts afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {sign: signal.signal(sign, lambda number, _: came.append(number)) for sign in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def interrupt_on_sigterm() -> None:
