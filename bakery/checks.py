@@ -10,6 +10,8 @@ from bakery import ROOT, process
 from bakery.console import Console
 from bakery.errors import BakeryError
 
+KEPT_ORDER = "--no-loadscope-reorder"
+"""For pytest-xdist, which would begin the files with the fewest tests last: among them are those that take longest."""
 SHFMT_STYLE = ("-i", "4", "-ci")
 """Four spaces, branches of `case` indented."""
 
@@ -47,7 +49,7 @@ def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
         "shfmt": ["shfmt", *SHFMT_STYLE, "-d", *scripts],
         # Twice as many processes as processors, since half the time is waiting; a file stays in one of them, because
         # what its tests share is started for each.
-        "tests": [*pytest, "-q", "-m", quick, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"],
+        "tests": [*pytest, "-q", "-m", quick, "-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile", KEPT_ORDER],
     }
     # Machines come last: a quick check that fails should not be waited for.
     return found if is_fast else found | {"machines": [*pytest, "-v", "-m", "slow and not guestless", "--durations=0"]}
