@@ -5,14 +5,13 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bakery import ROOT, regions, rehearsing
+from bakery import ROOT, regions, rehearsing, store
 from bakery.bases import Arch, base
 from bakery.clouds import aws, session
 from bakery.clouds.aws import Account
@@ -21,7 +20,7 @@ from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.rehearsal import seeds
 from bakery.rehearsal.faults import Faults
-from bakery.rehearsal.server import Rehearsal, serving
+from bakery.rehearsal.server import Rehearsal
 from tests.aws_account import account_of, forget_aws
 
 OPEN_REGIONS = 17
@@ -36,14 +35,23 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cloud() -> Iterator[Rehearsal]:
-    with serving() as rehearsal:
-        yield rehearsal
+def cloud(stage: Rehearsal) -> Rehearsal:
+    stage.reset()
+    return stage
+
+
+@pytest.fixture(scope="module")
+def connected(stage: Rehearsal) -> Account:
+    """Return an account that keeps its clients, for those of 34 regions take long to make."""
+    return account_of(stage)
 
 
 @pytest.fixture
-def account(cloud: Rehearsal) -> Account:
-    return account_of(cloud)
+def account(cloud: Rehearsal, connected: Account) -> Account:
+    """Return it with nothing that it was told before."""
+    vars(connected).pop("opt_in", None)
+    connected.has_answered = False
+    return connected
 
 
 def ask(account: Account, *, name: str = "ubuntu-24.04") -> regions.Survey:
@@ -200,13 +208,14 @@ def test_what_cannot_be_asked_for_is_refused_before_any_account_is_opened() -> N
         regions.survey("host", base="debian-21", is_rehearsal=False, console=Console())
 
 
-def test_the_command_prints_json_alone_on_stdout(home: Path) -> None:
+def test_the_command_prints_json_alone_on_stdout(home: Path, cloud: Rehearsal) -> None:
+    # This process is the rehearsal that the command finds; that it starts one is in test_rehearsing.py.
+    rehearsing.state_file().parent.mkdir(parents=True)
+    store.write_json(rehearsing.state_file(), {"url": cloud.url, "pid": os.getpid()})
     argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "regions", "--rehearse", "--json"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "BAKERY_BUILD_DIR": str(home / "build")}
-    try:
-        done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False)
-    finally:
-        rehearsing.stop()
+    done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert {call.region for call in cloud.calls} >= {"eu-west-2", "us-east-1"}
     assert len(json.loads(done.stdout)) == ALL_REGIONS
     assert "rehearsal: nothing of this is AWS" in done.stderr

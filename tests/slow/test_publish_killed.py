@@ -2,108 +2,148 @@
 
 import json
 import random
-import shutil
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bakery.clouds.aws import Account
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal, serving
-from tests import rehearsed
-from tests.rehearsed import SIX, Killable, account_at, killable, state
+from tests import moment, rehearsed
+from tests.moment import Moment
+from tests.rehearsed import SIX, Killable, account_at, killable
 
 pytestmark = pytest.mark.guestless
 PENDING = Faults(pending_s=0.05)
 KILLED = -9
 
 
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Rehearsal]:
-    with serving(faults=PENDING) as rehearsal:
-        yield rehearsal
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A cloud, and a process that does acts in it."""
+
+    cloud: Rehearsal
+    account: Account
+    worker: Killable
+
+    def begin_at(self, start: Moment) -> None:
+        start.put_back(self.cloud)
+        self.cloud.faults = PENDING
+
+    def finish(self, act: str, *, build: Path) -> None:
+        """Do an act to its end."""
+        self.worker.begin({"act": act, "build": str(build)})
+        assert self.worker.go() == 0, f"{act} failed"
+
+    def is_killed_at(self, number: int, *, act: str, build: Path) -> bool:
+        """Do an act until its n-th call, and return whether it came to that."""
+        pid = self.worker.begin({"act": act, "build": str(build)})
+        self.cloud.faults = Faults(pending_s=PENDING.pending_s, kill_at=number, kill_pid=pid)
+        exit_code = self.worker.go()
+        self.cloud.faults = PENDING
+        assert exit_code in {0, KILLED}
+        return exit_code == KILLED
+
+    def state(self) -> dict[str, Any]:
+        return rehearsed.state(self.cloud, self.account)
 
 
 @pytest.fixture(scope="module")
-def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
-    with killable(tmp_path_factory.mktemp("worker") / "log") as child:
-        yield child
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    log = tmp_path_factory.mktemp("worker") / "log"
+    with serving() as cloud, killable(cloud.url, log=log) as worker:
+        yield Scene(cloud=cloud, account=account_at(cloud.url), worker=worker)
 
 
 @pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    return tmp_path / "build"
+def baked(scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Moment:
+    """Return the moment when a release is baked: there `publish` begins."""
+    build = tmp_path / "build"
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(build))
+    scene.cloud.reset()
+    rehearsed.bake(scene.cloud)
+    return moment.keep(scene.cloud, build, within=tmp_path / "baked")
 
 
-def begin_again(cloud: Rehearsal, build: Path) -> None:
-    cloud.reset()
-    cloud.faults = PENDING
-    shutil.rmtree(build, ignore_errors=True)
-    rehearsed.bake(cloud)
+@pytest.fixture
+def published(scene: Scene, baked: Moment, tmp_path: Path) -> Moment:
+    """Return the moment when it is published, by a run that nothing disturbs: there `promote` begins."""
+    scene.begin_at(baked)
+    scene.finish("publish", build=baked.build)
+    return moment.keep(scene.cloud, baked.build, within=tmp_path / "published")
 
 
-def order(cloud: Rehearsal, build: Path) -> dict[str, Any]:
-    return {"url": cloud.url, "build": str(build), "regions": SIX, "acts": ["publish", "promote"]}
-
-
-def clean(cloud: Rehearsal, worker: Killable, build: Path) -> tuple[int, dict[str, Any]]:
-    """Return how many calls an undisturbed run makes, and what it leaves."""
-    begin_again(cloud, build)
-    worker.begin(order(cloud, build))
-    assert worker.go() == 0
-    return len(cloud.calls), state(cloud, account_at(cloud.url))
-
-
-def test_a_publish_to_six_regions_killed_after_any_call_ends_as_if_it_was_not(
-    cloud: Rehearsal, worker: Killable, build: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("act", "moment_before"), [("publish", "baked"), ("promote", "published")])
+def test_six_regions_end_as_if_an_act_was_not_killed_after_any_of_its_calls(
+    act: str, moment_before: str, scene: Scene, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls, expected = clean(cloud, worker, build)
+    start: Moment = request.getfixturevalue(moment_before)
+    scene.begin_at(start)
+    before = scene.state()
+    scene.begin_at(start)
+    scene.finish(act, build=start.build)
+    calls, expected = len(scene.cloud.calls), scene.state()
     assert len(expected["images"]) == len(expected["snapshots"]) == len(SIX)
+    assert expected != before
     began, killed, more = time.monotonic(), 0, 0
     for number in range(1, calls + 1):
-        begin_again(cloud, build)
-        pid = worker.begin(order(cloud, build))
-        cloud.faults = Faults(pending_s=PENDING.pending_s, kill_at=number, kill_pid=pid)
-        killed += worker.go() == KILLED
-        cloud.faults = PENDING
-        worker.begin(order(cloud, build))
-        assert worker.go() == 0, f"the run after a kill at call {number} failed"
-        assert state(cloud, account_at(cloud.url)) == expected, f"killed at call {number}"
-        more = max(more, len(cloud.calls) - calls)
+        scene.begin_at(start)
+        killed += scene.is_killed_at(number, act=act, build=start.build)
+        scene.finish(act, build=start.build)
+        more = max(more, len(scene.cloud.calls) - calls)
+        assert scene.state() == expected, f"killed at call {number}"
     with capsys.disabled():
         seconds = time.monotonic() - began
         sys.stdout.write(
-            f"\nclean: {calls} calls; {killed} kills of {calls}; at most {more} calls more; {seconds:.0f} s\n"
+            f"\n{act}: {calls} calls; {killed} kills of {calls}; at most {more} calls more; {seconds:.0f} s\n"
         )
     # Threads share the calls, so that a run may need a few less than the clean one and outlive the last numbers.
     assert killed >= calls * 0.9
 
 
 def test_a_publish_through_throttling_errors_and_late_states_ends_the_same(
-    cloud: Rehearsal, worker: Killable, build: Path, capsys: pytest.CaptureFixture[str]
+    scene: Scene, baked: Moment, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls, expected = clean(cloud, worker, build)
-    begin_again(cloud, build)
+    def bring(faults: Faults) -> tuple[int, dict[str, Any]]:
+        """Return how many calls publish and promote take through some faults, and what they leave."""
+        scene.begin_at(baked)
+        scene.cloud.faults = faults
+        for act in ("publish", "promote"):
+            scene.finish(act, build=baked.build)
+        scene.cloud.faults = PENDING
+        return len(scene.cloud.calls), scene.state()
+
+    calls, expected = bring(PENDING)
     began = time.monotonic()
-    cloud.faults = Faults(
-        pending_s=0.5, hidden_s=1, parameter_s=1, throttled=0.3, broken=0.05, seed=random.randrange(99)
+    more, found = bring(
+        Faults(pending_s=0.5, hidden_s=1, parameter_s=1, throttled=0.3, broken=0.05, seed=random.randrange(99))
     )
-    worker.begin(order(cloud, build))
-    assert worker.go() == 0
     with capsys.disabled():
         seconds = time.monotonic() - began
-        sys.stdout.write(
-            f"\n30 % throttled, 5 % broken, all late: {len(cloud.calls)} calls for {calls}; {seconds:.1f} s\n"
-        )
-    cloud.faults = PENDING
-    assert state(cloud, account_at(cloud.url)) == expected
+        sys.stdout.write(f"\n30 % throttled, 5 % broken, all late: {more} calls for {calls}; {seconds:.1f} s\n")
+    assert found == expected
 
 
-def test_the_states_are_worth_comparing(cloud: Rehearsal, worker: Killable, build: Path) -> None:
-    _, expected = clean(cloud, worker, build)
-    account_at(cloud.url).region("sa-east-1").ssm("delete_parameter", Name="/dokku-bakery/host/latest/amd64")
-    assert json.dumps(state(cloud, account_at(cloud.url)), default=str) != json.dumps(expected, default=str)
+def test_the_states_are_worth_comparing(scene: Scene, published: Moment) -> None:
+    scene.begin_at(published)
+    scene.finish("promote", build=published.build)
+    expected = scene.state()
+    scene.account.region("sa-east-1").ssm("delete_parameter", Name="/dokku-bakery/host/latest/amd64")
+    assert json.dumps(scene.state(), default=str) != json.dumps(expected, default=str)
+
+
+def test_a_moment_is_put_back_as_it_was(scene: Scene, published: Moment) -> None:
+    scene.begin_at(published)
+    expected = scene.state()
+    assert {len(found) for found in expected["parameters"].values()} == {1}
+    scene.finish("promote", build=published.build)
+    after = scene.state()
+    for kind in ("parameters", "latest"):
+        assert after[kind] != expected[kind]
+    scene.begin_at(published)
+    assert scene.state() == expected
