@@ -1,6 +1,6 @@
 """A base disk out of the package archive that this machine already trusts: no download site, no root, no loop devices.
 
-mmdebstrap unpacks the packages; mke2fs, mtools and sfdisk put the tree on a GPT disk that boots by UEFI.
+mmdebstrap unpacks the packages, and nothing in what comes of it tells when, or on which machine, that was.
 """
 
 import os
@@ -10,17 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import ROOT, process, qemu
+from bakery import ROOT, efi_disk, process, qemu, room
 from bakery.bases import Arch, Base
 from bakery.console import Console
 
 EARLY_SCRIPT = ROOT / "provision/base/early.sh"
 TREE_SCRIPT = ROOT / "provision/base/tree.sh"
-DISK_MB = 6144
-ESP_MB = 64
-LABEL_MB = 1
-"""GPT at the start, and its copy at the end, each within the first and the last MiB."""
-
 RAM_DISK = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
 RAM_DISK_NEED_BYTES = 5 * 2**30
 
@@ -52,17 +47,8 @@ ESSENTIALS = (
     "zstd",
 )
 """What a machine needs to boot in any cloud, be reached by SSH and keep itself patched."""
-
-GRUB_MODULES = (
-    *("part_gpt", "fat", "ext2", "gzio"),
-    *("search", "search_label", "configfile", "normal", "linux", "echo", "test"),
-    *("all_video", "efi_gop", "serial"),
-)
-GRUB_CONFIG = """\
-search --no-floppy --label root --set=root
-set prefix=($root)/boot/grub
-configfile $prefix/grub.cfg
-"""
+UNDATED = {"SOURCE_DATE_EPOCH": ""}
+"""A date here would have Python's modules compiled so that each start compares their text (py_compile.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +67,8 @@ class Recipe:
             *self.all_packages(),
             EARLY_SCRIPT.read_text(),
             TREE_SCRIPT.read_text(),
-            *GRUB_MODULES,
-            GRUB_CONFIG,
-            f"{DISK_MB} {ESP_MB}",
+            *efi_disk.layout(),
+            f"room {room.SHARE} {room.FILE_BLOCKS_MIN}",
         ]
 
     def uris(self) -> list[str]:
@@ -104,10 +89,15 @@ def build(recipe: Recipe, *, out: Path, console: Console) -> None:
         tree, raw, esp = work / "tree", work / "disk.raw", work / "esp.img"
         console.update("unpacking packages (mmdebstrap)")
         try:
-            process.run(mmdebstrap_argv(recipe, tree=tree), on_line=_narrate(console))
+            process.run(mmdebstrap_argv(recipe, tree=tree), env=UNDATED, on_line=_narrate(console))
             console.update("assembling the disk")
-            make_esp(esp, work=work)
-            make_disk(raw, tree=tree, esp=esp)
+            spacers = room.plan(process.run([*_namespace(), *room.list_argv(tree)]).output)
+            room.put(tree, spacers, work=work, inside=_namespace())
+            identity = efi_disk.Identity(seed="\n".join(recipe.ingredients()), epoch_s=newest_package_s(tree))
+            process.run([*_namespace(), *date_tree_argv(tree, epoch_s=identity.epoch_s)])
+            efi_disk.make_esp(esp, work=work, identity=identity)
+            efi_disk.make_disk(raw, tree=tree, esp=esp, identity=identity, inside=_namespace())
+            efi_disk.remove(raw, [spacer.path for spacer in spacers], identity=identity)
         finally:
             process.run([*_namespace(), "rm", "-rf", "--one-file-system", str(tree)], is_checked=False)
         process.run(qemu.to_qcow2_argv(raw, source_format="raw", out=out, is_compressed=False))
@@ -132,23 +122,19 @@ def mmdebstrap_argv(recipe: Recipe, *, tree: Path) -> list[str]:
     ]
 
 
-def sfdisk_script() -> str:
-    """Return the partition table: the EFI system partition, then the root file system up to the end."""
-    return f"label: gpt\nstart={LABEL_MB}MiB, size={ESP_MB}MiB, type=uefi, name=esp\ntype=linux, name=root\n"
+def newest_package_s(tree: Path) -> int:
+    """Return when the newest package in *tree* was made (seconds since 1970): the time of dpkg's file of its checksums.
+
+    dpkg-deb lets no file in a package be newer than the package's last change (dpkg-deb(1), SOURCE_DATE_EPOCH).
+    """
+    return max(int(sums.stat().st_mtime) for sums in (tree / "var/lib/dpkg/info").glob("*.md5sums"))
 
 
-def mke2fs_argv(disk: Path, *, tree: Path) -> list[str]:
-    """Return the command that writes *tree* as a file system straight into its place on *disk*."""
-    start_mb = LABEL_MB + ESP_MB
-    return [
-        *_namespace(),
-        "mke2fs",
-        *("-q", "-t", "ext4", "-L", "root"),
-        *("-d", str(tree)),
-        *("-E", f"offset={start_mb * 2**20},lazy_itable_init=1,root_owner=0:0"),
-        str(disk),
-        f"{DISK_MB - start_mb - LABEL_MB}M",
-    ]
+def date_tree_argv(tree: Path, *, epoch_s: int) -> list[str]:
+    """Return the command that gives everything in *tree* that was made just now the date *epoch_s*."""
+    date = f"@{epoch_s}"
+    touch = ["touch", "--no-dereference", f"--date={date}", "{}", "+"]
+    return ["find", str(tree), "-xdev", "-newermt", date, "-exec", *touch]
 
 
 def _namespace() -> Sequence[str]:
@@ -188,30 +174,3 @@ def _narrate(console: Console) -> Callable[[str], None]:
             console.update(line.removeprefix("I: "))
 
     return narrate
-
-
-def make_esp(esp: Path, *, work: Path) -> None:
-    """Make the EFI system partition *esp*: a boot loader that finds the root file system by its label."""
-    config, loader = work / "early.cfg", work / "BOOTX64.EFI"
-    config.write_text(GRUB_CONFIG)
-    process.run(
-        ["grub-mkimage", "-O", "x86_64-efi", "-p", "/boot/grub", "-c", str(config), "-o", str(loader), *GRUB_MODULES]
-    )
-    with esp.open("wb") as file:
-        file.truncate(ESP_MB * 2**20)
-    process.run(["mkfs.vfat", "-n", "ESP", str(esp)])
-    process.run(["mmd", "-i", str(esp), "::EFI", "::EFI/BOOT"])
-    process.run(["mcopy", "-i", str(esp), str(loader), "::EFI/BOOT/BOOTX64.EFI"])
-
-
-def make_disk(raw: Path, *, tree: Path, esp: Path) -> None:
-    """Make the disk *raw* out of both partitions; holes stay holes."""
-    with raw.open("wb") as file:
-        file.truncate(DISK_MB * 2**20)
-    if os.geteuid() != 0:
-        raw.chmod(0o666)
-    script = raw.with_suffix(".sfdisk")
-    script.write_text(sfdisk_script())
-    process.run(["sfdisk", "-q", str(raw)], stdin=script)
-    process.run(mke2fs_argv(raw, tree=tree))
-    process.run(["dd", f"if={esp}", f"of={raw}", "bs=1M", f"seek={LABEL_MB}", "conv=notrunc,sparse", "status=none"])

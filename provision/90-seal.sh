@@ -75,6 +75,4 @@ seal_docker
 seal_identity
 seal_traces
 seal_logs
-sync
-# What was deleted must not travel in the image; a disk without discard is only larger.
-fstrim --all --verbose || log "this disk cannot discard"
+discard_deleted

@@ -41,10 +41,13 @@ apt_install() {
     apt_get install "${missing[@]}"
 }
 
+# held_packages: one a line; without the caches of the lists that apt would make and leave behind.
+held_packages() { apt-mark -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= showhold; }
+
 # hold PKG[=GLOB]…: apt never moves them by itself.
 hold() {
     local held package
-    held=$(apt-mark showhold)
+    held=$(held_packages)
     for package in "${@%%=*}"; do
         grep -qx "$package" <<<"$held" && continue
         apt-mark hold "$package" >/dev/null

@@ -1,6 +1,5 @@
 """A base out of the package archive: what is asked of mmdebstrap, and a disk that firmware can read."""
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -33,30 +32,51 @@ def test_the_archives_are_this_machines_own() -> None:
     assert RECIPE.uris() == ["http://mirror.example/debian"]
 
 
-@pytest.mark.parametrize(("uid", "mode", "inside"), [(0, "root", False), (1000, "unshare", True)])
+@pytest.mark.parametrize(("uid", "mode", "inside"), [(0, "root", []), (1000, "unshare", ["mmdebstrap"])])
 def test_without_root_everything_runs_in_mmdebstraps_namespace(
-    monkeypatch: pytest.MonkeyPatch, uid: int, mode: str, inside: bool
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, uid: int, mode: str, inside: list[str]
 ) -> None:
     monkeypatch.setattr("os.geteuid", lambda: uid)
-    assert f"--mode={mode}" in archive.mmdebstrap_argv(RECIPE, tree=Path("/t"))
-    assert (archive.mke2fs_argv(Path("/d"), tree=Path("/t"))[:2] == ["mmdebstrap", "--unshare-helper"]) is inside
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
+    ran: list[list[str]] = []
+
+    def run(argv: list[str], *, env: dict[str, str] | None = None, **_: object) -> process.Finished:
+        ran.append(argv)
+        if argv[-1] == LINE:
+            assert env == {"SOURCE_DATE_EPOCH": ""}
+            shipped(Path(argv[-2]), "curl", made_s=2)
+        told = "Inode count: 12\nBlock size: 4096\n" if "dumpe2fs" in argv else ""
+        return process.Finished(argv=tuple(argv), exit_code=0, output=told)
+
+    monkeypatch.setattr(process, "run", run)
+    archive.build(RECIPE, out=tmp_path / "disk.qcow2", console=Console())
+    assert f"--mode={mode}" in ran[0]
+    for program in ("find", "perl", "mke2fs", "rm"):
+        found = [argv for argv in ran if program in argv[:3]]
+        assert found
+        assert all(argv[: argv.index(program)][:1] == inside for argv in found)
 
 
-def test_a_tree_becomes_a_disk_with_an_efi_loader_and_a_root_file_system(tmp_path: Path) -> None:
-    tree, raw, esp = tmp_path / "tree", tmp_path / "disk.raw", tmp_path / "esp.img"
-    (tree / "etc").mkdir(parents=True)
-    (tree / "etc/hostname").write_text("localhost\n")
-    archive.make_esp(esp, work=tmp_path)
-    archive.make_disk(raw, tree=tree, esp=esp)
-    table = json.loads(process.run(["sfdisk", "--json", str(raw)]).output)["partitiontable"]
-    assert [part["name"] for part in table["partitions"]] == ["esp", "root"]
-    assert table["partitions"][0]["type"] == "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
-    start = table["partitions"][1]["start"] * table["sectorsize"]
-    found = process.run(["debugfs", "-R", "cat /etc/hostname", f"{raw}?offset={start}"]).output
-    assert found.splitlines()[-1] == "localhost"
-    listed = process.run(["mdir", "-b", "-i", f"{raw}@@{table['partitions'][0]['start'] * 512}", "::EFI/BOOT"]).output
-    assert "BOOTX64.EFI" in listed
-    assert raw.stat().st_blocks * 512 < 80e6
+def shipped(tree: Path, package: str, *, made_s: int) -> None:
+    """Put what dpkg keeps of a package into *tree*."""
+    sums = tree / f"var/lib/dpkg/info/{package}.md5sums"
+    sums.parent.mkdir(parents=True, exist_ok=True)
+    sums.write_text("")
+    os.utime(sums, (made_s, made_s))
+
+
+def test_what_was_made_here_is_as_old_as_the_newest_package_and_packages_files_keep_their_date(tmp_path: Path) -> None:
+    shipped(tmp_path, "curl", made_s=1_600_000_000)
+    shipped(tmp_path, "nginx", made_s=1_700_000_000)
+    (tmp_path / "curl").write_text("")
+    os.utime(tmp_path / "curl", (1_600_000_000, 1_600_000_000))
+    (tmp_path / "ld.so.cache").write_text("")
+    (tmp_path / "nowhere").symlink_to("missing")
+    epoch_s = archive.newest_package_s(tmp_path)
+    process.run(archive.date_tree_argv(tmp_path, epoch_s=epoch_s))
+    assert epoch_s == 1_700_000_000
+    assert (tmp_path / "curl").stat().st_mtime == 1_600_000_000
+    assert {(tmp_path / name).lstat().st_mtime for name in ("ld.so.cache", "nowhere", "var", ".")} == {epoch_s}
 
 
 def test_a_base_is_made_once_for_equal_archives_and_anew_when_they_change(

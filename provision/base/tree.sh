@@ -4,13 +4,20 @@
 set -eu
 tree=$1
 
+# The time of the newest package stands for the time of everything that is made here, so that the same packages make the
+# same tree on any day: the packages' own files keep theirs, and none is newer.
+epoch=$(find "$tree/var/lib/dpkg/info" -name '*.md5sums' -printf '%Ts\n' | sort -n | tail -n 1)
+
 # What early.sh held back.
 rm "$tree/usr/sbin/update-initramfs"
 chroot "$tree" dpkg-divert --quiet --local --rename --remove /usr/sbin/update-initramfs
-chroot "$tree" update-initramfs -c -k all >/dev/null
+SOURCE_DATE_EPOCH=$epoch chroot "$tree" update-initramfs -c -k all >/dev/null
+
+# When passwords were last changed (shadow(5), days since 1970): on no day of this tree's making.
+sed -i -E "s/^([^:]*:[^:]*):[0-9]+:/\1:$((epoch / 86400)):/" "$tree/etc/shadow" "$tree/etc/shadow-"
 
 cat >"$tree/etc/fstab" <<'FSTAB'
-LABEL=root / ext4 defaults,errors=remount-ro 0 1
+LABEL=root / ext4 defaults,noatime,errors=remount-ro 0 1
 LABEL=ESP /boot/efi vfat umask=0077,nofail,x-systemd.device-timeout=5s 0 1
 FSTAB
 
