@@ -86,3 +86,18 @@ def to_qcow2_argv(source: Path, *, source_format: str, out: Path, is_compressed:
         str(source),
         str(out),
     ]
+
+
+def check_argv(disk: Path) -> list[str]:
+    """Return the command that checks a qcow2 disk's tables; its exit code is 0 when they are whole."""
+    return ["qemu-img", "check", "-q", "-f", "qcow2", str(disk)]
+
+
+def map_argv(disk: Path) -> list[str]:
+    """Return the command that lists a qcow2 disk's extents as JSON: start and length in bytes, what is data or zero."""
+    return ["qemu-img", "map", "--output=json", "-f", "qcow2", str(disk)]
+
+
+def nbd_argv(disk: Path, *, socket: Path, connections: int) -> list[str]:
+    """Return the command that serves a qcow2 disk for reading; it ends by itself with the last of its connections."""
+    return ["qemu-nbd", "--read-only", "-f", "qcow2", f"--shared={connections}", f"--socket={socket}", str(disk)]
