@@ -42,6 +42,11 @@ class Artifact:
         return self.folder / f"{self.stem}.packages.tsv"
 
     @property
+    def blocks(self) -> Path:
+        """The digests of the disk's blocks, made when it is first brought to a cloud."""
+        return self.folder / f"{self.stem}.blocks.tsv"
+
+    @property
     def log(self) -> Path:
         """What Packer and the steps printed during the last bake."""
         return self.folder / f"{self.stem}.log"

@@ -20,6 +20,7 @@ from bakery import (
     verify,
     workspace,
 )
+from bakery import digests as block_digests
 from bakery.accelerator import Accelerator
 from bakery.artifact import Artifact
 from bakery.basedisk import BaseDisk
@@ -92,6 +93,8 @@ def _bake_one(planned: Plan, *, below: Artifact | None, digests: Mapping[str, st
                 _verify(planned, draft=draft, machine=machine, console=console)
             with console.phase("boxes"):
                 _make_boxes(planned, draft=draft)
+            with console.phase("digests"):
+                block_digests.write(draft.blocks, block_digests.of(draft.disk, sha256=basedisk.sha256(draft.disk)))
             record = _record(planned, disk=disk, engine=engine, machine=machine)
             record |= {"seconds": dict(console.seconds), "step_seconds": steps}
             _keep(planned, draft=draft, record=record)

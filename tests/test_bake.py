@@ -10,16 +10,32 @@ from typing import Any
 
 import pytest
 
-from bakery import accelerator, apt, bake, basedisk, boxes, builder, packer, plan, preflight, process, verify, workspace
+from bakery import (
+    accelerator,
+    apt,
+    bake,
+    basedisk,
+    boxes,
+    builder,
+    digests,
+    packer,
+    plan,
+    preflight,
+    process,
+    verify,
+    workspace,
+)
 from bakery.apt import AptSource, Mirrors, Origin
 from bakery.artifact import Artifact
 from bakery.basedisk import BaseDisk
 from bakery.console import Console
+from bakery.digests import Digests
 from bakery.errors import BakeryError, ExitCode
 from bakery.plan import Order
 from bakery.workspace import Workspace
 
 ORDER = Order(image="host", base="debian-12")
+DIGESTS = Digests(disk_sha256="0" * 64, size_gb=40, blocks={0: bytes(32)})
 
 
 class Kitchen:
@@ -79,6 +95,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
     monkeypatch.setattr(builder, "build", made.played("build"))
     monkeypatch.setattr(process, "run", made.played("convert"))
     monkeypatch.setattr(verify, "verify_disk", made.played("verify"))
+    monkeypatch.setattr(digests, "of", lambda *_, **__: DIGESTS)
     monkeypatch.setattr(boxes, "make_libvirt_box", made.played("box"))
     monkeypatch.setattr(boxes, "make_virtualbox_box", made.played("box"))
     return made
@@ -96,6 +113,15 @@ def test_sources_are_asked_first_and_boxes_are_made_of_what_passed(kitchen: Kitc
     assert record["fingerprint"] == plan.make(ORDER).fingerprint
     assert record["begin"] == {"disk": "base.qcow2", "sha256": "00"}
     assert record["step_seconds"] == {"system": 1.0}
+
+
+def test_the_digests_of_the_disks_blocks_are_kept_with_it(kitchen: Kitchen) -> None:
+    bake.bake(ORDER, console=Console())
+    made = artifact()
+    assert digests.read(made.blocks) == DIGESTS
+    record = made.read_record()
+    assert record
+    assert made.blocks.name in record["files"]
 
 
 def test_the_second_bake_does_nothing_and_says_so(kitchen: Kitchen, capsys: pytest.CaptureFixture[str]) -> None:
