@@ -4,19 +4,27 @@ Only what was launched and judged gets the tag `bakery:verified`; what was done 
 """
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
-from bakery import ami, builder, catalog, lending, packer, publish, region_plan, region_verify, store, workspace
+from bakery import (
+    ami,
+    builder,
+    lending,
+    packer,
+    publish,
+    region_plan,
+    region_verify,
+    released,
+    settings,
+    store,
+    workspace,
+)
 from bakery.amazon import Build
 from bakery.artifact import Artifact
-from bakery.catalog import Catalog, Placed, Release
-from bakery.clouds import machines, published
+from bakery.catalog import Release
+from bakery.clouds import machines
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
-from bakery.differences import tags_of
 from bakery.errors import BakeryError
 from bakery.region_plan import RegionPlan
 from bakery.workspace import Workspace
@@ -78,29 +86,36 @@ def _bake_layer(region: Region, planned: RegionPlan, *, console: Console) -> str
     """Bake and verify one layer, those below first; return the AMI's id."""
     if planned.found is not None and planned.is_verified:
         console.say(f"unchanged: {planned.found['ImageId']} in {region.name} ({planned.name})")
-        _record(region, planned, planned.found, console=console)
+        released.record(region, planned.made, planned.found, console=console)
         return str(planned.found["ImageId"])
     if planned.found is None:
         begin = _bake_layer(region, planned.below, console=console) if planned.below else planned.base_image.id
         with console.phase(f"packer in {region.name}"):
             _pack(region, planned, begin=begin, console=console)
-    with console.phase(f"image in {region.name}"):
-        image = published.wait_available(region, name=planned.name)
-        _record(region, planned, image, console=console)
-    with console.phase(f"verify in {region.name}"):
-        verdict = region_verify.verify_image(
-            region, planned, image, console=console, log=_artifact(region, planned).verdict
-        )
-        console.update(f"passed {verdict.total} tests on a machine started from {image['ImageId']}")
-    mark = {"Key": ami.VERIFIED, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-    region.ec2("create_tags", Resources=[image["ImageId"]], Tags=[mark])
-    _record(region, planned, {**image, "Tags": [*image.get("Tags", ()), mark]}, console=console)
-    return str(image["ImageId"])
+    subject = region_verify.Subject(
+        made=planned.made,
+        definition=planned.definition,
+        user=machines.login_user(region.account, planned.base),
+        settings=_settings(planned, region=region),
+    )
+    return region_verify.approve(region, subject, console=console, log=_artifact(region, planned).verdict)
+
+
+def _settings(planned: RegionPlan, *, region: Region) -> str:
+    told = settings.settings(
+        planned.layers,
+        planned.base,
+        fingerprint=planned.fingerprint,
+        release=planned.release,
+        build_user=machines.login_user(region.account, planned.base),
+        keys=planned.keys,
+    )
+    return settings.render_env(told)
 
 
 def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) -> None:
     artifact, engine, account = _artifact(region, planned), packer.installed(), region.account
-    release = release_of(planned, region=region.name, image=None)
+    release = released.entry(planned.made, region=region.name, image=None)
     aws = planned.definition.aws
     build = Build(
         layers=planned.layers,
@@ -133,38 +148,3 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
 def _artifact(region: Region, planned: RegionPlan) -> Artifact:
     folder = store.build_dir(planned.definition.name, region.name)
     return Artifact(image=planned.definition.name, base=planned.base.name, folder=folder)
-
-
-def release_of(planned: RegionPlan, *, region: str, image: Mapping[str, Any] | None) -> Release:
-    """Return what the catalog says of a plan's release: as AWS shows its *image*, or before there is one."""
-    verified = tags_of(image).get(ami.VERIFIED) if image else None
-    created = datetime.fromisoformat(image["CreationDate"]) if image else datetime.now(UTC)
-    return Release(
-        release=planned.release,
-        arch=planned.definition.arch,
-        base=planned.base.name,
-        fingerprint=planned.fingerprint,
-        size_gb=planned.definition.disk.size_gb,
-        baked_at=created.replace(microsecond=0),
-        baked_in=region,
-        verified_at=datetime.fromisoformat(verified) if verified else None,
-        places={region: Placed(image_id=image["ImageId"], published_at=created.replace(microsecond=0))}
-        if image
-        else {},
-    )
-
-
-def _record(region: Region, planned: RegionPlan, image: Mapping[str, Any], *, console: Console) -> None:
-    """Write into the catalog what the region has; a release that is known keeps where it was baked first."""
-    made = release_of(planned, region=region.name, image=image)
-
-    def edit(known: Catalog) -> Catalog:
-        for release in known.releases:
-            if (release.release, release.arch) == (made.release, made.arch):
-                update = {"places": {**release.places, **made.places}, "verified_at": made.verified_at}
-                if region.name != release.baked_in:
-                    del update["verified_at"]
-                return known.with_release(release.model_copy(update=update))
-        return known.with_release(made)
-
-    catalog.change(planned.definition.name, edit, is_rehearsal=region.account.is_rehearsal, console=console)

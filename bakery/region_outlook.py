@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bakery import ami, prices, region_bake, region_plan
+from bakery import ami, prices, region_plan, released
 from bakery.amazon import default_instance_type
 from bakery.clouds import published
 from bakery.clouds.aws import Account, Region
@@ -84,7 +84,7 @@ def look(region: Region, order: Order, *, source: RegionPlan | None) -> Outlook:
     )
     is_copy = source is not None and not order.is_per_region
     baked = source if is_copy and source else planned
-    release = region_bake.release_of(baked, region=baked.region, image=baked.found)
+    release = released.entry(baked.made, region=baked.region, image=baked.found)
     wanted = ami.wanted(release, planned.definition, region=region.name)
     seen = published.look(region, wanted) if baked.found else Seen()
     left = [difference.act for difference in differences(wanted, seen, now=datetime.now(UTC))]

@@ -12,6 +12,7 @@ from bakery.clouds.base_images import BaseImage
 from bakery.definition import Definition
 from bakery.differences import tags_of
 from bakery.plan import release_name
+from bakery.released import Made
 from bakery.sshkeys import NamedKey
 
 BEGINNING = "ami"
@@ -38,9 +39,21 @@ class RegionPlan:
     is_forced: bool = False
 
     @property
+    def made(self) -> Made:
+        """What is there already, or would be baked."""
+        return Made(
+            image=self.definition.name,
+            release=self.release,
+            arch=self.definition.arch,
+            base=self.base.name,
+            fingerprint=self.fingerprint,
+            size_gb=self.definition.disk.size_gb,
+        )
+
+    @property
     def name(self) -> str:
         """The AMI's name."""
-        return ami.name(self.definition.name, self.release, self.definition.arch)
+        return self.made.name
 
     @property
     def is_baked(self) -> bool:

@@ -1,52 +1,83 @@
 """Judges an AMI by a machine started from it, never by the one it was baked in; the machine is ended afterwards."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bakery import accelerator, ami, guest, seed, settings, verify
+from bakery import accelerator, ami, guest, released, seed, settings, verify
 from bakery.accelerator import Accelerator
-from bakery.clouds import machines
+from bakery.clouds import machines, published
 from bakery.clouds.aws import Region
 from bakery.console import Console
+from bakery.definition import Definition
 from bakery.guest import Guest, Site
-from bakery.region_plan import RegionPlan
+from bakery.released import Made
 from bakery.verify import Verdict
 
 GROUP = "dokku-bakery-verify"
 HARDWARE = Accelerator(name="kvm", reason="a machine of AWS")
 
 
-def verify_image(
-    region: Region, planned: RegionPlan, image: Mapping[str, Any], *, console: Console, log: Path
-) -> Verdict:
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is judged: the image that was made, who may log in, and the settings its steps were given."""
+
+    made: Made
+    definition: Definition
+    user: str
+    settings: str
+
+
+def approve(region: Region, subject: Subject, *, console: Console, log: Path) -> str:
+    """Wait for the newest AMI of a name, judge a machine started from it, and mark it; return its id.
+
+    The catalog has it before and after. Raises BakeryError: exit code 4 when a test fails, 1 when the image or the
+    machine does not come up.
+    """
+    made = subject.made
+    with console.phase(f"image in {region.name}"):
+        image = published.wait_available(region, name=made.name)
+        released.record(region, made, image, console=console)
+    with console.phase(f"verify in {region.name}"):
+        verdict = verify_image(region, subject, image, console=console, log=log)
+        console.update(f"passed {verdict.total} tests on a machine started from {image['ImageId']}")
+    mark = {"Key": ami.VERIFIED, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    region.ec2("create_tags", Resources=[image["ImageId"]], Tags=[mark])
+    released.record(region, made, {**image, "Tags": [*image.get("Tags", ()), mark]}, console=console)
+    return str(image["ImageId"])
+
+
+def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, console: Console, log: Path) -> Verdict:
     """Start a machine from an AMI, run the image tests on it, and end it.
 
     Raises BakeryError: exit code 4 when a test fails, 1 when the machine does not come up.
     """
-    arch, account = planned.definition.arch, region.account
-    user = machines.login_user(account, planned.base)
+    made, account = subject.made, region.account
     speed = accelerator.probe() if account.is_rehearsal else HARDWARE
     with guest.site() as site:
         public_key = site.key.with_suffix(".pub").read_text().strip()
         launch = machines.Launch(
             image_id=image["ImageId"],
-            instance_type=machines.instance_type(region, arch=arch, wanted=planned.definition.aws.instance_type),
+            instance_type=machines.instance_type(region, arch=made.arch, wanted=subject.definition.aws.instance_type),
             groups=[machines.group(region, name=GROUP, ports=(machines.SSH,))],
             token=site.folder.name,
             user_data=seed.user_data(public_keys=[public_key]),
-            tags={"Name": f"verify {planned.name}", ami.RUN: planned.release},
+            tags={"Name": f"verify {made.name}", ami.RUN: made.release},
             is_ending=True,
         )
         with machines.running(region, launch) as (instance,):
             console.update(f"{instance['InstanceId']} is starting at {instance['PublicIpAddress']}")
-            one = _reach(site, instance, user=user, port=machines.port(account, machines.SSH))
+            one = _reach(site, instance, user=subject.user, port=machines.port(account, machines.SSH))
             seconds = guest.wait_for_ssh([one], accelerator=speed)
             console.update(f"it answers after {seconds:.0f} s")
             text = machines.console_text(region, instance["InstanceId"])
             one.console.write_text(text)
+            told_steps = site.folder / settings.FILE_NAME
+            told_steps.write_text(subject.settings)
             told = {
-                "BAKERY_SETTINGS": str(_settings(planned, build_user=user, folder=site.folder)),
+                "BAKERY_SETTINGS": str(told_steps),
                 "BAKERY_THROWAWAY": "1",
                 "BAKERY_CONSOLES": str(one.console) if text else "",
             }
@@ -62,17 +93,3 @@ def _reach(site: Site, instance: Mapping[str, Any], *, user: str, port: int) -> 
     console, log = site.folder / f"{name}.console", site.folder / f"{name}.log"
     console.touch()
     return Guest(name=name, ssh_config=site.ssh_config, console=console, log=log)
-
-
-def _settings(planned: RegionPlan, *, build_user: str, folder: Path) -> Path:
-    told = settings.settings(
-        planned.layers,
-        planned.base,
-        fingerprint=planned.fingerprint,
-        release=planned.release,
-        build_user=build_user,
-        keys=planned.keys,
-    )
-    path = folder / settings.FILE_NAME
-    path.write_text(settings.render_env(told))
-    return path

@@ -15,6 +15,7 @@ from bakery.errors import BakeryError, ExitCode
 from bakery.prices import What
 from bakery.region_bake import Order
 from bakery.region_plan import RegionPlan
+from bakery.region_verify import Subject
 from bakery.rehearsal.server import Rehearsal
 from bakery.verify import Verdict
 from tests.aws_account import account_of, forget_aws
@@ -47,8 +48,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_in(region)}}],
         )
 
-    def judge(region: Region, planned: RegionPlan, *_: object, **__: object) -> Verdict:
-        found.judged.append((planned.definition.name, region.name))
+    def judge(region: Region, subject: Subject, *_: object, **__: object) -> Verdict:
+        found.judged.append((subject.made.image, region.name))
         if found.is_rejected:
             raise BakeryError("the image did not pass", exit_code=ExitCode.REJECTED)
         return Verdict(total=80, failures=())
