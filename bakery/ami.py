@@ -22,6 +22,9 @@ LONGEST_NAME = 128
 IMAGE, RELEASE, ARCH, BASE = "bakery:image", "bakery:release", "bakery:arch", "bakery:base"
 FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", "bakery:removing", "bakery:run"
 
+DISK, PARENT = "bakery:disk", "bakery:parent"
+"""Of a snapshot that was uploaded: the SHA-256 of the image file it was made of, and the snapshot it differs from."""
+
 EC2_ARCH = {Arch.AMD64: "x86_64", Arch.ARM64: "arm64"}
 
 

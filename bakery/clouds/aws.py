@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.response import StreamingBody
 
 from bakery.clouds.aws_errors import (
     FAILED,
@@ -23,6 +25,7 @@ from bakery.clouds.aws_errors import (
     ApiError,
     complaint,
     is_passing,
+    kind_of,
     no_credentials,
     useless_settings,
 )
@@ -160,6 +163,8 @@ class Region:
 
     name: str
     account: Account = field(repr=False)
+    repeated: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
+    """How often calls were repeated, by what they were answered with: rising numbers say that we ask too fast."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def ec2(self, operation: str, **arguments: Any) -> Any:
@@ -171,7 +176,7 @@ class Region:
         return self.call("ssm", operation, **arguments)
 
     def call(self, service: str, operation: str, **arguments: Any) -> Any:
-        """Call AWS and return its answer, repeating what was throttled, lost or broken on its side.
+        """Call AWS and return its answer with its body read, repeating what was throttled, lost or broken on its side.
 
         Raises ApiError when AWS refuses for good, or still does not answer when the account's patience ends (exit code
         3); another BakeryError where the environment names no account; Stopped when the command is interrupted.
@@ -184,8 +189,9 @@ class Region:
             if self.account.stop.is_set():
                 raise Stopped
             try:
-                answer = method(**arguments)
+                answer = _whole(method(**arguments))
             except FAILED as error:
+                trouble = error
                 self.account.has_answered |= isinstance(error, ClientError)
                 is_late = time.monotonic() + pause_s > began + self.account.deadline_s
                 if is_late or not is_passing(error):
@@ -194,6 +200,7 @@ class Region:
             else:
                 self.account.has_answered = True
                 return answer
+            self.repeated[kind_of(trouble)] += 1
             # Full jitter: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
             self.account.pause(random.uniform(0, pause_s))  # noqa: S311  # spreads calls, protects nothing
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
@@ -207,6 +214,11 @@ class Region:
             if not page.get("NextToken"):
                 return
             token = {"NextToken": page["NextToken"]}
+
+
+def _whole(answer: Any) -> Any:
+    """Return an answer whose body, where it has one, was read to its end: that, too, can be lost on the way."""
+    return {key: value.read() if isinstance(value, StreamingBody) else value for key, value in answer.items()}
 
 
 def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None) -> Account:

@@ -78,11 +78,11 @@ def complaint(error: Exception, *, action: str, region: str) -> BakeryError:
         return no_credentials()
     if isinstance(error, NOT_SIGNED_IN):
         return _api_error(
-            f"the AWS credentials {_whose()} cannot be had: {error}", code=_kind(error), hint=_sign_in_hint()
+            f"the AWS credentials {_whose()} cannot be had: {error}", code=kind_of(error), hint=_sign_in_hint()
         )
     if isinstance(error, LOST_CONNECTION):
         return _api_error(f"{region}: {action}: no answer: {error}", code="NoAnswer", hint=_way_there(error, region))
-    return ApiError(f"{region}: {action}: {error}", code=_kind(error))
+    return ApiError(f"{region}: {action}: {error}", code=kind_of(error))
 
 
 def no_credentials() -> BakeryError:
@@ -134,8 +134,9 @@ def _api_error(message: str, *, code: str, hint: str) -> ApiError:
     return ApiError(message, code=code, hint=hint, exit_code=ExitCode.MISSING)
 
 
-def _kind(error: Exception) -> str:
-    return type(error).__name__
+def kind_of(error: Exception) -> str:
+    """Return AWS's word for an error, or the name of what was lost on the way."""
+    return code_of(error) if isinstance(error, ClientError) else type(error).__name__
 
 
 def _profile() -> str:

@@ -1,0 +1,62 @@
+"""Makes an AMI of a snapshot that holds a whole disk, so that it starts on all machines that the disk itself can."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bakery.ami import EC2_ARCH
+from bakery.bases import Arch
+from bakery.clouds import published
+from bakery.clouds.aws import ApiError, Region
+
+ROOT_DEVICE = "/dev/xvda"
+"""Only a name: the kernel finds the root file system by its label."""
+UEFI = "uefi"
+DUPLICATE = "InvalidAMIName.Duplicate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """An AMI to make; *boot_mode* is EC2's word for what the disk can be started by."""
+
+    name: str
+    description: str
+    arch: Arch
+    snapshot: str
+    size_gb: int
+    boot_mode: str
+    tags: Mapping[str, str]
+
+
+def register(region: Region, wanted: Registration) -> str:
+    """Make the AMI unless there is one of that name, and return its id. Raises ApiError when AWS refuses."""
+    found = published.find(region, name=wanted.name)
+    if found is not None and found["State"] != "failed":
+        return str(found["ImageId"])
+    # What only newer machines have is asked for where no older one could start the image anyway: the EC2 user guide,
+    # "Boot modes" (Nitro alone knows UEFI) and "NitroTPM" (UEFI and x86 alone).
+    tpm = {"TpmSupport": "v2.0"} if (wanted.boot_mode, wanted.arch) == (UEFI, Arch.AMD64) else {}
+    disk = {"SnapshotId": wanted.snapshot, "VolumeType": "gp3", "VolumeSize": wanted.size_gb}
+    try:
+        answer = region.ec2(
+            "register_image",
+            Name=wanted.name,
+            Description=wanted.description,
+            Architecture=EC2_ARCH[wanted.arch],
+            VirtualizationType="hvm",
+            RootDeviceName=ROOT_DEVICE,
+            BlockDeviceMappings=[{"DeviceName": ROOT_DEVICE, "Ebs": {**disk, "DeleteOnTermination": True}}],
+            EnaSupport=True,
+            SriovNetSupport="simple",
+            BootMode=wanted.boot_mode,
+            ImdsSupport="v2.0",
+            TagSpecifications=[
+                {"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in wanted.tags.items()]}
+            ],
+            **tpm,
+        )
+    except ApiError as error:
+        if error.code != DUPLICATE:
+            raise
+        # Made a moment ago by a run that was killed, and not listed yet.
+        return str(published.wait_available(region, name=wanted.name)["ImageId"])
+    return str(answer["ImageId"])
