@@ -1,15 +1,23 @@
 """The tasks that bake and publish in AWS, or with --rehearse in an AWS on this machine."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bakery.errors import impossible
 from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, task
 
+if TYPE_CHECKING:
+    from bakery.console import Console
+
+LOCAL = "local"
 WHERE_HELP = {**IMAGE_HELP, "region": "an AWS region; give it as often as there are (default: the definition's)"}
 PUBLISHED_HELP = {
     "image": IMAGE_HELP["image"],
     "region": "an AWS region; give it as often as there are (default: the definition's, and where it is already)",
+}
+LOCAL_HELP = {
+    "fan-out": "how an image of this machine comes to the other regions: upload, copy or auto (default: auto)",
+    "verify-upload": "read every block of what was uploaded back and compare",
 }
 RELEASE_HELP = {**PUBLISHED_HELP, "release": "the release, or how its name begins (default: the newest)"}
 
@@ -29,7 +37,13 @@ def regions(_context: Context, image: str = IMAGE, base: str = "", json: bool = 
 
 
 @task(
-    help={**WHERE_HELP, **REHEARSE_HELP, "prices": "ask AWS for its prices of today instead of using the table's"},
+    help={
+        **WHERE_HELP,
+        **REHEARSE_HELP,
+        "prices": "ask AWS for its prices of today instead of using the table's",
+        "from": "local: what sending the image that was baked on this machine would do instead",
+        "fan-out": LOCAL_HELP["fan-out"],
+    },
     iterable=["region"],
 )
 def plan(
@@ -39,21 +53,50 @@ def plan(
     rehearse: bool = False,
     prices: bool = False,
     region: Sequence[str] | None = None,
+    from_: str = "",
+    fan_out: str = "",
 ) -> None:
     """Show what a bake in AWS regions would find, bake, copy, share, deprecate and cost; nothing is changed."""
+    if is_local(from_, fan_out=fan_out):
+        if prices:
+            raise impossible("--prices is for a bake in AWS", hint="leave it out: the table's are used")
+        import_order = local_order(region, image=image, base=base, fan_out=fan_out)
+        bring_local(import_order, is_dry=True, is_rehearsal=rehearse)
+        return
     order = region_order(region, image=image, base=base)
     bake_in_regions(order, is_dry=True, is_rehearsal=rehearse, is_price_asked=prices)
 
 
-@task(help={**RELEASE_HELP, **REHEARSE_HELP}, iterable=["region"])
+@task(
+    help={
+        **RELEASE_HELP,
+        **REHEARSE_HELP,
+        "from": "local: send the image that was baked on this machine, block by block",
+        "base": f"with --from local: {IMAGE_HELP['base']}",
+        **LOCAL_HELP,
+    },
+    iterable=["region"],
+)
 def publish(
     _context: Context,
     image: str = IMAGE,
     release: str = "",
     region: Sequence[str] | None = None,
     rehearse: bool = False,
+    from_: str = "",
+    base: str = "",
+    fan_out: str = "",
+    verify_upload: bool = False,
 ) -> None:
     """Bring a verified release to its AWS regions: copies, tags, readers, dates, parameters; prints its ids."""
+    if is_local(from_, base=base, fan_out=fan_out, verify_upload=verify_upload):
+        if release:
+            raise impossible(
+                "--release is for what is in AWS already", hint="leave it out: what was baked here goes up"
+            )
+        import_order = local_order(region, image=image, base=base, fan_out=fan_out, verify_upload=verify_upload)
+        bring_local(import_order, is_dry=False, is_rehearsal=rehearse)
+        return
     from bakery import publish as publishing
     from bakery.clouds.session import open_account
     from bakery.console import Console
@@ -113,12 +156,23 @@ def region_order(
 
     Raises BakeryError (exit code 2) when there are none.
     """
-    from bakery import images, region_bake
+    from bakery import region_bake
+
+    wanted = wanted_regions(regions, image=image)
+    return region_bake.Order(image=image, regions=wanted, base=base, is_forced=force, is_per_region=per_region)
+
+
+def wanted_regions(regions: Sequence[str] | None, *, image: str) -> tuple[str, ...]:
+    """Return the regions that were given, or those of the definition.
+
+    Raises BakeryError (exit code 2) when there are none.
+    """
+    from bakery import images
 
     wanted = tuple(regions or ()) or images.whole(image).aws.regions
     if not wanted:
         raise impossible("no region was given", hint=f"--region eu-west-2, or aws.regions in images/{image}.toml")
-    return region_bake.Order(image=image, regions=wanted, base=base, is_forced=force, is_per_region=per_region)
+    return wanted
 
 
 def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_asked: bool = False) -> None:
@@ -133,6 +187,61 @@ def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_as
         region_outlook.show(order, account=account, console=console, is_price_asked=is_price_asked)
     else:
         print_ids(region_bake.bake(order, account=account, console=console))
+
+
+def is_local(from_: str, **others: object) -> bool:
+    """Return whether an image of this machine is meant.
+
+    Raises BakeryError (exit code 2) for another origin, and for *others*, options that belong to a local image alone.
+    """
+    if from_ not in {"", LOCAL}:
+        raise impossible(f"--from {from_}: an image comes from {LOCAL!r}, or else from AWS", hint=f"--from {LOCAL}")
+    given = [name.replace("_", "-") for name, value in others.items() if value]
+    if given and not from_:
+        raise impossible(f"--{given[0]} is for an image of this machine", hint="publish --from local, or bake --import")
+    return bool(from_)
+
+
+def local_order(
+    regions: Sequence[str] | None, *, image: str, base: str, fan_out: str = "", verify_upload: bool = False
+) -> Any:
+    """Return the order for an image of this machine, to the definition's regions where none is given.
+
+    Raises BakeryError (exit code 2) when there are none.
+    """
+    from bakery import fan_out as ways
+    from bakery import import_plan
+
+    way = ways.parse(fan_out) if fan_out else ways.FanOut.AUTO
+    return import_plan.Order(
+        image=image,
+        regions=wanted_regions(regions, image=image),
+        base=base,
+        fan_out=way,
+        is_read_back=verify_upload,
+    )
+
+
+def bring_local(
+    order: Any, *, is_dry: bool, is_rehearsal: bool, bake: "Callable[[Console], object] | None" = None
+) -> None:
+    """Bring an image of this machine to AWS and print its ids, or only its plan.
+
+    With *bake* it is baked first, as soon as it is known that AWS would take it.
+    """
+    from bakery import import_plan, region_import
+    from bakery.clouds.session import open_account
+    from bakery.console import Console
+
+    console = Console()
+    account = open_account(is_rehearsal=is_rehearsal, console=console)
+    if bake is not None:
+        import_plan.require(order, account=account)
+        bake(console)
+    if is_dry:
+        region_import.show(order, account=account, console=console)
+    else:
+        print_ids(region_import.bring(order, account=account, console=console))
 
 
 def print_ids(release: Any) -> None:

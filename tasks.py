@@ -9,7 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bakery.errors import impossible
-from cloud_tasks import bake_in_regions, plan, promote, publish, region_order, regions, rehearsal, rollback
+from cloud_tasks import (
+    LOCAL,
+    LOCAL_HELP,
+    bake_in_regions,
+    bring_local,
+    is_local,
+    local_order,
+    plan,
+    promote,
+    publish,
+    region_order,
+    regions,
+    rehearsal,
+    rollback,
+)
 from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
 from fleet_tasks import amis, launch, prune, validate
 
@@ -29,6 +43,8 @@ SOURCE_HELP = {
         "region": "bake in this AWS region instead, and copy to those given after it",
         "per-region": "bake in each region instead of copying from the first",
         "force": "bake even when nothing changed",
+        "import": "bake on this machine, and bring the image to the regions block by block",
+        **LOCAL_HELP,
         "dry-run": "print the plan and the Packer command, change nothing",
     },
     iterable=["region"],
@@ -43,6 +59,9 @@ def bake(
     force: bool = False,
     dry_run: bool = False,
     rehearse: bool = False,
+    import_: bool = False,
+    fan_out: str = "",
+    verify_upload: bool = False,
 ) -> None:
     """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
     from bakery import bake as baking
@@ -50,7 +69,8 @@ def bake(
     from bakery import plan as planning
     from bakery.console import Console
 
-    if region or per_region or rehearse:
+    is_local(LOCAL if import_ else "", fan_out=fan_out, verify_upload=verify_upload)
+    if (region or per_region or rehearse) and not import_:
         if base_from:
             raise impossible(
                 "--base-from is for bakes on this machine", hint="leave it out: a region has its own bases"
@@ -59,10 +79,20 @@ def bake(
         bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse)
         return
     order = planning.Order(image=image, base=base, base_from=base_from, is_forced=force)
+    if import_ and per_region:
+        raise impossible("--per-region bakes in each region, --import on this machine alone", hint="one of the two")
+    sent = (
+        local_order(region, image=image, base=base, fan_out=fan_out, verify_upload=verify_upload) if import_ else None
+    )
     if dry_run:
         planned = planning.make(order)
         print("\n".join(planned.lines()))
         print(f"command      {shlex.join(packer.build_argv(planned.artifact.workspace))}")
+        if sent:
+            print(f"then         send it to {', '.join(sent.regions)} (once baked: ./inv plan --from local)")
+        return
+    if sent:
+        bring_local(sent, is_dry=False, is_rehearsal=rehearse, bake=lambda console: baking.bake(order, console=console))
         return
     print(baking.bake(order, console=Console()).disk)
 

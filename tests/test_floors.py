@@ -10,7 +10,8 @@ from bakery import ROOT, process
 GROUND = {"errors", "console", "process"}
 ASKED_FOR = {"arch", "aws_table", "bases", "choices", "complaint", "definition", "images", "places", "rules"}
 STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"} | {
-    *("amis", "launch", "prune", "publish", "region_bake", "region_outlook", "regions", "validate", "lending")
+    *("amis", "launch", "lending", "prune", "publish"),
+    *("region_bake", "region_import", "region_outlook", "region_rendering", "regions", "validate"),
 }
 MODULES = sorted((ROOT / "bakery").rglob("*.py"))
 FETCHING = {"ask", "cloudimage", "package_index"}
