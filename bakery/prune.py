@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bakery import catalog, images, keeping, orphans, publish
+from bakery import catalog, digests, images, keeping, orphans, publish
 from bakery.catalog import Catalog
 from bakery.clouds import inventory, removal
 from bakery.clouds.aws import Account, ApiError, Region
@@ -183,7 +183,12 @@ def _end(region: Region, one: Orphan | Verdict, *, console: Console) -> str:
             until = removal.remove_image(region, one.found, parameter=one.parameter)
         if known and not until:
             is_rehearsal = region.account.is_rehearsal
-            catalog.change(one.image, lambda now: _without(now, one), is_rehearsal=is_rehearsal, console=console)
+            catalog.change(
+                one.image,
+                lambda now: _forget(now, one, is_rehearsal=is_rehearsal),
+                is_rehearsal=is_rehearsal,
+                console=console,
+            )
     return f"{what} is protected and can be removed after {until}" if until else f"removed {what}"
 
 
@@ -195,6 +200,16 @@ def _other_places(known: Catalog, verdict: Verdict) -> list[str]:
         for name in release.places
         if name != verdict.region
     ]
+
+
+def _forget(known: Catalog, verdict: Verdict, *, is_rehearsal: bool) -> Catalog:
+    """Return the catalog without one place; what is known of a release's blocks goes before the release does."""
+    left = _without(known, verdict)
+    stays = {(one.release, one.arch) for one in left.releases}
+    for one in known.releases:
+        if (one.release, one.arch) not in stays:
+            digests.remove(digests.path_of(verdict.image, one.release, one.arch, is_rehearsal=is_rehearsal))
+    return left
 
 
 def _without(known: Catalog, verdict: Verdict) -> Catalog:

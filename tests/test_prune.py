@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from bakery import ami, catalog, prune
+from bakery import ami, catalog, digests, prune
 from bakery.clouds import removal
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
+from bakery.digests import Digests
 from bakery.errors import BakeryError, ExitCode
 from bakery.prune import Order
 from bakery.rehearsal.server import Rehearsal
@@ -83,6 +84,18 @@ def test_an_image_is_tagged_before_anything_is_taken_from_it(cloud: Rehearsal, a
         "DeregisterImage",
         "DeleteSnapshot",
     ]
+
+
+def test_what_is_known_of_its_blocks_goes_with_a_release_and_not_before(cloud: Rehearsal, account: Account) -> None:
+    kept = [releases.put(cloud, HOST, age_days=40), releases.put(cloud, HOST, is_latest=True)]
+    old, new = (digests.path_of("host", one.release, one.arch, is_rehearsal=True) for one in kept)
+    for path in (old, new):
+        digests.write(path, Digests(disk_sha256="00", size_gb=1, blocks={}))
+    run(account, regions=(DUBLIN,))
+    assert known()[kept[0].release] == {LONDON}
+    assert old.exists()
+    run(account)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_copies_go_before_what_they_were_copied_from(cloud: Rehearsal, account: Account) -> None:
