@@ -34,8 +34,9 @@ from bakery.rehearsal.server import serving
 from bakery.verify import Verdict
 from bakery.workspace import Workspace
 from tests.aws_account import forget_aws
+from tests.iam_questions import action_of
+from tests.policing import Police, document, entries, policing
 from tests.releases import BOTH, LONDON
-from tests.test_iam import Police, action_of, document, entries, policing
 
 pytestmark = pytest.mark.guestless
 AT_ONCE = 6
