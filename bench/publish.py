@@ -50,6 +50,7 @@ def quietly(act: Callable[[], object]) -> float:
 def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = False) -> tuple[float, int]:
     """Return the seconds of a publication to *count* regions, and its calls."""
     from bakery import parallel, publish
+    from bakery.console import Console
     from bakery.rehearsal.faults import NONE
     from tests import rehearsed
 
@@ -61,7 +62,7 @@ def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = Fals
     at_once, parallel.MOST_AT_ONCE = parallel.MOST_AT_ONCE, 1 if is_serial else parallel.MOST_AT_ONCE
     rehearsal.faults = faults
     try:
-        seconds = quietly(lambda: publish.publish(order, account=account, console=rehearsed.Console()))
+        seconds = quietly(lambda: publish.publish(order, account=account, console=Console()))
     finally:
         rehearsal.faults, parallel.MOST_AT_ONCE = NONE, at_once
     return seconds, len(rehearsal.calls)
@@ -70,6 +71,7 @@ def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = Fals
 def plan_s(rehearsal: Any, *, faults: Any) -> float:
     """Return the seconds of a plan for all regions."""
     from bakery import region_bake, region_outlook
+    from bakery.console import Console
     from bakery.rehearsal.faults import NONE
     from tests import rehearsed
 
@@ -79,7 +81,7 @@ def plan_s(rehearsal: Any, *, faults: Any) -> float:
     order = region_bake.Order(image="host", regions=places(34))
     account = rehearsed.account_at(rehearsal.url)
     try:
-        return quietly(lambda: region_outlook.show(order, account=account, console=rehearsed.Console()))
+        return quietly(lambda: region_outlook.show(order, account=account, console=Console()))
     finally:
         rehearsal.faults = NONE
 
