@@ -20,7 +20,8 @@ def test_its_one_result_is_the_images_path(baked: Baked) -> None:
 
 def test_it_leaves_the_image_its_boxes_and_its_records_and_nothing_else(baked: Baked) -> None:
     left = {path.name for path in baked.folder.iterdir() if not path.name.startswith(".")}
-    endings = ("qcow2", "libvirt.box", "virtualbox.box", "packages.tsv", "env", "json", "log", "verify.log", "packer")
+    disks = ("qcow2", "blocks.tsv", "libvirt.box", "virtualbox.box", "packer")
+    endings = (*disks, "packages.tsv", "env", "json", "log", "verify.log")
     assert left == {f"{NAME}.{ending}" for ending in endings}
     assert [path.name for path in baked.folder.glob(".*")] == [f".{NAME}.lock"]
 
@@ -37,7 +38,7 @@ def test_the_record_has_the_hash_of_every_file_and_the_seconds_of_every_phase_an
     record = baked.record
     for name, known in record["files"].items():
         assert process.run(["sha256sum", str(baked.folder / name)]).output.split()[0] == known["sha256"]
-    assert list(record["seconds"]) == ["preflight", "base", "packer", "compress", "verify", "boxes"]
+    assert list(record["seconds"]) == ["preflight", "base", "packer", "compress", "verify", "boxes", "digests"]
     assert list(record["step_seconds"]) == STEPS
     assert record["packer"] == "1.6.6"
 
