@@ -54,7 +54,7 @@ none "headers and sources" packages 'linux-(headers|source)-.*'
 kernels=$(packages 'linux-image-[0-9].*')
 [[ $(wc -l <<<"$kernels") -eq 1 ]] || wrong+=("more than one kernel: ${kernels//$'\n'/, }")
 
-held=$(apt-mark showhold)
+held=$(held_packages)
 for package in $BAKERY_DOCKER_PACKAGES $BAKERY_NGINX_PACKAGES $BAKERY_DOKKU_PACKAGES; do
     is_satisfied "$package" || wrong+=("not installed as asked: $package, but $(installed_version "${package%%=*}")")
     grep -qx "${package%%=*}" <<<"$held" || wrong+=("not held: ${package%%=*}")
