@@ -6,12 +6,12 @@ What was begun is found by tags, what has arrived by a journal: nothing is sent 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bakery import ami, digests, disk_blocks, store
 from bakery.broadcast import Lane, broadcast
 from bakery.clouds import ebs, removal
-from bakery.clouds.aws import Account, Region
+from bakery.clouds.aws import Account, ApiError, Region
 from bakery.clouds.ebs import Beginning
 from bakery.console import Console
 from bakery.differences import tags_of
@@ -24,6 +24,8 @@ from bakery.meter import Meter
 from bakery.parallel import everywhere
 from bakery.parents import Encryption, Parent
 
+REFUSED_PARENT = "ValidationException"
+"""Where the account encrypts everything and the parent is not ("Encryption outcomes for EBS direct APIs")."""
 READERS = 8
 """Blocks that are read back at once from one region."""
 
@@ -135,8 +137,14 @@ def _begin(image: LocalImage, known: Digests, target: Target, *, console: Consol
         removal.remove_snapshot(region, one)
     if complete:
         return _Begun(target=target, snapshot=complete[0], journal=None)
-    begin = _beginning(image, known, target)
-    snapshot = going_on[0] if going_on else ebs.start(region, begin, attempt=" ".join(removed))
+    try:
+        begin = _beginning(image, known, target)
+        snapshot = going_on[0] if going_on else ebs.start(region, begin, attempt=" ".join(removed))
+    except ApiError as error:
+        if target.parent is None or error.code != REFUSED_PARENT:
+            raise
+        console.say(f"{region.name}: everything is sent, because AWS takes no difference: {error.message}")
+        return _begin(image, known, replace(target, parent=None), console=console)
     journal = Journal(store.build_dir(image.made.image, "uploads") / f"{snapshot}.sent")
     what = f"what differs from {target.parent.what}" if target.parent else "the whole disk"
     there = f", {len(journal.arrived)} blocks are there already" if journal.arrived else ""

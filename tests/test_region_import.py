@@ -166,6 +166,21 @@ def test_a_parent_that_is_gone_or_encrypted_otherwise_is_left_alone(
     assert [one.parent for one in snapshots(cloud, HOME)] == ["", ""]
 
 
+def test_where_aws_takes_no_difference_everything_is_sent(
+    cloud: Rehearsal, account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    bring(account, HOME)
+    account.region(HOME).ec2("enable_ebs_encryption_by_default")
+    local_images.baked(tmp_path, {**BLOCKS, 60: content("new")}, release=TUESDAY)
+    bring(account, HOME)
+    first, second = snapshots(cloud, HOME)
+    assert (first.is_encrypted, second.is_encrypted) == (False, True)
+    assert second.parent == ""
+    assert second.changed == {*first.changed, 60}
+    assert "everything is sent, because AWS takes no difference" in capsys.readouterr().err
+
+
 def test_other_regions_get_copies_when_that_was_asked_for(cloud: Rehearsal, account: Account, tmp_path: Path) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
     release = bring(account, HOME, OTHER, fan_out=FanOut.COPY)
