@@ -91,10 +91,11 @@ def _bake_one(planned: Plan, *, below: Artifact | None, digests: Mapping[str, st
                 _collect(space, draft=draft)
             with console.phase("verify"):
                 _verify(planned, draft=draft, machine=machine, console=console)
+            digest = basedisk.sha256(draft.disk)
             with console.phase("boxes"):
-                _make_boxes(planned, draft=draft)
+                _make_boxes(planned, draft=draft, digest=digest)
             with console.phase("digests"):
-                block_digests.write(draft.blocks, block_digests.of(draft.disk, sha256=basedisk.sha256(draft.disk)))
+                block_digests.write(draft.blocks, block_digests.of(draft.disk, sha256=digest))
             record = _record(planned, disk=disk, engine=engine, machine=machine)
             record |= {"seconds": dict(console.seconds), "step_seconds": steps}
             _keep(planned, draft=draft, record=record)
@@ -126,8 +127,8 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
     console.update(f"passed {verdict.total} tests on two fresh copies")
 
 
-def _make_boxes(planned: Plan, *, draft: Artifact) -> None:
-    name = vagrant.box_name(planned.definition.name, planned.base.name, basedisk.sha256(draft.disk))
+def _make_boxes(planned: Plan, *, draft: Artifact, digest: str) -> None:
+    name = vagrant.box_name(planned.definition.name, planned.base.name, digest)
     boxes.make_libvirt_box(draft.disk, out=draft.box("libvirt"), name=name)
     boxes.make_virtualbox_box(draft.disk, out=draft.box("virtualbox"), name=name)
 
