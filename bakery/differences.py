@@ -70,6 +70,11 @@ class Difference:
     why: str
 
 
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as AWS takes them, the other way round than `tags_of`."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
 def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
     """Return the tags of an image, a snapshot or an instance."""
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", ())}

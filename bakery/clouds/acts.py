@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bakery.ami import Wanted
 from bakery.aws_table import PUBLIC
 from bakery.clouds.aws import ApiError, Region
-from bakery.differences import Act, Seen
+from bakery.differences import Act, Seen, tag_list
 from bakery.errors import impossible
 
 DATA_TYPE = "aws:ec2:image"
@@ -15,7 +15,7 @@ def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
     source_region, source_id = wanted.source
     if wanted.is_source:
         raise impossible(f"{region.name}: {source_id} ({wanted.name}) is gone", hint="./inv bake --region …")
-    tags = _listed(wanted.tags)
+    tags = tag_list(wanted.tags)
     encryption = {"Encrypted": True} if wanted.is_encrypted else {}
     if wanted.kms_key:
         encryption["KmsKeyId"] = wanted.kms_key  # type: ignore[assignment]  # one value is a text
@@ -32,11 +32,11 @@ def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
 
 
 def _tag_image(region: Region, wanted: Wanted, seen: Seen) -> None:
-    region.ec2("create_tags", Resources=[seen.image_id], Tags=_listed(wanted.tags))
+    region.ec2("create_tags", Resources=[seen.image_id], Tags=tag_list(wanted.tags))
 
 
 def _tag_snapshot(region: Region, wanted: Wanted, seen: Seen) -> None:
-    region.ec2("create_tags", Resources=[seen.snapshot["SnapshotId"]], Tags=_listed(wanted.tags))
+    region.ec2("create_tags", Resources=[seen.snapshot["SnapshotId"]], Tags=tag_list(wanted.tags))
 
 
 def _require_imdsv2(region: Region, wanted: Wanted, seen: Seen) -> None:
@@ -145,10 +145,6 @@ def _template_exists(region: Region, template: str) -> bool:
         if error.code == "InvalidLaunchTemplateName.NotFoundException":
             return False
         raise
-
-
-def _listed(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def _not_empty(change: Mapping[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:

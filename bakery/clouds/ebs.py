@@ -12,11 +12,9 @@ from typing import Any
 
 from bakery import ami
 from bakery.clouds.aws import ApiError, Region
-from bakery.differences import tags_of
+from bakery.differences import tag_list, tags_of
 from bakery.errors import BakeryError
 
-BLOCK_SIZE = 524288
-"""Bytes of a block; there is no other size (PutSnapshotBlock, DataLength)."""
 TIMEOUT_MIN = 240
 """AWS gives a snapshot up when no block came for so long (StartSnapshot, Timeout: 10 to 4320 minutes)."""
 UNKNOWN = "ResourceNotFoundException"
@@ -74,7 +72,7 @@ def start(region: Region, beginning: Beginning, *, attempt: str = "") -> str:
             "start_snapshot",
             VolumeSize=beginning.size_gb,
             Description=beginning.description,
-            Tags=[{"Key": key, "Value": value} for key, value in sorted(beginning.tags.items())],
+            Tags=tag_list(dict(sorted(beginning.tags.items()))),
             ClientToken=beginning.token(attempt),
             Timeout=TIMEOUT_MIN,
             **encryption,

@@ -11,6 +11,7 @@ from bakery.amazon import INSTANCE_TYPES
 from bakery.bases import Arch, Base
 from bakery.clouds.aws import Account, ApiError, Region
 from bakery.clouds.published import PASSING
+from bakery.differences import tag_list
 from bakery.errors import BakeryError, did_you_mean, impossible
 
 RUNNING_DEADLINE_S = 600.0
@@ -194,7 +195,7 @@ def _open(region: Region, group_id: str, port: int) -> None:
 
 
 def _arguments(launch: Launch) -> dict[str, Any]:
-    tags = [{"Key": key, "Value": value} for key, value in launch.tags.items()]
+    tags = tag_list(launch.tags)
     found: dict[str, Any] = {
         "ImageId": launch.image_id,
         "InstanceType": launch.instance_type,

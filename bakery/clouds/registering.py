@@ -7,6 +7,7 @@ from bakery.ami import EC2_ARCH
 from bakery.bases import Arch
 from bakery.clouds import published
 from bakery.clouds.aws import ApiError, Region
+from bakery.differences import tag_list
 
 ROOT_DEVICE = "/dev/xvda"
 """Only a name: the kernel finds the root file system by its label."""
@@ -49,9 +50,7 @@ def register(region: Region, wanted: Registration) -> str:
             SriovNetSupport="simple",
             BootMode=wanted.boot_mode,
             ImdsSupport="v2.0",
-            TagSpecifications=[
-                {"ResourceType": "image", "Tags": [{"Key": key, "Value": value} for key, value in wanted.tags.items()]}
-            ],
+            TagSpecifications=[{"ResourceType": "image", "Tags": tag_list(wanted.tags)}],
             **tpm,
         )
     except ApiError as error:
