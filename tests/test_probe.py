@@ -9,11 +9,17 @@ from pathlib import Path
 from bakery import ROOT
 
 PROBE = ROOT / "provision/files/bakery-health"
-# A minute that turns whenever the time is asked.
+BEGIN = 1700000039  # the last second but one of its minute
+# A clock that is almost a minute later at every command, however the time is asked: by bash's own variable, which is a
+# plain one once it was unset, or by date, which reads the file that the variable is kept in.
+CLOCK = """
+set -o functrace
+unset EPOCHSECONDS
+EPOCHSECONDS=%d
+trap 'EPOCHSECONDS=$((EPOCHSECONDS + 59)); echo "$EPOCHSECONDS" >"$CLOCK"' DEBUG
+"""
 DATE = """#!/bin/sh
-now=$(cat "$0.now")
-echo $((now + 59)) >"$0.now"
-exec /bin/date -d "$(/bin/date -d "@$now" "+%F %T %z") $2" "$3"
+exec /bin/date -d "$(/bin/date -d "@$(cat "$CLOCK")" "+%F %T %z") $2" "$3"
 """
 
 
@@ -24,10 +30,11 @@ def test_no_minute_is_left_out_where_it_turns_while_the_answer_is_published(tmp_
     programs.mkdir()
     (programs / "date").write_text(DATE, encoding="utf-8")
     (programs / "date").chmod(0o755)
-    (programs / "date.now").write_text("1700000039\n", encoding="utf-8")
     (tmp_path / "healthy").mkdir()
-    script = f"set -euo pipefail\nstate={tmp_path} status=healthy\n{functions[0]}publish json '{{}}'"
+    clock = tmp_path / "clock"
+    script = f"set -euo pipefail\nstate={tmp_path} status=healthy\n{functions[0]}{CLOCK % BEGIN}publish json '{{}}'"
     told = {"PATH": f"{programs}:{os.environ['PATH']}", "BAKERY_HEALTH_INTERVAL_S": "30", "TZ": "UTC"}
-    subprocess.run(["bash", "-c", script], env=told, check=True)
+    subprocess.run(["bash", "-c", script], env={**told, "CLOCK": str(clock)}, check=True)
+    assert int(clock.read_text(encoding="utf-8")) > BEGIN + 5 * 60, "the clock stood still"
     minutes = sorted(datetime.fromisoformat(path.stem) for path in (tmp_path / "healthy").iterdir())
     assert [later - minutes[0] for later in minutes] == [timedelta(minutes=number) for number in range(3)]
