@@ -1,10 +1,14 @@
-"""What every test may use: golden files, renewed with `pytest --update-golden`, and a rehearsal cloud."""
+"""What every test may use: golden files, renewed with `pytest --update-golden`, and a rehearsal cloud.
+
+And how a run is spread over processes: a file's tests stay together, and machines never run in more than two of them.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it ships no types
 
 if TYPE_CHECKING:
     from bakery.rehearsal.server import Rehearsal
@@ -12,6 +16,51 @@ if TYPE_CHECKING:
 GOLDEN = Path(__file__).parent / "golden"
 
 Golden = Callable[[str, str], None]
+
+CHAINS = {
+    "tests/slow/test_bake.py": "machines of bakes",
+    "tests/slow/test_bake_dokku.py": "machines of bakes",
+    "tests/slow/test_failures.py": "machines from a bake",
+    "tests/slow/test_import.py": "machines from a bake",
+    "tests/slow/test_rehearsal.py": "machines from a bake",
+    "tests/slow/test_vagrant_up.py": "machines from a bake",
+}
+"""Files whose tests boot machines, by the process that runs them one after another: while one waits, another works."""
+LONG_S = 20.0
+"""A test that takes longer is told of as it ends, so that nobody watches dots for half an hour."""
+
+
+class Chained(LoadFileScheduling):  # type: ignore[misc]  # its base is untyped
+    """Hands out files, or chains of files, to the processes of a run."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return CHAINS.get(file, file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Chained:
+    """Use our way of handing out tests."""
+    return Chained(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not config.option.verbose > 0:
+        config.pluginmanager.register(LongTests(reporter), "long-tests")
+
+
+class LongTests:
+    """Prints a line for each test, or what it needed first, that took long."""
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.duration >= LONG_S:
+            self._reporter.ensure_newline()
+            self._reporter.write_line(f"{report.duration:6.0f} s  {report.nodeid} ({report.when}: {report.outcome})")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

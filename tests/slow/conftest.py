@@ -1,9 +1,14 @@
-"""What the tests on real machines share: one image, baked once in a run with an empty cache of its own."""
+"""What the tests on real machines share: one image, baked once in a run with an empty cache of its own.
 
+The tests run in several processes: whichever wants the image first bakes it, the others wait for it and use it too.
+"""
+
+import fcntl
 import json
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,11 +66,40 @@ def environment_in(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def baked(tmp_path_factory: pytest.TempPathFactory) -> Baked:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of this run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Keep the other processes of this run waiting while the body runs."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def baked(run_folder: Path) -> Baked:
     """Bake `host` on debian-12 from nothing, as the README's first command does."""
-    folder = tmp_path_factory.mktemp("bake")
-    environment = environment_in(folder)
-    return bake("host", folder=folder, environment=environment)
+    folder = run_folder / "bake"
+    told = folder / "told.json"
+    folder.mkdir(exist_ok=True)
+    with alone(folder / "lock"):
+        if not told.exists():
+            environment = environment_in(folder)
+            done = run_inv("bake", "--image", "host", "--base", "debian-12", environment=environment)
+            told.write_text(json.dumps({"said": done.stderr, "printed": done.stdout, "exit_code": done.returncode}))
+    answer = json.loads(told.read_text())
+    assert answer["exit_code"] == 0, answer["said"]
+    return Baked(
+        folder=folder / "build/host/local",
+        name=NAME,
+        said=answer["said"],
+        printed=answer["printed"],
+        environment=environment_in(folder),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -75,17 +109,12 @@ def baked_dokku(baked: Baked, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with serving(folder / "site") as site:
         images.write(folder / "images", site=site)
         environment = {**baked.environment, "BAKERY_IMAGES_DIR": str(folder / "images")}
-        yield bake("dokku", folder=baked.folder.parents[2], environment=environment)
-
-
-def bake(image: str, *, folder: Path, environment: dict[str, str]) -> Baked:
-    """Bake an image on debian-12 with the build folder in *folder*."""
-    done = run_inv("bake", "--image", image, "--base", "debian-12", environment=environment)
-    assert done.returncode == 0, done.stderr
-    return Baked(
-        folder=folder / "build" / image / "local",
-        name=f"{image}-debian-12",
-        said=done.stderr,
-        printed=done.stdout,
-        environment=environment,
-    )
+        done = run_inv("bake", "--image", "dokku", "--base", "debian-12", environment=environment)
+        assert done.returncode == 0, done.stderr
+        yield Baked(
+            folder=baked.folder.parents[1] / "dokku/local",
+            name="dokku-debian-12",
+            said=done.stderr,
+            printed=done.stdout,
+            environment=environment,
+        )

@@ -38,7 +38,6 @@ from tests.iam_questions import action_of
 from tests.policing import Police, document, entries, policing
 from tests.releases import BOTH, LONDON
 
-pytestmark = pytest.mark.guestless
 AT_ONCE = 6
 BASE = bases.base("debian-12")
 MOST_REFUSALS = 4

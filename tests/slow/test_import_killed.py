@@ -21,7 +21,6 @@ from tests.aws_account import account_of, forget_aws
 from tests.importing_child import REGIONS
 from tests.local_images import FIRST_FREE, content
 
-pytestmark = pytest.mark.guestless
 PENDING = Faults(pending_s=0.05)
 KILLED = -9
 MONDAY, TUESDAY = "20260105-0415-0123456789ab", "20260106-0415-0123456789ab"

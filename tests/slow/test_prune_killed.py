@@ -24,7 +24,6 @@ from tests.aws_account import account_of, forget_aws
 from tests.rehearsed_images import a_snapshot, an_image
 from tests.releases import BOTH, DUBLIN
 
-pytestmark = pytest.mark.guestless
 HOST = releases.definition()
 KILLED = -9
 LEFT = {"Key": ami.RUN, "Value": "x"}

@@ -18,7 +18,6 @@ from tests import moment, rehearsed
 from tests.moment import Moment
 from tests.rehearsed import SIX, Killable, account_at, killable
 
-pytestmark = pytest.mark.guestless
 PENDING = Faults(pending_s=0.05)
 KILLED = -9
 
