@@ -76,7 +76,7 @@ def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console,
 
 
 def node_text(site: guest.Site) -> str:
-    """Return what the second copy's owner says at first boot: some of everything, and two mistakes.
+    """Return what the second copy's owner says at first boot: some of everything, and three mistakes.
 
     It is JSON, which is YAML too. docs/first-boot.md has the keys.
     """
@@ -86,9 +86,10 @@ def node_text(site: guest.Site) -> str:
     process.run(
         ["openssl", *request, "-subj", "/CN=shop.node.test", "-keyout", str(pem_key), "-out", str(pem)],
     )
+    key = guest.make_key(deployer)
     told = {
         "domain": "node.test",
-        "ssh_keys": {"deployer": guest.make_key(deployer), "no key": "ssh-ed25519 not-a-key"},
+        "ssh_keys": {"deployer": key, "no key": "ssh-ed25519 not-a-key", "cut": " ".join(key.split()[:2])[:-10]},
         "settings": {
             "letsencrypt": {
                 "email": "owner@node.test",

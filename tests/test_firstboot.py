@@ -4,6 +4,7 @@ The stand-in keeps keys by sshcommand's rules: a pipe, one line that ends, no na
 empty list unless told otherwise.
 """
 
+import base64
 import json
 import os
 import re
@@ -291,6 +292,94 @@ def test_a_bad_key_is_a_problem_that_does_not_repeat_it(machine: Machine, tmp_pa
     assert machine.keys == {"good": plain(good)}
     assert SECRET not in ran.output + ran.raw
     assert machine.is_done
+
+
+KINDS = {
+    "rsa": ["-t", "rsa", "-b", "2048"],
+    "ecdsa-256": ["-t", "ecdsa", "-b", "256"],
+    "ecdsa-384": ["-t", "ecdsa", "-b", "384"],
+    "ecdsa-521": ["-t", "ecdsa", "-b", "521"],
+    "ed25519": ["-t", "ed25519"],
+}
+# The two that need a security key to be made: the type, the parts of RFC 4253 6.6, and the application.
+SK_PARTS: dict[str, list[bytes | None]] = {
+    "sk-ssh-ed25519@openssh.com": [bytes(32), b"ssh:"],
+    "sk-ecdsa-sha2-nistp256@openssh.com": [b"nistp256", None, b"ssh:"],
+}
+
+
+def packed(*parts: bytes) -> str:
+    return base64.b64encode(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).decode()
+
+
+@pytest.fixture(scope="session")
+def keys_of_all_types(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("types")
+    made = {}
+    for name, options in KINDS.items():
+        argv = ["ssh-keygen", "-q", *options, "-N", "", "-C", name, "-f", str(folder / name)]
+        subprocess.run(argv, check=True, capture_output=True)
+        made[name] = plain((folder / f"{name}.pub").read_text())
+    point = base64.b64decode(made["ecdsa-256"].split()[1])[-65:]
+    for kind, parts in SK_PARTS.items():
+        made[kind.split("@")[0]] = f"{kind} {packed(kind.encode(), *(part or point for part in parts))}"
+    return made
+
+
+def test_a_whole_key_of_every_type_is_taken(machine: Machine, keys_of_all_types: dict[str, str]) -> None:
+    machine.node({"ssh_keys": keys_of_all_types})
+    ran = machine.run()
+    assert (ran.status, machine.keys) == ("done", keys_of_all_types), ran.output
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *(kind.split("@")[0] for kind in SK_PARTS)])
+def test_a_cut_key_of_every_type_is_refused_by_name_and_reason_and_the_others_are_taken(
+    machine: Machine, keys_of_all_types: dict[str, str], kind: str, tmp_path: Path
+) -> None:
+    text, good = keys_of_all_types[kind], new_key(tmp_path, "good")
+    machine.write("etc/bakery/ssh-keys", f"ops\tlogin\t{text[:-5]}\ngood\tlogin\t{good}\n")
+    machine.write("home/admin/.ssh/authorized_keys", f"{text[: len(text) // 2]}… alice\n")
+    machine.node({"ssh_keys": {"half": text[: len(text) - 2 * len(text.split()[1]) // 3]}})
+    ran = machine.run()
+    assert (ran.code, ran.status) == (0, "problems")
+    told = [line for line in ran.output.splitlines() if line.startswith("<4>keys: ")]
+    for name in ("/etc/bakery/ssh-keys: ops:", "ssh_keys.half:", "~admin/.ssh/authorized_keys:1:"):
+        assert [line for line in told if f"keys: {name}" in line and re.search(r"\bcut\b", line)], told
+    assert len(told) == 3
+    assert machine.keys == {"good": plain(good)}
+    logins = (machine.root / "home/admin/.ssh/authorized_keys").read_text()
+    assert logins.splitlines()[1:] == [f"{plain(good)} good"]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            lambda kind, parts: (kind, packed(*parts[:1])),
+            "it has too few or too many parts, or one of the wrong length",
+        ),
+        (
+            lambda kind, parts: (kind, packed(parts[0], parts[1][:31])),
+            "it has too few or too many parts, or one of the wrong length",
+        ),
+        (
+            lambda kind, parts: (kind, packed(*parts, b"more")),
+            "it has too few or too many parts, or one of the wrong length",
+        ),
+        (lambda kind, parts: ("ssh-rsa", packed(*parts)), "it says ssh-rsa, but is of another type"),
+        (lambda kind, parts: ("ssh-dss", packed(*parts)), "DSA, which sshd takes from nobody"),
+        (lambda kind, parts: (f"{kind}-cert-v01@openssh.com", packed(*parts)), "a certificate, which is no key"),
+        (lambda kind, parts: (kind, packed(*parts)[:20] + "=" + packed(*parts)[20:]), "must be one public key"),
+    ],
+)
+def test_a_broken_key_is_refused_with_its_reason(machine: Machine, tmp_path: Path, change: Any, why: str) -> None:
+    kind, encoded = new_key(tmp_path, "x").split()[:2]
+    broken = " ".join(change(kind, (kind.encode(), base64.b64decode(encoded)[-32:])))
+    machine.node({"ssh_keys": {"broken": broken}})
+    ran = machine.run()
+    assert (ran.code, ran.status, machine.keys) == (0, "problems", {})
+    assert "ssh_keys.broken: " in ran.tasks["keys"]["detail"]
+    assert why in ran.tasks["keys"]["detail"]
 
 
 def test_login_keys_go_to_the_login_user_and_others_do_not(machine: Machine, tmp_path: Path) -> None:

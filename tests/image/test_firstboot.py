@@ -45,7 +45,8 @@ def test_the_owners_mistakes_are_told_and_stop_nothing(twin: Copy) -> None:
     assert wrong.keys() == {"node_file", "keys"}
     assert "did you mean 'domain'?" in wrong["node_file"]
     assert "ssh_keys.no key" in wrong["keys"]
-    for line in ("node_file: domian: unknown key", "keys: ssh_keys.no key"):
+    assert "ssh_keys.cut: no public key that ssh-keygen can read: it is cut" in wrong["keys"]
+    for line in ("node_file: domian: unknown key", "keys: ssh_keys.no key", "keys: ssh_keys.cut"):
         assert line in twin.facts["firstboot_journal"].text
 
 
