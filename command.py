@@ -8,14 +8,15 @@ from typing import Any
 from invoke.context import Context
 from invoke.tasks import task as invoke_task
 
+from bakery.bases import DEFAULT_BASE, BaseName
 from bakery.errors import BakeryError, ExitCode, impossible
 
 __all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "number", "task"]
 
-IMAGE = "host"
+IMAGE = "dokku"
 IMAGE_HELP = {
     "image": f"which definition in images/ (default: {IMAGE})",
-    "base": "ubuntu-22.04, ubuntu-24.04, debian-12 or debian-13 (default: the definition's)",
+    "base": f"{', '.join(BaseName)} (default: the definition's, or else {DEFAULT_BASE})",
 }
 REHEARSE_HELP = {
     "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"

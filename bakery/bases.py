@@ -25,6 +25,10 @@ class BaseName(StrEnum):
     DEBIAN_13 = "debian-13"
 
 
+DEFAULT_BASE = BaseName.UBUNTU_24_04
+"""What an image starts from that names none: the one release that dokku's own tests run on (its .github/workflows)."""
+
+
 class BaseFrom(StrEnum):
     """Where a local base comes from: the package archive, or the distribution's official cloud image."""
 

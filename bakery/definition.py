@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from bakery.aws_table import Aws
-from bakery.bases import Arch, BaseName
+from bakery.bases import DEFAULT_BASE, Arch, BaseName
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
 from bakery.errors import did_you_mean
 from bakery.rules import (
@@ -149,7 +149,7 @@ class Definition(Table):
 
     name: ImageName
     description: Description = ""
-    base: BaseName = Field(default=BaseName.DEBIAN_12, strict=False)
+    base: BaseName = Field(default=DEFAULT_BASE, strict=False)
     arch: Arch = Field(default=Arch.AMD64, strict=False)
     from_: ImageName | None = Field(default=None, alias="from")
     steps: tuple[Annotated[Step, Field(strict=False)], ...] = Field(default=DEFAULT_STEPS, strict=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from bakery import artifact, images, process
 from bakery.artifact import Artifact
-from bakery.bases import BaseName
+from bakery.bases import DEFAULT_BASE
 from bakery.disk_blocks import BLOCK_SIZE
 
-BASE = BaseName("debian-12")
+BASE = DEFAULT_BASE
 NAMED = "uuid=00000000-0000-4000-8000-00000000000"
 PARTITIONS = f"""label: gpt
 label-id: 00000000-0000-4000-8000-000000000000

@@ -34,7 +34,7 @@ def complaint(folder: Path, text: str, *, name: str = "shop") -> tuple[str, str]
 def test_an_empty_file_is_a_whole_definition(tmp_path: Path) -> None:
     shop = read(tmp_path, "")
     assert shop.name == "shop"
-    assert shop.base == "debian-12"
+    assert shop.base == "ubuntu-24.04"
     assert shop.steps == DEFAULT_STEPS
     assert (shop.disk.size_gb, shop.disk.swap_gb, shop.disk.ballast_mb) == (40, 2, 512)
     assert shop.cleanup.keep_hours == 24

@@ -44,13 +44,13 @@ MISTAKES = [
         "--per-region bakes in each region, --import on this machine alone",
         "one of the two",
     ),
-    (IMPORT, "no region was given", "--region eu-west-2, or aws.regions in images/host.toml"),
-    (PUBLISH, "no region was given", "--region eu-west-2, or aws.regions in images/host.toml"),
+    (IMPORT, "no region was given", "--region eu-west-2, or aws.regions in images/dokku.toml"),
+    (PUBLISH, "no region was given", "--region eu-west-2, or aws.regions in images/dokku.toml"),
     ([*IMPORT, *LONDON, "--fan-out", "cpoy"], "--fan-out cpoy: there is no such way", "did you mean 'copy'?"),
     (
         [*PUBLISH, *LONDON, "--base", "debian-13"],
-        "host on debian-13 was not baked on this machine yet",
-        "./inv bake --image host --base debian-13",
+        "dokku on debian-13 was not baked on this machine yet",
+        "./inv bake --image dokku --base debian-13",
     ),
     ([*PLAN, *LONDON, "--image", "hots"], "there is no image 'hots' in images/", "did you mean 'host'?"),
 ]

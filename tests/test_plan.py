@@ -53,7 +53,7 @@ def test_a_record_without_its_disk_is_not_believed() -> None:
 
 
 def test_another_base_is_another_image_beside_it() -> None:
-    first = bake_by_hand(Order(image="host"))
+    first = bake_by_hand(Order(image="host", base="debian-12"))
     other = plan.make(Order(image="host", base="debian-13"))
     assert not other.is_done
     assert other.fingerprint != first.fingerprint

@@ -19,7 +19,7 @@ from bakery.rehearsal.server import Rehearsal, serving
 from tests.aws_account import account_of, forget_aws
 
 REGION = "eu-west-2"
-DEBIAN = bases.base("debian-12")
+BASE = bases.base(bases.DEFAULT_BASE)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_each_region_gets_a_folder_packer_finds_valid_and_a_vagrantfile(cloud: R
     assert written == [
         tmp_path / "host" / region / name
         for region in ("eu-west-2", "us-east-1")
-        for name in ("host-debian-12.packer", "Vagrantfile")
+        for name in ("host-ubuntu-24.04.packer", "Vagrantfile")
     ]
     for folder in written[::2]:
         done = validate(folder)
@@ -83,17 +83,17 @@ def test_an_image_on_a_layer_begins_with_the_layer_baked_there(
     folder = write("dokku")[0]
     assert "the layer host is not baked there yet" in capsys.readouterr().err
     assert 'Unset variable "source_image"' in validate(folder).output
-    host, _ = region_plan.fingerprints(images.chain("dokku"), DEBIAN)
+    host, _ = region_plan.fingerprints(images.chain("dokku"), BASE)
     name = ami.name("host", f"20260110-0415-{host[:12]}", Arch.AMD64)
     region = account_of(cloud).region(REGION)
-    begun = base_images.newest(region, DEBIAN, Arch.AMD64).id
+    begun = base_images.newest(region, BASE, Arch.AMD64).id
     instance = region.ec2("run_instances", ImageId=begun, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
     layer = region.ec2("create_image", InstanceId=instance, Name=name)["ImageId"]
     folder = write("dokku")[0]
     assert f'default     = "{layer}"' in (folder / "source.pkr.hcl").read_text()
 
 
-def released(name: str, image_id: str, *, base: BaseName = BaseName.DEBIAN_12, region: str = REGION) -> Release:
+def released(name: str, image_id: str, *, base: BaseName = BASE.name, region: str = REGION) -> Release:
     now = datetime(2026, 1, 10, tzinfo=UTC)
     return Release(
         release=name,
@@ -127,7 +127,7 @@ def test_without_credentials_the_image_to_begin_with_is_left_open(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder,) = write(is_rehearsal=False)
-    assert folder == tmp_path / "host" / REGION / "host-debian-12.packer"
+    assert folder == tmp_path / "host" / REGION / "host-ubuntu-24.04.packer"
     said = capsys.readouterr().err
     assert "there are no AWS credentials" in said
     assert "eu-west-2: no Vagrantfile" in said
@@ -142,7 +142,7 @@ def test_the_command_takes_as_many_regions_as_are_given(tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "render", *regions]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.stdout.split() == [
-        str(tmp_path / "host" / region / "host-debian-12.packer") for region in ("eu-west-2", "us-east-1")
+        str(tmp_path / "dokku" / region / "dokku-ubuntu-24.04.packer") for region in ("eu-west-2", "us-east-1")
     ], done.stderr
 
 

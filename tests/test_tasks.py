@@ -32,7 +32,7 @@ def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "--base-from cluod: a base comes from `archive` or `cloud`",
             "did you mean 'cloud'?",
         ),
-        (["verify"], 2, r"\S+host-debian-12.qcow2 is not there", "./inv bake --image host --base debian-12"),
+        (["verify"], 2, r"\S+dokku-ubuntu-24.04.qcow2 is not there", "./inv bake --image dokku --base ubuntu-24.04"),
         (["verify", "--host", "192.0.2.1"], 2, "--host 192.0.2.1 is not an address", "--host ssh://user@192.0.2.7:22"),
         (
             ["up", "--memory-mb", "lots"],
@@ -86,8 +86,8 @@ def test_render_leaves_a_folder_packer_finds_valid_and_a_vagrantfile(tmp_path: P
         path.name for path in folder.iterdir()
     }
     assert (folder / "key").stat().st_mode & 0o777 == 0o600
-    assert "no debian-12 base is cached yet" in done.stderr
-    assert 'config.vm.box = "bakery-host-debian-12-' in vagrantfile.read_text()
+    assert "no ubuntu-24.04 base is cached yet" in done.stderr
+    assert 'config.vm.box = "bakery-dokku-ubuntu-24.04-' in vagrantfile.read_text()
     argv = [
         "packer",
         "validate",
@@ -114,6 +114,23 @@ def test_the_list_of_commands_costs_nothing_of_what_the_commands_need(tmp_path: 
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "bakery.errors" in imported
     assert not imported & {"pydantic", "httpx", "rich", "jinja2", "pytest", "vagrant", "bakery.plan"}
+
+
+DEFAULTS = """\
+import inspect, json, tasks
+from invoke.collection import Collection
+found = {name: inspect.signature(one.body).parameters for name, one in Collection.from_module(tasks).tasks.items()}
+print(json.dumps({name: parameters["image"].default for name, parameters in found.items() if "image" in parameters}))
+"""
+"""Prints each command that takes an image, with the one it means when none is given."""
+
+
+def test_every_command_means_dokku_unless_it_means_all_images() -> None:
+    done = subprocess.run([sys.executable, "-c", DEFAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    defaults = json.loads(done.stdout)
+    assert len(defaults) >= 15
+    assert {name for name, image in defaults.items() if image == ""} == {"prune", "validate"}
+    assert {image for image in defaults.values() if image} == {"dokku"}
 
 
 LISTING = """\

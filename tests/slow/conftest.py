@@ -20,6 +20,8 @@ from tests.standin.site import serving
 
 ROOT = Path(__file__).parent.parent.parent
 NAME = "host-debian-12"
+HOST = ("--image", "host", "--base", "debian-12")
+"""What is baked here, where nothing but Debian's archive answers; the default would be dokku on Ubuntu."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

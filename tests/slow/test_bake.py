@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bakery import process
-from tests.slow.conftest import NAME, Baked
+from tests.slow.conftest import HOST, NAME, Baked
 
 STEPS = ["system", "disk", "docker", "nginx", "ssh", "cleanup", "health", "firstboot", "record", "seal", "check"]
 
@@ -78,7 +78,7 @@ def test_the_key_of_the_bake_does_not_outlive_it(baked: Baked) -> None:
 
 def test_the_same_again_is_unchanged_and_takes_under_a_second_of_our_own(baked: Baked) -> None:
     before = baked.disk.stat().st_mtime_ns
-    again = baked.inv("bake", "--image", "host", "--base", "debian-12")
+    again = baked.inv("bake", *HOST)
     assert again.returncode == 0
     assert "unchanged: " in again.stderr
     assert again.stdout == baked.printed
@@ -105,7 +105,7 @@ def test_the_libvirt_box_holds_the_verified_disk_bit_for_bit(baked: Baked, tmp_p
 
 def test_a_dry_run_prints_the_plan_and_the_command_and_changes_nothing(baked: Baked) -> None:
     before = sorted((path.name, path.stat().st_mtime_ns) for path in baked.folder.iterdir())
-    planned = baked.inv("bake", "--force", "--dry-run")
+    planned = baked.inv("bake", *HOST, "--force", "--dry-run")
     assert "to do        bake and verify: asked for with --force" in planned.stdout
     command = next(line for line in planned.stdout.splitlines() if line.startswith("command"))
     assert command.split(maxsplit=1)[1] == f"packer build -machine-readable -timestamp-ui {baked.folder}/{NAME}.packer"

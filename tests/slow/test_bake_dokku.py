@@ -37,16 +37,18 @@ def test_what_it_holds_is_printed_after_the_bake(baked_dokku: Baked) -> None:
 
 
 def test_another_dokku_is_another_layer_and_the_same_host(baked_dokku: Baked) -> None:
-    planned = baked_dokku.inv("bake", "--image", "dokku", "--dry-run").stdout
+    planned = baked_dokku.inv("bake", "--base", "debian-12", "--dry-run").stdout
     assert "to do        nothing: unchanged" in planned.partition("image        dokku")[2]
     definition = Path(baked_dokku.environment["BAKERY_IMAGES_DIR"], "dokku.toml")
     before = definition.read_text()
     try:
         definition.write_text(before.replace('version = "0.38.27"', 'version = "0.38.28"'))
-        host, _, dokku = baked_dokku.inv("bake", "--image", "dokku", "--dry-run").stdout.partition("image        dokku")
+        host, _, dokku = baked_dokku.inv("bake", "--base", "debian-12", "--dry-run").stdout.partition(
+            "image        dokku"
+        )
         assert "to do        nothing: unchanged" in host
         assert "to do        bake and verify: its definition changed" in dokku
-        refused = baked_dokku.inv("bake", "--image", "dokku")
+        refused = baked_dokku.inv("bake", "--base", "debian-12")
         assert refused.returncode == 2
         assert "no dokku matches 0.38.28: there are 0.38.27" in refused.stderr
     finally:

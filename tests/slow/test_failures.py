@@ -16,7 +16,7 @@ from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.plan import Order
 from bakery.workspace import Workspace
-from tests.slow.conftest import NAME, ROOT, Baked, environment_in
+from tests.slow.conftest import HOST, NAME, ROOT, Baked, environment_in
 
 
 class Running:
@@ -88,7 +88,7 @@ def files_in(*folders: Path) -> dict[str, tuple[int, int]]:
 
 
 def test_ctrl_c_while_the_base_is_made_leaves_no_half_base(start: Start, tmp_path: Path) -> None:
-    bake = start("bake", environment=environment_in(tmp_path))
+    bake = start("bake", *HOST, environment=environment_in(tmp_path))
     bake.wait_for("base: (downloading|extracting|installing)")
     assert bake.end(signal.SIGINT) == ExitCode.INTERRUPTED
     assert "interrupted: everything was stopped and cleaned up" in bake.said
@@ -100,9 +100,9 @@ def test_two_bakes_wait_for_each_other_and_sigterm_leaves_nothing_of_either(bake
     folders = baked.folder, Path(baked.environment["XDG_CACHE_HOME"])
     space = baked.folder / f"{NAME}.packer"
     kept = files_in(*folders)
-    first = start("bake", "--force", environment=baked.environment)
+    first = start("bake", *HOST, "--force", environment=baked.environment)
     first.wait_for(r"\+ packer build")
-    second = start("bake", "--force", environment=baked.environment)
+    second = start("bake", *HOST, "--force", environment=baked.environment)
     second.wait_for(rf"another run \(process {first.child.pid}\) is busy with {NAME}: waiting for it")
     assert second.end(signal.SIGTERM) == ExitCode.INTERRUPTED
     assert programs_that_mention(space)
@@ -117,9 +117,7 @@ def test_two_bakes_wait_for_each_other_and_sigterm_leaves_nothing_of_either(bake
 
 def test_ctrl_c_while_copies_run_stops_them(baked: Baked, start: Start) -> None:
     with tempfile.TemporaryDirectory(prefix="bakery-") as folder:  # not pytest's: a socket's path must be short
-        verify = start(
-            "verify", "--image", "host", "--base", "debian-12", environment={**baked.environment, "TMPDIR": folder}
-        )
+        verify = start("verify", *HOST, environment={**baked.environment, "TMPDIR": folder})
         verify.wait_for("two copies are starting")
         assert len(guests_of(Path(folder))) == 2
         assert verify.end(signal.SIGINT) == ExitCode.INTERRUPTED
@@ -131,7 +129,7 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
 ) -> None:
     for name in ("XDG_CACHE_HOME", "BAKERY_BUILD_DIR"):
         monkeypatch.setenv(name, baked.environment[name])
-    planned = plan.make(Order(image="host"))
+    planned = plan.make(Order(image="host", base="debian-12"))
     space = Workspace(folder=tmp_path / "packer")
     disk = basedisk.cached(planned.base, planned.definition.arch)
     engine = packer.installed()
@@ -152,7 +150,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(baked: Baked, start: Star
     left = baked.folder / ".work-999999999-x"
     left.mkdir()
     (left / "half.qcow2").write_text("half")
-    bake = start("bake", "--force", environment=baked.environment)
+    bake = start("bake", *HOST, "--force", environment=baked.environment)
     bake.wait_for("packer: the machine is starting")
     assert not left.exists()
     bake.end(signal.SIGINT)

@@ -16,7 +16,7 @@ import pytest
 
 from bakery import digests, process
 from bakery.disk_blocks import BLOCK_SIZE
-from tests.slow.conftest import Baked, run_inv
+from tests.slow.conftest import HOST, Baked, run_inv
 
 HOME, OTHER = "eu-west-2", "eu-west-1"
 PARTITION = re.compile(r"start= *(\d+), size= *(\d+),")
@@ -41,7 +41,7 @@ class Rehearsed:
 
     def bring(self, *words: str) -> Night:
         regions = [word for name in (HOME, OTHER) for word in ("--region", name)]
-        asked = ("publish", "--from", "local", "--base", "debian-12", "--rehearse", *regions, *words)
+        asked = ("publish", "--from", "local", *HOST, "--rehearse", *regions, *words)
         done = run_inv(*asked, environment=self.environment)
         assert done.returncode == 0, done.stderr
         catalog = json.loads((self.folder / "build/rehearsal/catalog/host.json").read_text())

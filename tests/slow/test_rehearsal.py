@@ -18,9 +18,10 @@ from bakery import ami, rehearsing
 from bakery.bases import Arch
 from bakery.clouds.aws import Account, connect
 from tests.rehearsed import SIX
-from tests.slow.conftest import Baked, run_inv
+from tests.slow.conftest import HOST, Baked, run_inv
 
 HOME = SIX[0]
+IMAGE = HOST[:2]
 FAR = "sa-east-1"
 OLDER = "20260101-0415-0123456789ab"
 
@@ -68,7 +69,7 @@ def rehearsed(baked: Baked, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     environment = {**baked.environment, "BAKERY_BUILD_DIR": str(tmp_path_factory.mktemp("rehearsal"))}
     try:
         regions = [word for name in SIX for word in ("--region", name)]
-        done = run_inv("bake", "--base", "debian-12", "--rehearse", *regions, environment=environment)
+        done = run_inv("bake", *HOST, "--rehearse", *regions, environment=environment)
         assert done.returncode == 0, done.stderr
         yield Rehearsed(environment=environment, said=done.stderr, printed=done.stdout)
     finally:
@@ -86,7 +87,7 @@ def test_the_bake_ends_with_an_id_in_each_region(rehearsed: Rehearsed) -> None:
 def test_whatever_is_said_and_kept_says_that_it_is_a_rehearsal(rehearsed: Rehearsed) -> None:
     assert "rehearsal: nothing of this is AWS" in rehearsed.said
     assert rehearsed.catalog["is_rehearsal"] is True
-    assert "rehearsal" in rehearsed.inv("amis", "--format", "terraform")
+    assert "rehearsal" in rehearsed.inv("amis", *IMAGE, "--format", "terraform")
 
 
 def test_the_machine_that_was_judged_was_started_from_the_new_image(rehearsed: Rehearsed) -> None:
@@ -106,16 +107,16 @@ def test_nothing_of_the_bake_runs_on(rehearsed: Rehearsed) -> None:
 
 def test_baking_again_finds_nothing_to_do(rehearsed: Rehearsed) -> None:
     before = rehearsed.catalog
-    assert rehearsed.inv("bake", "--base", "debian-12", "--region", HOME).count("ami-") == len(SIX)
+    assert rehearsed.inv("bake", *HOST, "--region", HOME).count("ami-") == len(SIX)
     assert rehearsed.catalog == before
 
 
 def test_a_promoted_release_is_launched_by_its_parameter_and_is_healthy(rehearsed: Rehearsed) -> None:
-    rehearsed.inv("promote")
+    rehearsed.inv("promote", *IMAGE)
     assert {rehearsed.latest(name) for name in SIX} == {
         placed["image_id"] for placed in rehearsed.catalog["releases"][0]["places"].values()
     }
-    address = rehearsed.inv("launch", "--region", FAR, "--from", "parameter").strip()
+    address = rehearsed.inv("launch", *IMAGE, "--region", FAR, "--from", "parameter").strip()
     try:
         assert re.fullmatch(r"127\.66\.\d+\.\d+", address)
         health = httpx.get(f"http://{address}:8077/health")
@@ -131,9 +132,9 @@ def test_a_promoted_release_is_launched_by_its_parameter_and_is_healthy(rehearse
 def test_an_older_release_is_promoted_and_rolled_back_from(rehearsed: Rehearsed) -> None:
     baked = rehearsed.catalog["releases"][0]
     add_older(rehearsed)
-    rehearsed.inv("promote", "--release", OLDER, "--region", HOME, "--region", FAR)
+    rehearsed.inv("promote", *IMAGE, "--release", OLDER, "--region", HOME, "--region", FAR)
     assert rehearsed.latest(FAR) != baked["places"][FAR]["image_id"]
-    rehearsed.inv("rollback")
+    rehearsed.inv("rollback", *IMAGE)
     assert {rehearsed.latest(name) for name in SIX} == {placed["image_id"] for placed in baked["places"].values()}
     assert rehearsed.catalog["latest"]["amd64"] == baked["release"]
 
@@ -145,9 +146,9 @@ def test_the_catalog_and_the_cloud_agree(rehearsed: Rehearsed) -> None:
 def test_what_is_old_is_pruned_and_the_rest_stays(rehearsed: Rehearsed) -> None:
     baked = rehearsed.catalog["latest"]["amd64"]
     before = rehearsed.catalog
-    assert OLDER in rehearsed.inv("prune", "--image", "host", "--keep", "1", "--dry-run")
+    assert OLDER in rehearsed.inv("prune", *IMAGE, "--keep", "1", "--dry-run")
     assert rehearsed.catalog == before
-    rehearsed.inv("prune", "--image", "host", "--keep", "1")
+    rehearsed.inv("prune", *IMAGE, "--keep", "1")
     assert [release["release"] for release in rehearsed.catalog["releases"]] == [baked]
     for name in SIX:
         region = rehearsed.account.region(name)

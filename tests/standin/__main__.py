@@ -1,4 +1,4 @@
-"""Runs a command while the stand-in's archive is served: `python -m tests.standin ./inv bake --image dokku`."""
+"""Runs a command while the stand-in's archive is served: `python -m tests.standin ./inv bake --base debian-12`."""
 
 import os
 import subprocess

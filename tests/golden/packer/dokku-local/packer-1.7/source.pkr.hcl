@@ -51,7 +51,7 @@ source "qemu" "image" {
   boot_wait            = "-1s"
   shutdown_command     = "sudo systemctl poweroff"
   shutdown_timeout     = "10m"
-  ssh_username         = "debian"
+  ssh_username         = "ubuntu"
   ssh_private_key_file = var.private_key
   ssh_timeout          = "30m"
 
