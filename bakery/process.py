@@ -17,10 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from bakery.errors import BakeryError, missing
 
 TAIL_LINES = 20
+ALONE_S = 60.0
+"""How long a program is waited for that may be asking something at a terminal that is not there."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
@@ -130,6 +133,35 @@ def detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = 
         pid = child.pid
         del child
     return pid
+
+
+class Asked(subprocess.Popen[bytes]):
+    """A program that a library starts and asks for something: without a terminal it is waited for a minute at most."""
+
+    def __init__(self, argv: Sequence[str], **options: Any) -> None:
+        self._name, self._is_alone = argv[0], not has_terminal()
+        if self._is_alone:
+            options |= {"stdin": subprocess.DEVNULL, "start_new_session": True}
+        super().__init__(argv, **options)
+
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002  # Popen's own name
+        """Do as Popen does. Raises BakeryError (exit code 3) when nobody could answer what it may be asking."""
+        try:
+            return super().communicate(input, ALONE_S if self._is_alone else timeout)
+        except subprocess.TimeoutExpired:
+            end(self, signal.SIGKILL)
+            for pipe in filter(None, (self.stdout, self.stderr)):
+                pipe.close()
+            raise missing(f"{self._name} did not end within {ALONE_S:.0f} s", hint="run it in a terminal") from None
+
+
+def has_terminal() -> bool:
+    """Return whether there is a terminal at which a person could be asked something."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR))
+    except OSError:
+        return False
+    return True
 
 
 def wait(child: "subprocess.Popen[bytes]", *, timeout_s: float) -> int | None:

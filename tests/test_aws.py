@@ -355,7 +355,7 @@ def test_a_profile_that_nobody_is_signed_in_to_leads_to_the_sign_in(
     with pytest.raises(ApiError, match="the AWS credentials of the profile 'work' cannot be had: ") as caught:
         connect().home.ec2("describe_regions")
     assert caught.value.exit_code is ExitCode.MISSING
-    assert caught.value.hint == "aws sso login --profile work, or new keys"
+    assert caught.value.hint == "aws sso login --profile work"
 
 
 def test_half_a_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"}
 }
 MODULES = sorted((ROOT / "bakery").rglob("*.py"))
 FETCHING = {"ask", "cloudimage", "package_index"}
-AWS = {"clouds.aws", "clouds.aws_errors"}
+AWS = {"clouds.aws", "clouds.aws_errors", "clouds.credentials"}
 WITHOUT_MOTO = {"rehearsal.faults", "rehearsal"}
 STARTING = {"subprocess", "pty", "multiprocessing"}
 

@@ -16,22 +16,14 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ProfileNotFound
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
 
-from bakery.clouds.aws_errors import (
-    FAILED,
-    NOT_SIGNED_IN,
-    ApiError,
-    complaint,
-    is_passing,
-    kind_of,
-    no_credentials,
-    useless_settings,
-)
+from bakery.clouds import credentials
+from bakery.clouds.aws_errors import FAILED, ApiError, complaint, is_passing, kind_of, useless_settings
 from bakery.errors import did_you_mean, impossible
 
-__all__ = ["Account", "ApiError", "Region", "Stopped", "connect", "no_credentials"]
+__all__ = ["Account", "ApiError", "Region", "Stopped", "connect"]
 
 HOME = "us-east-1"
 """The region that is asked about all regions when none is set: it is in every account."""
@@ -119,13 +111,13 @@ class Account:
     def environment(self) -> dict[str, str]:
         """Return what makes Packer use this account: its keys as they are now, wherever they come from.
 
-        Packer 1.6's SDK is older than single sign-on, whose profiles it cannot read. Raises ApiError (exit code 3) when
-        they cannot be had any more.
+        Packer 1.6's SDK is older than single sign-on, whose profiles it cannot read. Raises BakeryError (exit code 3)
+        when they cannot be had any more.
         """
         try:
-            keys = self.session.get_credentials().get_frozen_credentials()
-        except NOT_SIGNED_IN as error:
-            raise complaint(error, action="", region="") from error
+            keys = credentials.keys(self.session)
+        except FAILED as error:
+            raise complaint(error, action=credentials.ACTION, region=self.home.name) from error
         return {
             "AWS_ACCESS_KEY_ID": keys.access_key,
             "AWS_SECRET_ACCESS_KEY": keys.secret_key,
@@ -151,8 +143,6 @@ class Account:
         try:
             with self._lock:
                 return self.session.client(service, region_name=region, endpoint_url=self.endpoint, config=config)
-        except NOT_SIGNED_IN as error:
-            raise complaint(error, action=service, region=region) from error
         except (BotoCoreError, ValueError) as error:
             raise useless_settings(error) from error
 
@@ -184,18 +174,22 @@ class Region:
         if service not in self._clients:
             self._clients[service] = self.account.client(service, self.name)
         method = getattr(self._clients[service], operation)
+        name = f"{service}:{method.__self__.meta.method_to_api_mapping[operation]}"
         began, pause_s = time.monotonic(), FIRST_PAUSE_S
         while True:
             if self.account.stop.is_set():
                 raise Stopped
+            # Asked for by themselves, so that what their providers end with is not taken for the call's answer.
+            action = credentials.ACTION
             try:
+                credentials.keys(self.account.session)
+                action = name
                 answer = _whole(method(**arguments))
             except FAILED as error:
                 trouble = error
                 self.account.has_answered |= isinstance(error, ClientError)
                 is_late = time.monotonic() + pause_s > began + self.account.deadline_s
                 if is_late or not is_passing(error):
-                    action = f"{service}:{method.__self__.meta.method_to_api_mapping[operation]}"
                     raise complaint(error, action=action, region=self.name) from error
             else:
                 self.account.has_answered = True
@@ -229,16 +223,11 @@ def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None)
     """
     if endpoint and keys:
         return Account(session=_rehearsal_session(keys), endpoint=endpoint, is_rehearsal=True)
+    core = botocore.session.Session()
+    credentials.load(core)
     try:
         # boto3 itself reads AWS_DEFAULT_REGION alone; all other SDKs, the CLI and GitHub's actions mean AWS_REGION.
-        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-        if session.get_credentials() is None:
-            raise no_credentials()
-    except ProfileNotFound as error:
-        profile, known = error.kwargs["profile"], botocore.session.Session().available_profiles
-        raise impossible(f"there is no AWS profile {profile!r}", hint=did_you_mean(profile, known)) from error
-    except NOT_SIGNED_IN as error:
-        raise complaint(error, action="", region="") from error
+        session = boto3.Session(botocore_session=core, region_name=os.environ.get("AWS_REGION") or None)
     except BotoCoreError as error:
         raise useless_settings(error) from error
     return Account(session=session)

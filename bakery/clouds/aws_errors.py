@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from bakery.clouds import policies
-from bakery.errors import BakeryError, ExitCode, did_you_mean, impossible, missing
+from bakery.errors import BakeryError, ExitCode, did_you_mean, impossible
 from bakery.places import REGIONS
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and the errors of SSM and EBS direct.
@@ -31,17 +31,6 @@ LOST_CONNECTION = (
 )
 FAILED = (BotoCoreError, ClientError, ResponseParserError)
 """Everything that a call may end with instead of an answer."""
-NOT_SIGNED_IN = (
-    botocore.exceptions.CredentialRetrievalError,
-    botocore.exceptions.LoginError,
-    botocore.exceptions.NoAuthTokenError,
-    botocore.exceptions.PartialCredentialsError,
-    botocore.exceptions.RefreshWithMFAUnsupportedError,
-    botocore.exceptions.SSOError,
-    botocore.exceptions.TokenRetrievalError,
-)
-"""The environment names an account, and its credentials cannot be had: a call never leaves this machine."""
-
 # What was refused may be another action than the one that was called: iam:PassRole, say, or sts:AssumeRole.
 _ACTION = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:\w+)")
 # Hundreds of letters that only sts:DecodeAuthorizationMessage can read.
@@ -74,25 +63,9 @@ def complaint(error: Exception, *, action: str, region: str) -> BakeryError:
     """Return what a call means that failed for good or for too long; *action* is such as `ec2:CopyImage`."""
     if isinstance(error, ClientError):
         return _answered(error, action=action, region=region)
-    if isinstance(error, botocore.exceptions.NoCredentialsError):
-        return no_credentials()
-    if isinstance(error, NOT_SIGNED_IN):
-        return _api_error(
-            f"the AWS credentials {_whose()} cannot be had: {error}", code=kind_of(error), hint=_sign_in_hint()
-        )
     if isinstance(error, LOST_CONNECTION):
         return _api_error(f"{region}: {action}: no answer: {error}", code="NoAnswer", hint=_way_there(error, region))
     return ApiError(f"{region}: {action}: {error}", code=kind_of(error))
-
-
-def no_credentials() -> BakeryError:
-    """Return the error of an environment that names no AWS account."""
-    profile = _profile()
-    where = f"the profile {profile!r} holds none" if profile else "AWS_PROFILE and AWS_ACCESS_KEY_ID are not set"
-    return missing(
-        f"there are no AWS credentials: {where}",
-        hint="AWS_PROFILE=name, or `aws configure`; --rehearse needs no account",
-    )
 
 
 def useless_settings(error: Exception) -> BakeryError:
@@ -112,12 +85,12 @@ def _answered(error: ClientError, *, action: str, region: str) -> ApiError:
     clock = "; or this machine's clock is wrong" if code in CLOCK else ""
     if code in EXPIRED:
         hint = f"{_sign_in_hint()}{clock}"
-        return _api_error(f"{region}: the AWS credentials {_whose()} have expired", code=code, hint=hint)
+        return _api_error(f"{region}: the AWS credentials {whose()} have expired", code=code, hint=hint)
     if code in UNKNOWN_KEY:
         # A region that the account has not opted in to does not know its credentials: AWS General Reference,
         # "Enable or disable AWS Regions".
         hint = f"{_sign_in_hint()}; or this account has not opted in to {region}{clock}"
-        return _api_error(f"{region}: the AWS credentials {_whose()} are not accepted", code=code, hint=hint)
+        return _api_error(f"{region}: the AWS credentials {whose()} are not accepted", code=code, hint=hint)
     said = f"{region}: {action}: {text or code} ({code})"
     if is_passing(error):
         return _api_error(said, code=code, hint="again later; https://health.aws.amazon.com knows of AWS's troubles")
@@ -139,14 +112,18 @@ def kind_of(error: Exception) -> str:
     return code_of(error) if isinstance(error, ClientError) else type(error).__name__
 
 
-def _profile() -> str:
+def profile() -> str:
+    """Return the profile that the environment names, empty for none."""
     # In boto3's order: botocore/configprovider.py, "profile".
     return os.environ.get("AWS_DEFAULT_PROFILE") or os.environ.get("AWS_PROFILE") or ""
 
 
-def _whose() -> str:
-    return f"of the profile {_profile()!r}" if _profile() else "in AWS_ACCESS_KEY_ID or the default profile"
+def whose() -> str:
+    """Return which credentials are meant: keys in the environment come before a profile's (botocore/credentials.py)."""
+    if profile() and not os.environ.get("AWS_ACCESS_KEY_ID"):
+        return f"of the profile {profile()!r}"
+    return "in AWS_ACCESS_KEY_ID or the default profile"
 
 
 def _sign_in_hint() -> str:
-    return f"aws sso login{f' --profile {_profile()}' if _profile() else ''}, or new keys"
+    return f"aws sso login{f' --profile {profile()}' if profile() else ''}, or new keys"
