@@ -15,6 +15,7 @@ from bakery.rules import (
     Address,
     Calendar,
     Commit,
+    DegradedCode,
     Description,
     Duration,
     ExactVersion,
@@ -126,6 +127,7 @@ class Health(Table):
 
     port: Port = 8077
     interval_s: int = Field(default=30, ge=5, le=3600)
+    degraded_code: DegradedCode = 200
 
 
 class Dokku(_Archived):

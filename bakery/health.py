@@ -6,18 +6,37 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 
 ANSWER_S = 5.0
 PAUSE_S = 2.0
 LONGEST_BODY = 64 * 1024
 HEALTHY = 200
+DEGRADED = "degraded"
+"""The state of a machine whose first boot could not do all its owner asked for: only the owner changes that."""
 
 Pause = Callable[[float], None]
 Say = Callable[[str], None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a machine said: its problem, nothing when it is served, and its state with what is wrong."""
+
+    problem: str = ""
+    state: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether waiting longer changes nothing."""
+        return not self.problem or self.state.startswith(DEGRADED)
+
+
 def wait_healthy(addresses: Sequence[str], *, port: int, deadline_s: float, pause: Pause, say: Say) -> dict[str, str]:
     """Return for each address why it is not healthy after *deadline_s*; an empty text as soon as it is.
+
+    A degraded machine is as good as a healthy one where its image says so (`health.degraded_code`), and not waited for
+    elsewhere.
 
     *say* is told whatever becomes of a machine. *pause* waits for so many seconds, and raises when the command is
     interrupted: so does this.
@@ -27,40 +46,46 @@ def wait_healthy(addresses: Sequence[str], *, port: int, deadline_s: float, paus
 
     def wait(address: str) -> str:
         ends, told = time.monotonic() + deadline_s, ""
-        while problem := ask(address, port):
+        while not (answer := ask(address, port)).is_final:
             if time.monotonic() > ends:
-                return f"{problem} after {deadline_s:.0f} s"
-            if problem != told:
-                say(f"waits: {problem}")
-                told = problem
+                return f"{answer.problem} after {deadline_s:.0f} s"
+            if answer.problem != told:
+                say(f"waits: {answer.problem}")
+                told = answer.problem
             pause(PAUSE_S)
-        say(f"{address} is healthy")
-        return ""
+        if not answer.problem:
+            say(f"{address} is {answer.state or 'healthy'}")
+        return answer.problem
 
     with ThreadPoolExecutor(len(addresses), thread_name_prefix="health") as pool:
         return dict(zip(addresses, pool.map(wait, addresses), strict=True))
 
 
-def ask(address: str, port: int) -> str:
-    """Return what is wrong with a machine's health now; nothing when it is healthy.
+def ask(address: str, port: int) -> Answer:
+    """Return what a machine says of its health now.
 
     503 comes with a word for the state, such as `restoring` (docs/image.md, "Health").
     """
+    url = f"http://{address}:{port}/health"
     connection = http.client.HTTPConnection(address, port, timeout=ANSWER_S)
     try:
         connection.request("GET", "/health")
         answer = connection.getresponse()
         body = answer.read(LONGEST_BODY)
     except (OSError, http.client.HTTPException) as error:
-        return f"http://{address}:{port}/health does not answer: {error or type(error).__name__}"
+        return Answer(problem=f"{url} does not answer: {error or type(error).__name__}")
     finally:
         connection.close()
-    if answer.status == HEALTHY:
-        return ""
-    return f"http://{address}:{port}/health says {answer.status}{_state(body)}"
+    state = _state(body)
+    return Answer(
+        problem="" if answer.status == HEALTHY else f"{url} says {answer.status} {state}".rstrip(), state=state
+    )
 
 
 def _state(body: bytes) -> str:
-    with suppress(ValueError, TypeError, KeyError):
-        return f" {json.loads(body)['status']}"
+    """Return the word for the state; of a degraded machine also what is wrong."""
+    with suppress(ValueError, TypeError, KeyError, AttributeError):
+        told = json.loads(body)
+        wrong = [f"{name}: {check['value']}" for name, check in told.get("checks", {}).items() if not check["ok"]]
+        return f"{told['status']} ({', '.join(wrong)})" if told["status"] == DEGRADED else str(told["status"])
     return ""

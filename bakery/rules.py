@@ -12,7 +12,7 @@ from bakery.errors import did_you_mean
 
 HOURS = {"h": 1, "d": 24, "w": 24 * 7}
 LONGEST_KEEP_HOURS = 24 * 365
-RESERVED_PORTS = {22: "sshd", 80: "dokku's apps", 443: "dokku's apps"}
+RESERVED_PORTS = {22: "sshd", 53: "the system's own name service", 80: "dokku's apps", 443: "dokku's apps"}
 
 # Debian Policy 5.6.1 (package names) and 5.6.12 (versions, here with apt's * and ?).
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -131,6 +131,12 @@ def _port(number: int) -> int:
     return number
 
 
+def _served_or_not(number: int) -> int:
+    if number not in (200, 503):
+        raise wrong(f"{number} is not possible: 200, or 503 as for what is unhealthy")
+    return number
+
+
 ImageName = Annotated[str, AfterValidator(image_name)]
 Description = Annotated[str, AfterValidator(_description)]
 PackageName = Annotated[str, AfterValidator(_package)]
@@ -150,3 +156,4 @@ ExactVersion = Annotated[str, AfterValidator(_matching(_RELEASE, "exact version 
 PluginName = Annotated[str, AfterValidator(_matching(_PLUGIN, "plugin name: small letters, digits and dashes"))]
 KeyName = Annotated[str, AfterValidator(_matching(_KEY_NAME, "key name: letters, digits, _ and -"))]
 Port = Annotated[int, AfterValidator(_port)]
+DegradedCode = Annotated[int, AfterValidator(_served_or_not)]

@@ -51,6 +51,7 @@ def settings(
         "CLEANUP_KEEP_HOURS": image.cleanup.keep_hours,
         "HEALTH_PORT": image.health.port,
         "HEALTH_INTERVAL_S": image.health.interval_s,
+        "HEALTH_DEGRADED_CODE": image.health.degraded_code,
         "DOKKU_PACKAGES": " ".join(dokku_packages(image)),
         "DOKKU_DOCKER_PLUGINS": " ".join(docker_plugins(image, base)),
         "PLUGINS": " ".join(plugins(image)),

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The operating system: packages, pending upgrades, cloud-init's sources, UTC, unattended security upgrades.
+# The operating system: packages, pending upgrades, cloud-init's sources, UTC, no names by multicast, security upgrades.
 # Needs: BAKERY_PACKAGES
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
@@ -23,6 +23,9 @@ if [[ -e /usr/share/zoneinfo/Etc/UTC && $(readlink -f /etc/localtime) != /usr/sh
     ln -sfn /usr/share/zoneinfo/Etc/UTC /etc/localtime
     put /etc/timezone 0644 <<<"Etc/UTC"
 fi
+
+# Where systemd-resolved is, it would answer whoever asks for names on the local network (LLMNR, mDNS), and believe them.
+put_file resolved.conf /etc/systemd/resolved.conf.d/50-bakery.conf 0644
 
 put_file unattended-upgrades.conf /etc/apt/apt.conf.d/52bakery-unattended-upgrades 0644
 put_file auto-upgrades.conf /etc/apt/apt.conf.d/20auto-upgrades 0644

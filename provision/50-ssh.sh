@@ -21,14 +21,18 @@ KbdInteractiveAuthentication no
 PermitEmptyPasswords no
 PermitRootLogin $root_login
 X11Forwarding no
+LoginGraceTime 60
+MaxAuthTries 4
 END
 
-# cloud-init makes the host keys, but only on a platform that it knows: elsewhere sshd would not start.
+# cloud-init makes the host keys, but only on a platform that it knows: elsewhere sshd would not start. Not by
+# `ssh-keygen -A`, which makes a DSA key too in some releases.
 put /etc/systemd/system/ssh.service.d/50-bakery.conf 0644 <<'END'
 # Written by Dokku Bakery.
 [Service]
 ExecStartPre=
-ExecStartPre=/usr/bin/ssh-keygen -A
+ExecStartPre=/bin/sh -ec 'for type in rsa ecdsa ed25519; do key=/etc/ssh/ssh_host_$${type}_key; \
+    test -s $$key || { rm -f $$key; ssh-keygen -q -t $$type -N "" -f $$key; }; done'
 ExecStartPre=/usr/sbin/sshd -t
 END
 
@@ -36,6 +40,6 @@ END
 
 # A drop-in that nobody includes would change nothing.
 effective=$(sshd -T -C user=root,host=localhost,addr=127.0.0.1)
-for line in 'passwordauthentication no' 'kbdinteractiveauthentication no'; do
+for line in 'passwordauthentication no' 'kbdinteractiveauthentication no' 'logingracetime 60' 'maxauthtries 4'; do
     grep -qx "$line" <<<"$effective" || die "sshd does not follow 00-bakery.conf: want '$line'"
 done

@@ -10,7 +10,9 @@ log "http://NODE:$BAKERY_HEALTH_PORT/health, asked every $BAKERY_HEALTH_INTERVAL
 put_file bakery-health /usr/local/sbin/bakery-health 0755
 put_file health-questions.sh /usr/local/lib/bakery/health-questions.sh 0644
 put_file health-forms.sh /usr/local/lib/bakery/health-forms.sh 0644
+put_file health-publish.sh /usr/local/lib/bakery/health-publish.sh 0644
 put_file bakery-health.service /etc/systemd/system/bakery-health.service 0644
+put_file bakery-health-soon.timer /etc/systemd/system/bakery-health-soon.timer 0644
 put_file tmpfiles.conf /etc/tmpfiles.d/bakery.conf 0644
 put /etc/systemd/system/bakery-health.timer 0644 <<END
 # Written by Dokku Bakery.

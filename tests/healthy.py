@@ -7,6 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 RESTORING = (503, '{"status":"restoring","checks":{}}')
 HEALTHY = (200, '{"status":"healthy"}')
+_MISTAKE = (
+    '{"status":"degraded","checks":{"disk":{"ok":true,"value":3},"firstboot":{"ok":false,"value":"problems: keys"}}}'
+)
+DEGRADED, DEGRADED_AND_OUT = (200, _MISTAKE), (503, _MISTAKE)
 
 
 @contextmanager

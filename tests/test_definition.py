@@ -161,6 +161,12 @@ WRONG = {
     "health.port = 22": ("health.port: port 22 belongs to sshd", ""),
     "health.port = 80": ("health.port: port 80 belongs to dokku's apps", ""),
     "health.port = 443": ("health.port: port 443 belongs to dokku's apps", ""),
+    "health.port = 53": ("health.port: port 53 belongs to the system's own name service", ""),
+    "health.interval_s = 3601": ("health.interval_s: 3601 is not possible: at most 3600", ""),
+    "health.degraded_code = 404": (
+        "health.degraded_code: 404 is not possible: 200, or 503 as for what is unhealthy",
+        "",
+    ),
     "health.interval_s = 1": ("health.interval_s: 1 is not possible: at least 5", ""),
     "cleanup.schedule = '04:15; reboot'": (
         "cleanup.schedule: '04:15; reboot' is no systemd calendar time such as '*-*-* 04:15:00'",

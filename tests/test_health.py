@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from bakery import guest, health
-from tests.healthy import HEALTHY, RESTORING, answering
+from tests.healthy import DEGRADED, DEGRADED_AND_OUT, HEALTHY, RESTORING, answering
 
 HERE = "127.0.0.1"
 
@@ -33,6 +33,23 @@ def test_what_becomes_of_a_machine_is_told_once() -> None:
         assert said == [f"waits: http://{HERE}:{port}/health says 503 restoring", f"{HERE} is healthy"]
 
 
+def test_a_degraded_machine_that_is_served_is_no_problem_but_told() -> None:
+    said: list[str] = []
+    with answering(RESTORING, DEGRADED) as port:
+        found = health.wait_healthy([HERE], port=port, deadline_s=10, pause=time.sleep, say=said.append)
+    assert found == {HERE: ""}
+    assert said[1:] == [f"{HERE} is degraded (firstboot: problems: keys)"]
+
+
+def test_a_degraded_machine_that_is_not_served_is_not_waited_for_because_waiting_changes_nothing() -> None:
+    def pause(seconds: float) -> None:
+        raise AssertionError("waited")
+
+    with answering(DEGRADED_AND_OUT) as port:
+        found = health.wait_healthy([HERE], port=port, deadline_s=10, pause=pause, say=print)
+    assert found == {HERE: f"http://{HERE}:{port}/health says 503 degraded (firstboot: problems: keys)"}
+
+
 def test_a_machine_that_answers_later_is_waited_for() -> None:
     port = guest.free_port()
     with ExitStack() as stack:
@@ -56,10 +73,10 @@ def test_a_machine_that_never_answers_is_told() -> None:
     assert "refused" in found[HERE]
 
 
-@pytest.mark.parametrize("body", ["", "<html>", "[]", "{}", "7"])
+@pytest.mark.parametrize("body", ["", "<html>", "[]", "{}", "7", '{"status":"degraded","checks":[]}'])
 def test_an_answer_without_a_state_is_told_by_its_code(body: str) -> None:
     with answering((502, body)) as port:
-        assert health.ask(HERE, port) == f"http://{HERE}:{port}/health says 502"
+        assert health.ask(HERE, port).problem.startswith(f"http://{HERE}:{port}/health says 502")
 
 
 def test_all_machines_are_waited_for_at_the_same_time() -> None:
@@ -90,4 +107,4 @@ def test_no_proxy_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with answering(HEALTHY) as port:
-        assert health.ask(HERE, port) == ""
+        assert health.ask(HERE, port).problem == ""

@@ -1,14 +1,29 @@
-"""The machine's own probe (provision/files/bakery-health): what it publishes is there for every minute to come."""
+"""The machine's own probe (provision/files/bakery-health): what it finds is there for every minute to come.
 
+It runs for real in a root of its own; docker, nginx, df and systemctl are stand-ins that say what a test tells them to.
+"""
+
+import json
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from bakery import ROOT
 
-PROBE = ROOT / "provision/files/bakery-health"
+FILES = ROOT / "provision/files"
+PROGRAMS = {
+    "docker": 'test ! -e "$ROOT/no-docker" && echo 27.1.0',
+    "nginx": "true",
+    "df": "echo Use%; echo 40%",
+    "systemctl": """echo "$*" >>"$ROOT/asked"
+        case $1 in is-active) echo active ;; is-enabled) echo enabled ;; esac""",
+}
 BEGIN = 1700000039  # the last second but one of its minute
 # A clock that is almost a minute later at every command, however the time is asked: by bash's own variable, which is a
 # plain one once it was unset, or by date, which reads the file that the variable is kept in.
@@ -23,8 +38,119 @@ exec /bin/date -d "$(/bin/date -d "@$(cat "$CLOCK")" "+%F %T %z") $2" "$3"
 """
 
 
+@dataclass(frozen=True)
+class Found:
+    """What the probe told: /health's body and code, the metrics, the login message, and what systemctl was asked."""
+
+    body: Any
+    code: int
+    metrics: str
+    message: list[str]
+    asked: list[str]
+
+    @property
+    def wrong(self) -> list[str]:
+        return [name for name, check in self.body["checks"].items() if not check["ok"]]
+
+
+def probe(root: Path, *, firstboot: str | None = '{"status":"done","tasks":{}}', **settings: str) -> Found:
+    """Run the probe of a machine whose first boot came to that."""
+    here = {"/usr/local/lib/bakery": "lib", "/run/": "run/", "/var/lib/bakery/": "state/"}
+    for folder in ("lib", "bin", "state", "run/motd.d", "run/bakery/health/healthy", "run/bakery/health/unhealthy"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    for source in ("bakery-health", *(path.name for path in FILES.glob("health-*.sh") if "dokku" not in path.name)):
+        text = (FILES / source).read_text(encoding="utf-8")
+        for path, instead in here.items():
+            text = text.replace(path, f"{root}/{instead}")
+        (root / "lib" / source).write_text(text, encoding="utf-8")
+    for name, text in PROGRAMS.items():
+        (root / "bin" / name).write_text(f"#!/bin/bash\n{text}\n", encoding="utf-8")
+        (root / "bin" / name).chmod(0o755)
+    if firstboot is not None:
+        (root / "state/firstboot.json").write_text(firstboot, encoding="utf-8")
+    told = {"IMAGE": "dokku", "BASE": "debian-12", "RELEASE": "7", "FINGERPRINT": "f", "HEALTH_INTERVAL_S": "30"}
+    told = {f"BAKERY_{name}": value for name, value in {**told, "HEALTH_DEGRADED_CODE": "200", **settings}.items()}
+    env = {"PATH": f"{root}/bin:{os.environ['PATH']}", "ROOT": str(root), "TZ": "UTC", **told}
+    subprocess.run(["bash", str(root / "lib/bakery-health")], env=env, check=True)
+    answers = sorted((root / "run/bakery/health").glob("*/*.json"))
+    assert len({path.parent for path in answers}) == 1
+    return Found(
+        body=json.loads(answers[0].read_text(encoding="utf-8")),
+        code=200 if answers[0].parent.name == "healthy" else 503,
+        metrics=answers[0].with_suffix(".prom").read_text(encoding="utf-8"),
+        message=(root / "run/motd.d/bakery").read_text(encoding="utf-8").splitlines(),
+        asked=(root / "asked").read_text(encoding="utf-8").splitlines(),
+    )
+
+
+PROBLEMS = json.dumps(
+    {"status": "problems", "tasks": {"keys": {"ok": False, "detail": "alice\x1b[2J: cut"}, "domain": {"ok": True}}}
+)
+SOON = "--no-block restart bakery-health-soon.timer"
+
+
+def test_a_machine_is_healthy_when_all_is_well(tmp_path: Path) -> None:
+    found = probe(tmp_path)
+    assert (found.body["status"], found.code, found.wrong) == ("healthy", 200, [])
+    assert "bakery_healthy 1\n" in found.metrics
+    assert "bakery_degraded 0\n" in found.metrics
+
+
+@pytest.mark.parametrize("code", [200, 503])
+def test_a_mistake_of_first_boot_is_degraded_with_the_definitions_code(tmp_path: Path, code: int) -> None:
+    found = probe(tmp_path, firstboot=PROBLEMS, HEALTH_DEGRADED_CODE=str(code))
+    assert (found.body["status"], found.code, found.wrong) == ("degraded", code, ["firstboot"])
+    assert found.body["checks"]["firstboot"]["value"] == "problems: keys"
+    assert f"bakery_healthy {int(code == 200)}\n" in found.metrics
+    assert "bakery_degraded 1\n" in found.metrics
+    assert 'status="degraded"' in found.metrics
+
+
+def test_what_is_worse_is_not_called_degraded(tmp_path: Path) -> None:
+    (tmp_path / "no-docker").touch()
+    found = probe(tmp_path, firstboot=PROBLEMS)
+    assert (found.body["status"], found.code, found.wrong) == ("unhealthy", 503, ["docker", "firstboot"])
+    assert "bakery_degraded 0\n" in found.metrics
+    (tmp_path / "no-docker").unlink()
+    assert probe(tmp_path, firstboot='{"status":"failed","tasks":{}}').body["status"] == "unhealthy"
+
+
+def test_before_first_boot_has_ended_a_machine_is_starting(tmp_path: Path) -> None:
+    found = probe(tmp_path, firstboot=None)
+    assert (found.body["status"], found.code, found.wrong) == ("starting", 503, ["firstboot"])
+
+
+def test_a_login_is_told_image_release_health_and_what_first_boot_could_not_do(tmp_path: Path) -> None:
+    first, second = probe(tmp_path).message
+    assert first == "dokku on debian-12, release 7, by Dokku Bakery"
+    assert re.fullmatch(r"health at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: healthy", second)
+    (tmp_path / "no-docker").touch()
+    _, second, *rest = probe(tmp_path, firstboot=PROBLEMS).message
+    assert second.endswith("UTC: unhealthy (docker, firstboot)")
+    assert rest == ["first boot: keys: alice?[2J: cut"]
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "code", "is_asked"), [("3600", "503", True), ("31", "503", True), ("30", "503", False)]
+)
+def test_only_a_good_answer_stands_for_a_long_interval(
+    tmp_path: Path, interval_s: str, code: str, is_asked: bool
+) -> None:
+    assert SOON not in probe(tmp_path, HEALTH_INTERVAL_S=interval_s).asked
+    assert SOON not in probe(tmp_path, firstboot=PROBLEMS, HEALTH_INTERVAL_S=interval_s).asked
+    told = {"HEALTH_INTERVAL_S": interval_s, "HEALTH_DEGRADED_CODE": code}
+    assert (SOON in probe(tmp_path, firstboot=PROBLEMS, **told).asked) is is_asked
+
+
+@pytest.mark.parametrize(("interval_s", "minutes"), [(5, 3), (30, 3), (60, 3), (61, 4), (3600, 62)])
+def test_an_answer_lasts_until_one_run_was_missed(tmp_path: Path, interval_s: int, minutes: int) -> None:
+    probe(tmp_path, HEALTH_INTERVAL_S=str(interval_s))
+    assert len(list((tmp_path / "run/bakery/health").glob("*/*.json"))) == minutes
+
+
 def test_no_minute_is_left_out_where_it_turns_while_the_answer_is_published(tmp_path: Path) -> None:
-    functions = re.search(r"^publish\(\) \{\n.*?^\}\n", PROBE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    text = (FILES / "health-publish.sh").read_text(encoding="utf-8")
+    functions = re.search(r"^publish\(\) \{\n.*?^\}\n", text, re.MULTILINE | re.DOTALL)
     assert functions
     programs = tmp_path / "bin"
     programs.mkdir()
@@ -32,7 +158,7 @@ def test_no_minute_is_left_out_where_it_turns_while_the_answer_is_published(tmp_
     (programs / "date").chmod(0o755)
     (tmp_path / "healthy").mkdir()
     clock = tmp_path / "clock"
-    script = f"set -euo pipefail\nstate={tmp_path} status=healthy\n{functions[0]}{CLOCK % BEGIN}publish json '{{}}'"
+    script = f"set -euo pipefail\nstate={tmp_path} code=200\n{functions[0]}{CLOCK % BEGIN}publish json '{{}}'"
     told = {"PATH": f"{programs}:{os.environ['PATH']}", "BAKERY_HEALTH_INTERVAL_S": "30", "TZ": "UTC"}
     subprocess.run(["bash", "-c", script], env={**told, "CLOCK": str(clock)}, check=True)
     assert int(clock.read_text(encoding="utf-8")) > BEGIN + 5 * 60, "the clock stood still"

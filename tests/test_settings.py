@@ -39,6 +39,7 @@ def test_steps_are_told_everything_the_definition_says() -> None:
         "BAKERY_CLEANUP_KEEP_HOURS": "24",
         "BAKERY_HEALTH_PORT": "8077",
         "BAKERY_HEALTH_INTERVAL_S": "30",
+        "BAKERY_HEALTH_DEGRADED_CODE": "200",
         "BAKERY_DOKKU_PACKAGES": "",
         "BAKERY_DOKKU_DOCKER_PLUGINS": "",
         "BAKERY_PLUGINS": "",

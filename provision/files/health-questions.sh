@@ -51,3 +51,11 @@ firstboot_state() {
         echo "done"
     fi
 }
+
+# firstboot_problems: a line for each thing that first boot could not do; nothing before it has ended.
+firstboot_problems() {
+    local result=/var/lib/bakery/firstboot.json
+    # What the owner wrote may have been meant for a terminal.
+    [[ ! -r $result ]] || jq -r '.tasks | to_entries[] | select(.value.ok | not)
+        | "first boot: \(.key): \(.value.detail)" | gsub("[[:cntrl:]]"; "?")' "$result"
+}

@@ -29,6 +29,22 @@ def test_the_clock_is_utc(each: Copy) -> None:
     assert each.facts["timezone"].lines[0] == "UTC"
 
 
+def listening(copy: Copy, protocol: str) -> set[int]:
+    """Return the ports of a protocol that are open to other machines."""
+    lines = [line.split() for line in copy.facts["listening"].lines]
+    there = [address.rpartition(":") for netid, _, _, _, address, *_ in lines if netid == protocol]
+    return {int(port) for host, _, port in there if not re.match(r"127\.|\[::1\]|\[::ffff:127\.", host)}
+
+
+def test_only_sshd_and_nginx_listen_to_the_world(each: Copy, settings: dict[str, str]) -> None:
+    assert listening(each, "tcp") <= {22, 80, 443, int(settings["BAKERY_HEALTH_PORT"])}
+
+
+def test_no_name_is_asked_or_told_by_multicast(each: Copy) -> None:
+    assert {"LLMNR=no", "MulticastDNS=no"} <= set(each.facts["resolved"].lines)
+    assert not {5353, 5355} & (listening(each, "udp") | listening(each, "tcp"))
+
+
 def test_the_definitions_packages_are_installed(each: Copy, settings: dict[str, str]) -> None:
     assert set(settings["BAKERY_PACKAGES"].split()) <= each.versions.keys()
 
