@@ -33,15 +33,6 @@ from bakery.rules import (
 )
 
 ANY_VERSION = "*"
-_STEP_OF = {
-    "docker": Step.DOCKER,
-    "nginx": Step.NGINX,
-    "cleanup": Step.CLEANUP,
-    "health": Step.HEALTH,
-    "dokku": Step.DOKKU,
-    "plugins": Step.PLUGINS,
-}
-"""Tables that only the step which reads them can make true."""
 SYSTEM_GB = 4
 """What the system, docker's first images and the logs need beside swap and ballast."""
 
@@ -53,14 +44,13 @@ class Disk(Table):
     swap_gb: int = Field(default=2, ge=0)
     ballast_mb: int = Field(default=512, ge=0)
 
-    @model_validator(mode="after")
-    def _room_is_left(self) -> Self:
+    def require_sense(self) -> None:
+        """Raise PydanticCustomError unless the sizes leave room for the system."""
         if self.size_gb - self.swap_gb < SYSTEM_GB:
             raise wrong(f"{self.swap_gb} GB of {self.size_gb} GB leave less than {SYSTEM_GB} GB", key="swap_gb")
         if (self.size_gb - self.swap_gb) * 1024 - self.ballast_mb < SYSTEM_GB * 1024:
             both = f"{self.ballast_mb} MB beside {self.swap_gb} GB swap"
             raise wrong(f"{both} leave less than {SYSTEM_GB} GB of {self.size_gb} GB", key="ballast_mb")
-        return self
 
 
 class _Pinned(Table):
@@ -75,11 +65,10 @@ class _Archived(Table):
     archive: Address = ""
     archive_key: Fingerprint = ""
 
-    @model_validator(mode="after")
-    def _key_has_its_archive(self) -> Self:
+    def require_sense(self) -> None:
+        """Raise PydanticCustomError when a key is told whose archive is not."""
         if self.archive_key and not self.archive:
             raise wrong("is for a mirror that signs with a key of its own; archive is not set", key="archive_key")
-        return self
 
 
 class Docker(_Pinned, _Archived):
@@ -102,12 +91,11 @@ class Ssh(Table):
     keys: dict[KeyName, str] = Field(default_factory=dict)
     login: tuple[KeyName, ...] = Field(default=(), strict=False)
 
-    @model_validator(mode="after")
-    def _login_keys_are_there(self) -> Self:
+    def require_sense(self) -> None:
+        """Raise PydanticCustomError when a login is for a key that is not there."""
         for name in self.login:
             if name not in self.keys:
                 raise wrong(f"there is no key {name!r} in ssh.keys", key="login", hint=did_you_mean(name, self.keys))
-        return self
 
 
 class Cleanup(Table):
@@ -176,26 +164,9 @@ class Definition(Table):
         for step in self.steps:
             if step.is_always_last:
                 raise wrong(f"{step.value!r} always runs at the end and cannot be listed", key="steps")
-        for key, step in _STEP_OF.items():
-            if key in self.model_fields_set and step not in self.steps and not self._is_for_plugins(key):
-                raise wrong(f"does nothing, because the step {step.value!r} is not in steps", key=key)
-        if self.from_ is None:
-            require_needs(self.steps, below=frozenset())
         return self
-
-    def _is_for_plugins(self, key: str) -> bool:
-        """Return whether *key* only says where the dokku step finds Docker's compose and buildx."""
-        is_archive = self.docker.model_fields_set <= {"archive", "archive_key"}
-        return key == "docker" and Step.DOKKU in self.steps and is_archive
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
         """Return the steps in the order in which they run, with seal and check at the end."""
         return tuple(step for step in Step if step in self.steps or step.is_always_last)
-
-
-def require_needs(steps: tuple[Step, ...], *, below: frozenset[Step]) -> None:
-    """Raise unless each step has those it needs, in *steps* or *below*."""
-    for step in steps:
-        for need in sorted(step.needs - below - frozenset(steps)):
-            raise wrong(f"{step.value!r} needs the step {need.value!r}", key="steps")

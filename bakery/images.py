@@ -3,22 +3,23 @@
 import os
 import re
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from bakery import ROOT
-from bakery.choices import Step
+from bakery import ROOT, layering
+from bakery.bases import Arch
 from bakery.complaint import complaint, shown
-from bakery.definition import Definition, require_needs
+from bakery.definition import Definition
 from bakery.errors import did_you_mean, impossible
-from bakery.rules import Table, image_name
+from bakery.rules import image_name
 
-FOLDER = Path(os.environ.get("BAKERY_IMAGES_DIR") or ROOT / "images")
-"""Where definitions are; people who keep their own beside their own code say so."""
+OWN = ROOT / "images"
+FOLDER = Path(os.environ.get("BAKERY_IMAGES_DIR") or OWN)
+"""Where definitions are; people who keep their own beside their own code say so, and build on those of the checkout."""
+
+effective = layering.effective
 
 
 def load(name: str, *, folder: Path = FOLDER) -> Definition:
@@ -26,10 +27,10 @@ def load(name: str, *, folder: Path = FOLDER) -> Definition:
 
     Raises BakeryError (exit code 2) when there is none of that name, or when the file cannot be what is wanted.
     """
-    known = names(folder)
+    known = _known(folder)
     if name not in known:
         raise impossible(f"there is no image {name!r} in {shown(folder)}/", hint=did_you_mean(name, known))
-    return load_file(folder / f"{name}.toml")
+    return load_file(known[name])
 
 
 def load_file(path: Path) -> Definition:
@@ -56,38 +57,26 @@ def load_file(path: Path) -> Definition:
 
 
 def names(folder: Path = FOLDER) -> list[str]:
-    """Return the names of all images."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    """Return the names of all images in *folder*, and of those elsewhere that they are built on."""
+    return sorted({layer.name for name in _files(folder) for layer in _read_chain(name, folder=folder)})
 
 
-def chain(name: str, *, folder: Path = FOLDER) -> list[Definition]:
-    """Return an image's layers, the lowest first and the image itself last.
+def chain(name: str, *, folder: Path = FOLDER, arch: Arch | None = None) -> list[Definition]:
+    """Return an image's layers, the lowest first and the image itself last, each with the steps that it takes.
 
-    Raises BakeryError (exit code 2) when a layer is missing, when layers go in a circle, or when a step needs one
-    that neither the image nor a layer below has.
+    All are for one processor: that of the topmost that names one, unless *arch* is another. Raises BakeryError (exit
+    code 2) when a layer is missing, when layers go in a circle, or when what a layer says would do nothing.
     """
-    layers = [load(name, folder=folder)]
-    while (below := layers[-1].from_) is not None:
-        path = [*(layer.name for layer in layers), below]
-        file = shown(folder / f"{layers[-1].name}.toml")
-        if below in path[:-1]:
-            raise impossible(f"{file}: from: layers go in a circle: {' → '.join(path[path.index(below) :])}")
-        if below not in names(folder):
-            raise impossible(f"{file}: from: there is no image {below!r}", hint=did_you_mean(below, names(folder)))
-        layers.append(load(below, folder=folder))
-    layers.reverse()
-    done: frozenset[Step] = frozenset()
-    for layer in layers:
+    found: list[Definition] = []
+    for layer in _read_chain(name, folder=folder):
         try:
-            require_needs(layer.steps, below=done)
+            found.append(layering.settle(layer, below=found))
         except PydanticCustomError as error:
-            problem = (error.context or {})["text"]
-            raise impossible(f"{shown(folder / f'{layer.name}.toml')}: steps: {problem}") from error
-        done |= frozenset(layer.steps)
-        if layer.ssh.keys and Step.FIRSTBOOT not in done:
-            problem = f"does nothing, because the step {Step.FIRSTBOOT.value!r} is in no layer"
-            raise impossible(f"{shown(folder / f'{layer.name}.toml')}: ssh.keys: {problem}")
-    return layers
+            told = error.context or {}
+            file = shown(_known(folder)[layer.name])
+            raise impossible(f"{file}: {told['key']}: {told['text']}", hint=told["hint"]) from error
+    wanted = arch or effective(found).arch
+    return [layer if layer.arch is wanted else layer.model_copy(update={"arch": wanted}) for layer in found]
 
 
 def whole(name: str, *, folder: Path = FOLDER) -> Definition:
@@ -98,24 +87,26 @@ def whole(name: str, *, folder: Path = FOLDER) -> Definition:
     return effective(chain(name, folder=folder))
 
 
-def effective(layers: Sequence[Definition]) -> Definition:
-    """Return what the topmost layer comes to: its own keys, and those of the layers below where it sets none.
-
-    Its steps are those of all layers. A table is merged key by key.
-    """
-    values: dict[str, Any] = {}
-    for layer in layers:
-        for name in layer.model_fields_set:
-            value = getattr(layer, name)
-            if isinstance(value, Table) and name in values:
-                value = value.model_copy(update={**_set_in(values[name]), **_set_in(value)})
-            values[name] = value
-    steps = {step for layer in layers for step in layer.steps}
-    return layers[-1].model_copy(update={**values, "steps": tuple(step for step in Step if step in steps)})
+def _read_chain(name: str, *, folder: Path) -> list[Definition]:
+    found = [load(name, folder=folder)]
+    while (below := found[-1].from_) is not None:
+        path = [*(layer.name for layer in found), below]
+        file = shown(_known(folder)[found[-1].name])
+        if below in path[:-1]:
+            raise impossible(f"{file}: from: layers go in a circle: {' → '.join(path[path.index(below) :])}")
+        if below not in (known := _known(folder)):
+            raise impossible(f"{file}: from: there is no image {below!r}", hint=did_you_mean(below, known))
+        found.append(load(below, folder=folder))
+    return found[::-1]
 
 
-def _set_in(table: Table) -> dict[str, Any]:
-    return {name: getattr(table, name) for name in table.model_fields_set}
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*.toml")}
+
+
+def _known(folder: Path) -> dict[str, Path]:
+    """Return the file of every image that can be asked for: those in *folder*, and the checkout's own beside them."""
+    return {**_files(OWN), **_files(folder)}
 
 
 def _syntax(text: str) -> str:

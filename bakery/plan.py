@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bakery import apt, arch, archive, artifact, bases, fingerprint, images, packages, sshkeys
+from bakery import apt, archive, artifact, bases, fingerprint, images, packages, sshkeys
 from bakery.apt import Mirrors
+from bakery.arch import require_bakeable
 from bakery.artifact import Artifact
-from bakery.bases import Base, BaseFrom
+from bakery.bases import Arch, Base, BaseFrom
 from bakery.definition import Definition
 from bakery.errors import did_you_mean, impossible, missing
 from bakery.preflight import Demand
@@ -22,11 +23,13 @@ class Order:
     image: str
     base: str = ""
     base_from: str = ""
+    arch: Arch | None = None
     is_forced: bool = False
 
     def of_layer(self, layer: "Plan") -> "Order":
-        """Return the order for a layer below; what is forced is the image alone."""
-        return Order(image=layer.definition.name, base=self.base, base_from=self.base_from)
+        """Return the order for a layer below, on the same base and processor; what is forced is the image alone."""
+        made = layer.demand
+        return Order(image=layer.definition.name, base=made.base.name, base_from=self.base_from, arch=made.arch)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +104,9 @@ def make(order: Order) -> Plan:
     Raises BakeryError: exit code 2 for an unknown image, base or source, and for what cannot be baked here;
     3 when the package archive is asked for and this machine has no source of that distribution.
     """
-    layers = images.chain(order.image)
+    layers = images.chain(order.image, arch=order.arch)
     base = bases.base(order.base or images.effective(layers).base)
-    arch.require_bakeable(layers[-1].arch)
+    require_bakeable(layers[-1].arch)
     mirrors = apt.mirrors_for(base)
     base_from = choose_source(order, base, mirrors=mirrors)
     recipe = None

@@ -25,7 +25,7 @@ update_once() {
 fetch_lists() { update_once all; }
 
 apt_get() {
-    retry 3 apt-get --quiet --quiet --yes --no-install-recommends --allow-change-held-packages \
+    retry 3 apt-get --quiet --quiet --yes --no-install-recommends --allow-change-held-packages --allow-downgrades \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 "$@"
 }
 

@@ -179,7 +179,7 @@ def test_a_layer_is_baked_on_the_finished_disk_of_the_one_below(
     images.mkdir()
     (images / "host.toml").write_text("")
     (images / "more.toml").write_text(LAYER)
-    monkeypatch.setattr("bakery.images.chain.__kwdefaults__", {"folder": images})
+    monkeypatch.setattr("bakery.images.chain.__kwdefaults__", {"folder": images, "arch": None})
     bake.bake(Order(image="more", base="debian-12"), console=Console())
     assert kitchen.parts.count("build") == 2
     assert kitchen.parts.count("from_archive") == 1

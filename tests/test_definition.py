@@ -13,15 +13,14 @@ from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSourc
 from bakery.complaint import is_model
 from bakery.definition import Definition
 from bakery.errors import BakeryError, ExitCode
-from bakery.images import chain, effective, load, load_file, names, whole
+from bakery.images import chain, load, load_file, names
 
 MANUAL = (ROOT / "images/README.md").read_text()
 
 
 def read(folder: Path, text: str, *, name: str = "shop") -> Definition:
-    path = folder / f"{name}.toml"
-    path.write_text(text)
-    return load_file(path)
+    (folder / f"{name}.toml").write_text(text)
+    return chain(name, folder=folder)[-1]
 
 
 def complaint(folder: Path, text: str, *, name: str = "shop") -> tuple[str, str]:
@@ -41,6 +40,7 @@ def test_an_empty_file_is_a_whole_definition(tmp_path: Path) -> None:
 
 
 def test_every_key_can_be_set(tmp_path: Path) -> None:
+    (tmp_path / "host.toml").write_text('steps = ["system", "disk"]\ndisk.size_gb = 8')
     shop = read(
         tmp_path,
         """
@@ -48,7 +48,7 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         base = "ubuntu-24.04"
         arch = "arm64"
         from = "host"
-        steps = ["docker", "nginx", "ssh", "cleanup", "health", "firstboot", "dokku", "plugins"]
+        steps = ["system", "docker", "nginx", "ssh", "cleanup", "health", "firstboot", "dokku", "plugins"]
         packages = ["htop", "libstdc++6"]
         disk = { size_gb = 16, swap_gb = 0, ballast_mb = 0 }
         docker = { source = "docker.com", version = "5:27.*", archive = "https://mirror.example/docker/" }
@@ -101,6 +101,7 @@ def test_every_step_has_its_script_and_every_script_its_step() -> None:
 
 
 COMMIT = "c0ffee12" * 5
+FOLLOW = "without `steps` they follow from what the file sets"
 WRONG = {
     "plugins = [{ name = 'redis', url = 'https://x.example/r', commit = 'v1.0' }]\nsteps = ['dokku', 'plugins']": (
         "plugins.0.commit: 'v1.0' is no commit: 40 hex digits, so that it can never move",
@@ -111,10 +112,29 @@ WRONG = {
         "did you mean 'name'?",
     ),
     "dokku.version = '0.38'": ("dokku.version: '0.38' is no exact version such as '0.38.27'", ""),
-    "dokku.version = '0.38.27'": ("dokku: does nothing, because the step 'dokku' is not in steps", ""),
-    "steps = ['system']\nnginx.channel = 'stable'": (
-        "nginx: does nothing, because the step 'nginx' is not in steps",
-        "",
+    "steps = ['system']\nnginx.version = '1.22.*'": (
+        "nginx.version: does nothing, because the step 'nginx' is not in steps",
+        FOLLOW,
+    ),
+    "steps = ['docker']\npackages = ['htop']": (
+        "packages: does nothing, because the step 'system' is not in steps",
+        FOLLOW,
+    ),
+    "steps = ['system']\ndisk = { size_gb = 50, swap_gb = 4 }": (
+        "disk.swap_gb: does nothing, because the step 'disk' is not in steps",
+        FOLLOW,
+    ),
+    "steps = ['system']\nssh.keys.ci = 'ssh-ed25519 AAAA'": (
+        "ssh.keys: does nothing, because the step 'firstboot' is not in steps",
+        FOLLOW,
+    ),
+    "nginx.channel = 'stable'": (
+        'nginx.channel: does nothing with nginx.source = "distro"',
+        'nginx.source = "nginx.org"',
+    ),
+    "docker.archive = 'https://x.example'": (
+        'docker.archive: does nothing with docker.source = "distro"',
+        "it is for docker.com's packages, and beside the step dokku for its compose and buildx",
     ),
     "dokku.archive = 'mirror.example'": (
         "dokku.archive: 'mirror.example' is no address such as 'https://mirror.example/dokku'",
@@ -349,37 +369,7 @@ def test_the_manuals_values_are_those_of_the_code() -> None:
         assert f"`{choice.value}`" in MANUAL, choice
 
 
-def test_the_manuals_example_can_be_read(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", MANUAL, flags=re.DOTALL)
-    assert read(tmp_path, example).nginx.source is NginxSource.NGINX_ORG
-
-
-LAYERS = {
-    "host": 'packages = ["curl"]\n[disk]\nsize_gb = 20\n[health]\nport = 9000\n[nginx]\nversion = "1.22.*"',
-    "app": 'from = "host"\nsteps = ["dokku"]\n[disk]\nswap_gb = 1\n[docker]\narchive = "https://x.example"',
-}
-
-
-def test_what_a_layer_leaves_open_is_as_the_layers_below_say(tmp_path: Path) -> None:
-    for name, text in LAYERS.items():
-        (tmp_path / f"{name}.toml").write_text(text)
-    app = whole("app", folder=tmp_path)
-    assert (app.name, app.packages) == ("app", ("curl",))
-    assert (app.disk.size_gb, app.disk.swap_gb, app.disk.ballast_mb) == (20, 1, 512)
-    assert (app.health.port, app.nginx.version, app.docker.archive) == (9000, "1.22.*", "https://x.example")
-    assert {Step.SYSTEM, Step.DOKKU} < set(app.steps)
-
-
-def test_one_layer_is_itself() -> None:
-    assert effective([load("host")]) == load("host")
-
-
-def test_a_layer_with_dokku_cannot_choose_another_docker_than_the_one_below(tmp_path: Path) -> None:
-    message, _ = complaint(tmp_path, 'from = "host"\nsteps = ["dokku"]\ndocker.source = "docker.com"')
-    assert message == "shop.toml: docker: does nothing, because the step 'docker' is not in steps"
-
-
-def test_keys_need_the_step_that_hands_them_out(tmp_path: Path) -> None:
-    (tmp_path / "shop.toml").write_text('steps = ["ssh"]\nssh.keys.ci = "ssh-ed25519 AAAA ci"')
-    with pytest.raises(BakeryError, match=r"ssh\.keys: does nothing, because the step 'firstboot' is in no layer"):
-        chain("shop", folder=tmp_path)
+def test_the_manuals_examples_can_be_read(tmp_path: Path) -> None:
+    layer, alone = re.findall(r"```toml\n(.*?)```", MANUAL, flags=re.DOTALL)
+    assert read(tmp_path, layer).steps == (Step.SYSTEM, Step.NGINX)
+    assert read(tmp_path, alone).nginx.source is NginxSource.NGINX_ORG

@@ -9,7 +9,7 @@ from bakery import fingerprint, images
 from bakery.choices import Step
 from bakery.definition import Definition
 
-HOST = images.load("host")
+HOST, DOKKU = images.chain("dokku")
 BENEATH = ("debian-12", "archive", "a recipe")
 
 
@@ -57,7 +57,7 @@ def test_the_script_of_a_step_that_is_not_run_does_not_change_it(provision: Path
 
 
 def test_a_changed_file_bakes_the_layers_whose_steps_name_it_and_no_others(provision: Path) -> None:
-    layers = (HOST, images.load("dokku"))
+    layers = (HOST, DOKKU)
     before = [fingerprint.fingerprint(layer, beneath=BENEATH, provision=provision) for layer in layers]
     (provision / "files/health-dokku.sh").write_text("# changed\n")
     after = [fingerprint.fingerprint(layer, beneath=BENEATH, provision=provision) for layer in layers]
@@ -66,5 +66,5 @@ def test_a_changed_file_bakes_the_layers_whose_steps_name_it_and_no_others(provi
 
 
 def test_every_file_belongs_to_a_step() -> None:
-    named = {path for layer in (HOST, images.load("dokku")) for path in fingerprint.provision_files(layer)}
+    named = {path for layer in (HOST, DOKKU) for path in fingerprint.provision_files(layer)}
     assert {path for path in fingerprint.PROVISION.glob("files/*") if path.is_file()} <= named

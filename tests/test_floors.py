@@ -8,7 +8,18 @@ import pytest
 from bakery import ROOT, process
 
 GROUND = {"errors", "console", "process"}
-ASKED_FOR = {"arch", "aws_table", "bases", "choices", "complaint", "definition", "images", "places", "rules"}
+ASKED_FOR = {
+    "arch",
+    "aws_table",
+    "bases",
+    "choices",
+    "complaint",
+    "definition",
+    "images",
+    "layering",
+    "places",
+    "rules",
+}
 STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"} | {
     *("amis", "launch", "lending", "prune", "publish"),
     *("region_bake", "region_import", "region_outlook", "region_rendering", "regions", "validate"),

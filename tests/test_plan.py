@@ -7,7 +7,7 @@ import pytest
 
 from bakery import apt, artifact, bases, plan
 from bakery.apt import AptSource, Mirrors, Origin
-from bakery.bases import BaseFrom, BaseName
+from bakery.bases import Arch, BaseFrom, BaseName
 from bakery.errors import BakeryError, ExitCode
 from bakery.plan import Order
 
@@ -77,6 +77,21 @@ def test_the_archive_is_chosen_where_the_machines_own_sources_carry_the_release(
     made = plan.make(Order(image="host", base_from=asked))
     assert made.demand.base_from is chosen
     assert (made.recipe is not None) is (chosen is BaseFrom.ARCHIVE)
+
+
+def test_the_layers_below_are_ordered_on_the_base_and_for_the_processor_of_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "host.toml").write_text("")
+    (tmp_path / "shop.toml").write_text("from = 'host'\nbase = 'debian-13'\narch = 'arm64'")
+    monkeypatch.setattr("bakery.images.chain.__kwdefaults__", {"folder": tmp_path, "arch": None})
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    shop = plan.make(Order(image="shop"))
+    assert shop.below is not None
+    below = plan.make(Order(image="shop").of_layer(shop.below))
+    assert (below.artifact.stem, below.fingerprint) == ("host-debian-13", shop.below.fingerprint)
+    assert below.recipe is not None
+    assert below.recipe.arch is Arch.ARM64
 
 
 def test_an_archive_this_machine_does_not_know_is_exit_code_3(monkeypatch: pytest.MonkeyPatch) -> None:
