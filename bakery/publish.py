@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bakery import ami, catalog, images
 from bakery.ami import Wanted
 from bakery.catalog import Catalog, Placed, Release
-from bakery.clouds import published
+from bakery.clouds import converging, published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console, table
 from bakery.definition import Definition
@@ -107,7 +107,7 @@ def _bring(subject: Subject, *, account: Account, console: Console, is_latest: b
 
     def act(region: Region) -> Seen:
         wanted = subject.wanted(region.name, is_latest=is_latest)
-        return published.converge(region, wanted, say=lambda text: console.say(f"{region.name}: {text}"))
+        return converging.converge(region, wanted, say=lambda text: console.say(f"{region.name}: {text}"))
 
     def record(region: Region, outcome: Seen | BakeryError) -> None:
         if isinstance(outcome, BakeryError):

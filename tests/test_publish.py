@@ -1,6 +1,7 @@
 """Publishing to a rehearsal cloud: every region becomes what it should be, and none that fails harms another."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from bakery import ami, catalog, images, publish
 from bakery.catalog import Release
-from bakery.clouds import published
+from bakery.clouds import converging, published
 from bakery.clouds.aws import Account
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
@@ -112,6 +113,74 @@ def test_who_is_no_reader_any_more_is_taken_out(account: Account, define: Define
     assert answer["LaunchPermissions"] == []
 
 
+def readers_of(account: Account, region: str) -> tuple[Any, Any]:
+    """Return who may launch the image of a region, and who may make volumes of its snapshot."""
+    image, ec2 = image_in(account, region), account.region(region).ec2
+    launch = ec2("describe_image_attribute", ImageId=image["ImageId"], Attribute="launchPermission")
+    snapshot = published.snapshot_of(image)
+    volume = ec2("describe_snapshot_attribute", SnapshotId=snapshot, Attribute="createVolumePermission")
+    return launch["LaunchPermissions"], volume["CreateVolumePermissions"]
+
+
+EVERYBODY = {"Group": "all"}
+ONE, OTHER = {"UserId": "210987654321"}, {"UserId": "111122223333"}
+ORGANIZATION = {"OrganizationArn": "arn:aws:organizations::123456789012:organization/o-exampleorgid"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([ONE], [OTHER]),
+        ([EVERYBODY], [ONE]),
+        ([ONE], [EVERYBODY]),
+        ([ONE, OTHER], [ORGANIZATION]),
+        ([ORGANIZATION], [ONE]),
+        ([ONE], []),
+    ],
+)
+def test_readers_are_exchanged_and_all_else_is_done_too(
+    before: list[dict[str, str]], after: list[dict[str, str]], cloud: Rehearsal, account: Account, define: Define
+) -> None:
+    cloud.world.unblocked.add(HOME)
+
+    def share(readers: list[dict[str, str]], days: int) -> None:
+        words = ["public" if "Group" in one else next(iter(one.values())) for one in readers]
+        define(share_with=tuple(words), deprecate_after_days=days)
+        bring(account, HOME)
+
+    share(before, 100)
+    share(after, 200)
+    launch, volume = readers_of(account, HOME)
+    assert launch == after
+    assert volume == [one for one in after if "OrganizationArn" not in one]
+    days = datetime.fromisoformat(image_in(account, HOME)["DeprecationTime"]) - rehearsed.NOW
+    assert days.days in {199, 200}
+
+
+def test_more_readers_than_one_call_takes_are_exchanged(account: Account, define: Define) -> None:
+    numbers = [f"{number:012d}" for number in range(1, 702)]
+    for accounts in (numbers, numbers[600:], []):
+        define(share_with=tuple(accounts))
+        bring(account, HOME)
+        launch, volume = readers_of(account, HOME)
+        assert sorted(one["UserId"] for one in launch) == sorted(one["UserId"] for one in volume) == accounts
+
+
+def test_who_cannot_be_a_reader_keeps_nobody_else_in_and_stops_nothing_else(account: Account, define: Define) -> None:
+    define(share_with=("210987654321",), deprecate_after_days=100)
+    bring(account, HOME)
+    define(share_with=("public", "111122223333"), deprecate_after_days=200)
+    with pytest.raises(BakeryError, match="block public access") as caught:
+        move(account, HOME)
+    assert caught.value.exit_code is ExitCode.FAILED
+    launch, volume = readers_of(account, HOME)
+    assert launch == [OTHER]
+    assert volume == [OTHER, EVERYBODY]
+    days = datetime.fromisoformat(image_in(account, HOME)["DeprecationTime"]) - rehearsed.NOW
+    assert days.days in {199, 200}
+    assert account.region(HOME).ssm("get_parameters", Names=[LATEST])["Parameters"] == []
+
+
 def test_a_bad_key_in_one_region_harms_no_other(account: Account, define: Define) -> None:
     bad = "arn:aws:kms:eu-west-1:123456789012:key/bad"
     define(encrypt=True, kms_keys={"eu-west-1": bad})
@@ -142,7 +211,7 @@ def test_a_region_without_quota_waits_and_then_goes_on(cloud: Rehearsal, account
 
 def test_a_slow_copy_is_not_thrown_away(cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     cloud.faults = Faults(pending_s=1)
-    monkeypatch.setattr(published.converge, "__kwdefaults__", {"deadline_s": 0.1})
+    monkeypatch.setattr(converging.converge, "__kwdefaults__", {"deadline_s": 0.1})
     with pytest.raises(BakeryError, match=r"eu-west-1: not done after 0 s: wait") as caught:
         bring(account, HOME, "eu-west-1")
     assert "it goes on" in caught.value.hint

@@ -342,6 +342,19 @@ def test_permissions_of_snapshots_are_added_or_removed(rehearsal: Rehearsal, ec2
     assert refused(ec2.modify_snapshot_attribute, **asked)[1] == "InvalidParameterCombination"
 
 
+# "You can make up to 500 modifications to a snapshot in a single operation": the code is assumed.
+@pytest.mark.parametrize("kind", ["Add", "Remove"])
+def test_at_most_five_hundred_permissions_of_a_snapshot_change_at_once(
+    rehearsal: Rehearsal, ec2: Any, kind: str
+) -> None:
+    readers = [{"UserId": f"{number:012d}"} for number in range(501)]
+    asked = {"SnapshotId": a_snapshot(rehearsal).id}
+    assert refused(ec2.modify_snapshot_attribute, **asked, CreateVolumePermission={kind: readers})[1] == (
+        "InvalidParameterValue"
+    )
+    ec2.modify_snapshot_attribute(**asked, CreateVolumePermission={kind: readers[1:]})
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [

@@ -1,6 +1,6 @@
 """Single acts on a release in one AWS region; doing one twice does no harm."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bakery.ami import Wanted
 from bakery.aws_table import PUBLIC
@@ -9,6 +9,11 @@ from bakery.differences import Act, Seen, tag_list
 from bakery.errors import impossible
 
 DATA_TYPE = "aws:ec2:image"
+MOST_CHANGES = 500
+"""Readers that one call may add or take out (ModifySnapshotAttribute)."""
+
+Permission = Mapping[str, Sequence[Mapping[str, str]]]
+"""`Add` or `Remove`, and who."""
 
 
 def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
@@ -44,25 +49,51 @@ def _require_imdsv2(region: Region, wanted: Wanted, seen: Seen) -> None:
 
 
 def _share_image(region: Region, wanted: Wanted, seen: Seen) -> None:
-    readers = frozenset(wanted.readers)
-    change = {
-        "Add": [_permission(reader) for reader in sorted(readers - seen.image_readers)],
-        "Remove": [_permission(reader) for reader in sorted(seen.image_readers - readers)],
-    }
-    region.ec2("modify_image_attribute", ImageId=seen.image_id, LaunchPermission=_not_empty(change))
+    def change(permission: Permission) -> None:
+        region.ec2("modify_image_attribute", ImageId=seen.image_id, LaunchPermission=permission)
+
+    _exchange(frozenset(wanted.readers), seen.image_readers, change=change)
 
 
 def _share_snapshot(region: Region, wanted: Wanted, seen: Seen) -> None:
-    change = {
-        "Add": [_permission(reader) for reader in sorted(wanted.accounts - seen.snapshot_readers)],
-        "Remove": [_permission(reader) for reader in sorted(seen.snapshot_readers - wanted.accounts)],
-    }
-    region.ec2(
-        "modify_snapshot_attribute",
-        SnapshotId=seen.snapshot["SnapshotId"],
-        Attribute="createVolumePermission",
-        CreateVolumePermission=_not_empty(change),
-    )
+    def change(permission: Permission) -> None:
+        region.ec2(
+            "modify_snapshot_attribute",
+            SnapshotId=seen.snapshot["SnapshotId"],
+            Attribute="createVolumePermission",
+            CreateVolumePermission=permission,
+        )
+
+    _exchange(wanted.accounts, seen.snapshot_readers, change=change)
+
+
+def _exchange(wanted: frozenset[str], having: frozenset[str], *, change: Callable[[Permission], None]) -> None:
+    """Take out who is no reader any more and let in who is; a change that is refused keeps back no other."""
+    refused: list[ApiError] = []
+    for permission in _changes(wanted, having):
+        try:
+            change(permission)
+        except ApiError as error:
+            if not error.is_of_one_call:
+                raise
+            refused.append(error)
+    if refused:
+        raise refused[0]
+
+
+def _changes(wanted: frozenset[str], having: frozenset[str]) -> list[Permission]:
+    """Return the calls that make one set of readers of another, those first that take somebody out.
+
+    Each takes out or lets in, since a snapshot's "cannot do both in a single operation" (ModifySnapshotAttribute).
+    Everybody is let in by a call of its own: AWS refuses that for reasons that are nobody else's.
+    """
+    new = wanted - having
+    steps = (("Remove", having - wanted), ("Add", new - {PUBLIC}), ("Add", new & {PUBLIC}))
+    return [
+        {kind: [_permission(reader) for reader in sorted(readers)[begin : begin + MOST_CHANGES]]}
+        for kind, readers in steps
+        for begin in range(0, len(readers), MOST_CHANGES)
+    ]
 
 
 def _deprecate(region: Region, wanted: Wanted, seen: Seen) -> None:
@@ -145,7 +176,3 @@ def _template_exists(region: Region, template: str) -> bool:
         if error.code == "InvalidLaunchTemplateName.NotFoundException":
             return False
         raise
-
-
-def _not_empty(change: Mapping[str, list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
-    return {key: value for key, value in change.items() if value}

@@ -44,6 +44,11 @@ class ApiError(BakeryError):
         super().__init__(message, hint=hint, exit_code=exit_code)
         self.code = code
 
+    @property
+    def is_of_one_call(self) -> bool:
+        """Return whether another call may well be answered: no trouble of the network, the credentials or AWS's own."""
+        return self.exit_code is ExitCode.FAILED or self.code in REFUSED
+
 
 def is_passing(error: Exception) -> bool:
     """Return whether the same call may well be answered a little later."""

@@ -1,16 +1,14 @@
-"""A release in one AWS region: look at it, and work off what is missing until nothing is."""
+"""A release in one AWS region as AWS shows it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
 from bakery.ami import Wanted
 from bakery.aws_table import PUBLIC
-from bakery.clouds.acts import ACTS
 from bakery.clouds.aws import ApiError, Region
-from bakery.differences import Act, Difference, Seen, differences, failure
-from bakery.errors import BakeryError, impossible
+from bakery.differences import Seen, failure
+from bakery.errors import BakeryError
 
 DEADLINE_S = 3600.0
 """Of one region: copies of large images to far regions take half an hour."""
@@ -18,10 +16,6 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 PASSING = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "IncorrectState"})
 """Codes that a little later may be none: a new image is not known everywhere at once."""
-QUOTA_USED_UP = "ResourceLimitExceeded"
-"""Of copies, that is: other copies to that region end some time."""
-
-Say = Callable[[str], None]
 
 
 def find(region: Region, *, name: str, is_newest: bool = False) -> Mapping[str, Any] | None:
@@ -57,49 +51,6 @@ def look(region: Region, wanted: Wanted) -> Seen:
         parameters=_parameters(region, wanted),
         template_image=_template_image(region, wanted.launch_template) if wanted.launch_template else "",
     )
-
-
-def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = DEADLINE_S) -> Seen:
-    """Do what is missing until nothing is, and return what is there then.
-
-    Raises BakeryError: exit code 2 when the image that a copy would be made of is gone or is being removed, 1 when AWS
-    refuses, or when there is still something to do after *deadline_s*; the next run goes on from there.
-    """
-    ends, pause_s = time.monotonic() + deadline_s, FIRST_PAUSE_S
-    began_with = look(region, wanted)
-    seen = began_with
-    while left := differences(wanted, seen, now=datetime.now(UTC)):
-        if time.monotonic() > ends:
-            todo = "; ".join(f"{difference.act}: {difference.why}" for difference in left)
-            text = f"{region.name}: not done after {deadline_s:.0f} s: {todo}"
-            raise BakeryError(text, hint="run it again: it goes on")
-        if seen.state == "failed" and seen.image_id != began_with.image_id:
-            raise BakeryError(f"{region.name}: {left[0].why}", hint="what it says, then run it again")
-        _work_off(region, wanted, seen, say=say, left=left)
-        region.account.pause(pause_s)
-        pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-        seen = look(region, wanted)
-    return seen
-
-
-def _work_off(region: Region, wanted: Wanted, seen: Seen, *, say: Say, left: Sequence[Difference]) -> None:
-    """Do what is left in order, as far as it can be done now."""
-    if seen.is_being_removed:
-        raise impossible(f"{region.name}: {seen.image_id} is being removed", hint="./inv prune  (finishes that)")
-    for difference in left:
-        if difference.act is Act.WAIT:
-            return
-        say(f"{difference.act} ({difference.why})")
-        try:
-            ACTS[difference.act](region, wanted, seen)
-        except ApiError as error:
-            is_queueing = difference.act is Act.COPY and error.code == QUOTA_USED_UP
-            if error.code not in PASSING and not is_queueing:
-                raise
-            say(f"waits: {error.message}")
-            return
-        if difference.act is Act.COPY:
-            return
 
 
 def wait_available(region: Region, *, name: str, deadline_s: float = DEADLINE_S) -> Mapping[str, Any]:

@@ -11,6 +11,8 @@ from bakery.rehearsal.strict import Strict
 from bakery.rehearsal.world import Snapshot
 
 ATTRIBUTE = "createVolumePermission"
+MOST_CHANGES = 500
+"""Permissions in one call (ModifySnapshotAttribute)."""
 
 
 class SnapshotSharing(Strict):
@@ -25,6 +27,8 @@ class SnapshotSharing(Strict):
             change = self._permission_change()
             if change.added and change.removed:
                 raise refusals.bad_combination("You cannot add and remove permissions in a single operation.")
+            if len(change.added) + len(change.removed) > MOST_CHANGES:
+                raise refusals.bad_value(f"At most {MOST_CHANGES} permissions can be modified in a single operation.")
             require_shareable(snapshot, [_reader(one) for one in change.added])
             snapshot.readers |= {_reader(one) for one in change.added}
             snapshot.readers -= {_reader(one) for one in change.removed}
