@@ -210,9 +210,9 @@ def test_a_region_without_quota_waits_and_then_goes_on(cloud: Rehearsal, account
 
 
 def test_a_slow_copy_is_not_thrown_away(cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    cloud.faults = Faults(pending_s=1)
-    monkeypatch.setattr(converging.converge, "__kwdefaults__", {"deadline_s": 0.1})
-    with pytest.raises(BakeryError, match=r"eu-west-1: not done after 0 s: wait") as caught:
+    cloud.faults = Faults(pending_s=600)
+    monkeypatch.setattr(converging.converge, "__kwdefaults__", {"deadline_s": 2})
+    with pytest.raises(BakeryError, match=r"eu-west-1: not done after 2 s: wait") as caught:
         bring(account, HOME, "eu-west-1")
     assert "it goes on" in caught.value.hint
     assert image_in(account, "eu-west-1")["State"] == "pending"
