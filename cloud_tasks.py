@@ -103,7 +103,8 @@ def publish(
 
     console = Console()
     order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
-    print_ids(publishing.publish(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
+    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
+    print_ids(publishing.publish(order, account=account, console=console))
 
 
 @task(help={**RELEASE_HELP, **REHEARSE_HELP}, iterable=["region"])
@@ -121,7 +122,8 @@ def promote(
 
     console = Console()
     order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
-    print_ids(publishing.promote(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
+    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
+    print_ids(publishing.promote(order, account=account, console=console))
 
 
 @task(help={**PUBLISHED_HELP, **REHEARSE_HELP}, iterable=["region"])
@@ -135,7 +137,8 @@ def rollback(
 
     console = Console()
     order = publishing.Order(image=image, regions=tuple(region or ()))
-    print_ids(publishing.rollback(order, account=open_account(is_rehearsal=rehearse, console=console), console=console))
+    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
+    print_ids(publishing.rollback(order, account=account, console=console))
 
 
 @task(help={"stop": "end it, and every machine in it"})
@@ -182,7 +185,7 @@ def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_as
     from bakery.console import Console
 
     console = Console()
-    account = open_account(is_rehearsal=is_rehearsal, console=console)
+    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
     if is_dry:
         region_outlook.show(order, account=account, console=console, is_price_asked=is_price_asked)
     else:
@@ -234,7 +237,7 @@ def bring_local(
     from bakery.console import Console
 
     console = Console()
-    account = open_account(is_rehearsal=is_rehearsal, console=console)
+    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
     if bake is not None:
         import_plan.require(order, account=account)
         bake(console)

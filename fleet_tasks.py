@@ -89,7 +89,8 @@ def launch(
         is_waiting=not no_wait,
     )
     console = Console()
-    launched = launching.launch(order, account=open_account(is_rehearsal=rehearse, console=console), console=console)
+    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
+    launched = launching.launch(order, account=account, console=console)
     print("\n".join(launched.addresses), end="\n" if launched.addresses else "")
     launched.require_all()
 
@@ -116,7 +117,7 @@ def validate(
     from bakery.console import Console
 
     console = Console()
-    account = open_account(is_rehearsal=rehearse, console=console)
+    account = open_account(is_rehearsal=rehearse, console=console, regions=region or ())
     report = validating.validate(
         (image,) if image else (), regions=tuple(region or ()), account=account, console=console
     )
@@ -162,5 +163,5 @@ def prune(
         is_now=now,
     )
     console = Console()
-    account = open_account(is_rehearsal=rehearse, console=console)
+    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
     pruning.prune(order, account=account, console=console, is_dry=dry_run)

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from bakery.errors import did_you_mean
-from bakery.places import REGIONS, partition
+from bakery.places import ARN, REGIONS, partition
 from bakery.rules import Table, wrong
 
 PUBLIC = "public"
@@ -21,10 +21,10 @@ LONGEST_PUBLIC_DAYS = 730
 _ACCOUNT = re.compile(r"\d{12}")
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsorganizations.html, "Resource types"
 _ORGANIZATION = re.compile(
-    r"arn:aws(-cn|-us-gov)?:organizations::\d{12}:(organization/o-[a-z0-9]{10,32}"
+    rf"{ARN}:organizations::\d{{12}}:(organization/o-[a-z0-9]{{10,32}}"
     r"|ou/o-[a-z0-9]{10,32}/ou-[a-z0-9-]{10,40})"
 )
-_KEY = re.compile(r"arn:aws(-cn|-us-gov)?:kms:(?P<region>[a-z0-9-]+):\d{12}:(key|alias)/[A-Za-z0-9/_-]+")
+_KEY = re.compile(rf"{ARN}:kms:(?P<region>[a-z0-9-]+):\d{{12}}:(key|alias)/[A-Za-z0-9/_-]+")
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 # An SSM parameter's name: PutParameter, "Name"; two of its beginnings are AWS's own.
 _PREFIX = re.compile(r"(/[A-Za-z0-9_.-]+){1,10}")
@@ -109,6 +109,16 @@ class Aws(Table):
             if partition(name) != partition(self.regions[0]):
                 # CopyImage does not support "Cross-partition copies".
                 raise wrong(f"nothing is copied from {self.regions[0]} to {name}", key="regions")
+        return self
+
+    @model_validator(mode="after")
+    def _arns_are_of_the_regions_partition(self) -> Self:
+        for arn in (*self.share_with, *self.kms_keys.values()):
+            found = arn.split(":")
+            for name in (*self.regions[:1], *self.kms_keys):
+                if found[0] == "arn" and found[1] != partition(name):
+                    key = "share_with" if arn in self.share_with else "kms_keys"
+                    raise wrong(f"{arn} is of another partition than {name}, which is in {partition(name)}", key=key)
         return self
 
     @model_validator(mode="after")

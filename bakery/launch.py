@@ -142,7 +142,7 @@ def _launch(region: Region, order: Order, choice: Choice, definition: Definition
         user_data=order.user_data,
         key_name=order.key,
         size_gb=choice.size_gb,
-        root_device=choice.image["RootDeviceName"],
+        root_device=choice.image.get("RootDeviceName", ""),
         count=order.count,
         tags={"Name": f"{order.image} {choice.release}", ami.IMAGE: order.image, ami.RELEASE: choice.release},
     )
@@ -159,7 +159,7 @@ def _wait_running(region: Region, ids: Sequence[str], choice: Choice) -> list[Ma
             region=region.name,
             instance_id=str(one["InstanceId"]),
             # A subnet without public addresses is reached through a VPN, or not at all.
-            address=str(one.get("PublicIpAddress") or one["PrivateIpAddress"]),
+            address=machines.address(region, one, is_private_fine=True),
             login_user=choice.login_user,
         )
         for one in found

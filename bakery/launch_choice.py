@@ -53,7 +53,9 @@ def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, 
         raise impossible(f"{region.name}: {name} is being removed", hint="another --release")
     if image["Architecture"] != ami.EC2_ARCH[arch]:
         raise impossible(f"{region.name}: {name} is for {image['Architecture']}, not for {arch}", hint="another --arch")
-    size_gb = max((mapping.get("Ebs", {}).get("VolumeSize", 0) for mapping in image["BlockDeviceMappings"]), default=0)
+    size_gb = max(
+        (mapping.get("Ebs", {}).get("VolumeSize", 0) for mapping in image.get("BlockDeviceMappings", ())), default=0
+    )
     if order.disk_gb and order.disk_gb < size_gb:
         raise impossible(
             f"{region.name}: --disk-gb {order.disk_gb} is less than the image's own {size_gb} GB",

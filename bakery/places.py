@@ -3,6 +3,8 @@
 Names and cities: docs.aws.amazon.com, "AWS Regions" in the AWS Account Management reference.
 """
 
+import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from bakery.errors import did_you_mean, impossible
@@ -16,6 +18,23 @@ class Partition(StrEnum):
     AWS = "aws"
     CHINA = "aws-cn"
     GOVERNMENT = "aws-us-gov"
+    EUROPE = "aws-eusc"
+
+
+HOMES = {
+    Partition.AWS: "us-east-1",
+    Partition.CHINA: "cn-north-1",
+    Partition.GOVERNMENT: "us-gov-west-1",
+    Partition.EUROPE: "eusc-de-east-1",
+}
+"""A region of each partition that every account of it may use: it is asked about all regions when none is set."""
+
+ARN = f"arn:({'|'.join(Partition)})"
+"""How an ARN begins, as part of a regular expression; its first group is the partition."""
+
+_DIRECTION = "(north|south|central)?(east|west)|north|south|central"
+_FORM = re.compile(rf"[a-z]{{2,4}}(-[a-z]{{2,4}})?-({_DIRECTION})-[1-9]")
+"""Of every region's name so far, and so perhaps of one that is newer than this table."""
 
 
 REGIONS: dict[str, str] = {
@@ -57,6 +76,7 @@ REGIONS: dict[str, str] = {
     "cn-northwest-1": "Ningxia",
     "us-gov-east-1": "US government, east",
     "us-gov-west-1": "US government, west",
+    "eusc-de-east-1": "Brandenburg, European Sovereign Cloud",
 }
 
 
@@ -70,8 +90,14 @@ def region(name: str) -> str:
     return name
 
 
+def require_form(names: Iterable[str]) -> None:
+    """Raise BakeryError (exit code 2) for what can be no region's name, be it ever so new."""
+    for name in names:
+        if name not in REGIONS and not _FORM.fullmatch(name):
+            region(name)
+
+
 def partition(name: str) -> Partition:
     """Return the partition of a region."""
-    if name.startswith("cn-"):
-        return Partition.CHINA
-    return Partition.GOVERNMENT if name.startswith("us-gov-") else Partition.AWS
+    begins = {"cn-": Partition.CHINA, "us-gov-": Partition.GOVERNMENT, "eusc-": Partition.EUROPE}
+    return next((found for begin, found in begins.items() if name.startswith(begin)), Partition.AWS)

@@ -10,8 +10,9 @@ from bakery.clouds import published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console, table
 from bakery.differences import Act, Seen, differences
-from bakery.errors import BakeryError
+from bakery.errors import BakeryError, impossible
 from bakery.parallel import everywhere
+from bakery.places import Partition
 from bakery.prices import Table
 from bakery.region_bake import Order
 from bakery.region_plan import RegionPlan
@@ -67,6 +68,9 @@ def show(order: Order, *, account: Account, console: Console, is_price_asked: bo
     table("In each region", ("region", "base", "is there", "to do", "default quotas leave"), rows, to_stdout=True)
     known = prices.table()
     if is_price_asked:
+        if account.partition is not Partition.AWS:
+            said = f"--prices asks a price list that accounts of {account.partition} cannot read"
+            raise impossible(said, hint="leave it out")
         with console.phase("prices"):
             known = prices.fetch(order.regions, pricing=account.region(prices.HOME), today=datetime.now(UTC).date())
     table(

@@ -68,8 +68,9 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
             is_ending=True,
         )
         with machines.running(region, launch) as (instance,):
-            console.update(f"{instance['InstanceId']} is starting at {instance['PublicIpAddress']}")
-            one = _reach(site, instance, user=subject.user, port=machines.port(account, machines.SSH))
+            address = machines.address(region, instance)
+            console.update(f"{instance['InstanceId']} is starting at {address}")
+            one = _reach(site, address, user=subject.user, port=machines.port(account, machines.SSH))
             seconds = guest.wait_for_ssh([one], accelerator=speed)
             console.update(f"it answers after {seconds:.0f} s")
             text = machines.console_text(region, instance["InstanceId"])
@@ -86,10 +87,10 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
             return verify.judge(argv, env=told, console=console, log=log)
 
 
-def _reach(site: Site, instance: Mapping[str, Any], *, user: str, port: int) -> Guest:
+def _reach(site: Site, address: str, *, user: str, port: int) -> Guest:
     name = "first"
     with site.ssh_config.open("a") as config:
-        config.write(guest.ssh_entry(name, address=instance["PublicIpAddress"], port=port, user=user, site=site))
+        config.write(guest.ssh_entry(name, address=address, port=port, user=user, site=site))
     console, log = site.folder / f"{name}.console", site.folder / f"{name}.log"
     console.touch()
     return Guest(name=name, ssh_config=site.ssh_config, console=console, log=log)

@@ -123,7 +123,7 @@ def test_a_connection_that_breaks_off_is_made_again() -> None:
 def test_a_connection_that_stays_broken_is_exit_code_3(answer: Answer | None) -> None:
     with scripted(answer) as server:
         account = connect(endpoint=server.url, keys=KEYS)
-        account.patience_s = 0.2
+        account.patience_s = 1
         error = refusal(account)
         assert len(server.asked) > 1
     assert (error.code, error.exit_code) == ("NoAnswer", ExitCode.MISSING)
@@ -248,6 +248,36 @@ def test_an_unknown_region_is_answered_with_the_nearest(account: Account) -> Non
         account.require(("eu-wset-2",))
     assert (caught.value.message, caught.value.hint) == ("there is no region 'eu-wset-2'", "did you mean 'eu-west-2'?")
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_a_region_of_another_partition_is_no_matter_of_its_name(account: Account) -> None:
+    with pytest.raises(BakeryError, match="cn-north-1 is in the partition aws-cn, and us-east-1 in aws") as caught:
+        account.require(["cn-north-1"])
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert "AWS_REGION=cn-north-1" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("near", "home"), [("", "us-east-1"), ("cn-northwest-1", "cn-north-1"), ("eusc-de-east-1", "eusc-de-east-1")]
+)
+def test_where_no_region_is_set_the_partition_of_what_is_wanted_says_whom_to_ask(
+    near: str, home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS[1])
+    assert connect(near=near).home.name == home
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    assert connect(near=near).home.name == "eu-west-2"
+
+
+@pytest.mark.parametrize(("region", "place"), [("eu-west-2", "https://health.aws"), ("cn-north-1", "in the console")])
+def test_aws_s_troubles_are_looked_up_where_its_partition_tells_of_them(region: str, place: str) -> None:
+    with scripted(an_error("InternalError", status=HTTPStatus.INTERNAL_SERVER_ERROR)) as server:
+        account = connect(endpoint=server.url, keys=KEYS)
+        account.patience_s = 0
+        with pytest.raises(ApiError) as caught:
+            account.region(region).ec2("describe_regions")
+    assert place in caught.value.hint
 
 
 def test_a_pause_ends_at_once_when_the_command_is_stopped(account: Account) -> None:

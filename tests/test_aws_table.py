@@ -110,3 +110,24 @@ def test_what_cannot_be_is_one_line_with_key_and_hint(text: str, expected: tuple
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert caught.value.message.replace(f"{tmp_path}/", "") == f"shop.toml: aws.{problem}"
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov", "aws-eusc"])
+def test_arns_are_of_every_partition(partition: str, tmp_path: Path) -> None:
+    region = {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1", "aws-eusc": "eusc-de-east-1"}[partition]
+    key = KEY.replace("arn:aws", f"arn:{partition}").replace("eu-west-2", region)
+    reader = UNIT.replace("arn:aws", f"arn:{partition}")
+    text = f"""
+        regions = ["{region}"]
+        encrypt = true
+        kms_keys = {{ "{region}" = "{key}" }}
+        share_with = ["{reader}"]
+    """
+    assert read(tmp_path, text).share_with == (reader,)
+    with pytest.raises(BakeryError, match=f"is of another partition than {region}, which is in {partition}"):
+        read(tmp_path, text.replace(reader, ORGANIZATION))
+
+
+def test_an_arn_of_no_partition_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BakeryError, match="is no reader"):
+        read(tmp_path, f'share_with = ["{ORGANIZATION.replace("arn:aws", "arn:aws-mars")}"]')

@@ -34,7 +34,27 @@ def test_a_slip_of_the_pen_is_answered_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(
     ("name", "partition"),
-    [("eu-west-2", Partition.AWS), ("cn-north-1", Partition.CHINA), ("us-gov-west-1", Partition.GOVERNMENT)],
+    [
+        ("eu-west-2", Partition.AWS),
+        ("cn-north-1", Partition.CHINA),
+        ("us-gov-west-1", Partition.GOVERNMENT),
+        ("eusc-de-east-1", Partition.EUROPE),
+    ],
 )
 def test_a_regions_name_tells_its_partition(name: str, partition: Partition) -> None:
     assert places.partition(name) is partition
+
+
+def test_every_partition_has_a_region_that_is_asked_about_the_others() -> None:
+    assert {places.partition(name): name for name in places.HOMES.values()} == places.HOMES
+    assert set(places.HOMES) == set(Partition)
+
+
+@pytest.mark.parametrize("name", ["eu-wset-2", "eu-west", "eu-west-22", "us-east-1a", "EU-WEST-2", LOCAL, "", "london"])
+def test_what_can_be_no_region_at_all_needs_no_account_to_be_refused(name: str) -> None:
+    with pytest.raises(BakeryError, match=f"there is no region '{name}'"):
+        places.require_form([name])
+
+
+def test_a_region_that_is_newer_than_our_table_may_be_one() -> None:
+    places.require_form([*REGIONS, "eu-west-4", "us-northeast-1", "eusc-fr-west-1"])

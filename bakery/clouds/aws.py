@@ -22,11 +22,10 @@ from botocore.response import StreamingBody
 from bakery.clouds import credentials
 from bakery.clouds.aws_errors import FAILED, ApiError, complaint, is_passing, kind_of, useless_settings
 from bakery.errors import did_you_mean, impossible
+from bakery.places import HOMES, Partition, partition
 
 __all__ = ["Account", "ApiError", "Region", "Stopped", "connect"]
 
-HOME = "us-east-1"
-"""The region that is asked about all regions when none is set: it is in every account."""
 CALL_DEADLINE_S = 120.0
 FIRST_CONTACT_S = 15.0
 """How long AWS is called that has never answered: rather a machine without a network than a fault of AWS."""
@@ -48,6 +47,8 @@ class Account:
     session: boto3.Session
     endpoint: str | None = None
     is_rehearsal: bool = False
+    default_region: str = HOMES[Partition.AWS]
+    """Asked about all regions when none is set."""
     patience_s: float = CALL_DEADLINE_S
     """For how long a call is repeated; none is begun after that."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -67,7 +68,12 @@ class Account:
     @property
     def home(self) -> "Region":
         """The region asked about everything that is the same everywhere: AWS_REGION or the profile's."""
-        return self.region(self.session.region_name or HOME)
+        return self.region(self.session.region_name or self.default_region)
+
+    @property
+    def partition(self) -> Partition:
+        """The partition that its credentials are of."""
+        return partition(self.home.name)
 
     @cached_property
     def number(self) -> str:
@@ -91,6 +97,9 @@ class Account:
         Raises BakeryError (exit code 2) for one that does not exist or that this account has not opted in to.
         """
         for name in names:
+            if partition(name) is not self.partition:
+                said = f"{name} is in the partition {partition(name)}, and {self.home.name} in {self.partition}"
+                raise impossible(said, hint=f"AWS_REGION={name}, and credentials of an account there")
             if name not in self.opt_in:
                 raise impossible(f"there is no region {name!r}", hint=did_you_mean(name, self.usable))
             if name not in self.usable:
@@ -215,8 +224,10 @@ def _whole(answer: Any) -> Any:
     return {key: value.read() if isinstance(value, StreamingBody) else value for key, value in answer.items()}
 
 
-def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None) -> Account:
+def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None, near: str = "") -> Account:
     """Return the account that the environment names (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …).
+
+    Where it names no region, the partition of the region *near* says which one is asked about all others.
 
     With *endpoint* and *keys* it is a rehearsal instead. Raises BakeryError: exit code 2 for a profile that does not
     exist and for settings that cannot be read, 3 when there are no credentials.
@@ -230,7 +241,7 @@ def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None)
         session = boto3.Session(botocore_session=core, region_name=os.environ.get("AWS_REGION") or None)
     except BotoCoreError as error:
         raise useless_settings(error) from error
-    return Account(session=session)
+    return Account(session=session, default_region=HOMES[partition(near)])
 
 
 def _rehearsal_session(keys: tuple[str, str]) -> boto3.Session:
@@ -238,5 +249,8 @@ def _rehearsal_session(keys: tuple[str, str]) -> boto3.Session:
     files = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
     bare = botocore.session.Session(session_vars={**files, "profile": (None, None, None, None)})
     return boto3.Session(
-        botocore_session=bare, aws_access_key_id=keys[0], aws_secret_access_key=keys[1], region_name=HOME
+        botocore_session=bare,
+        aws_access_key_id=keys[0],
+        aws_secret_access_key=keys[1],
+        region_name=HOMES[Partition.AWS],
     )

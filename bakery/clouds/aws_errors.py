@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from bakery.clouds import policies
 from bakery.errors import BakeryError, ExitCode, did_you_mean, impossible
-from bakery.places import REGIONS
+from bakery.places import REGIONS, Partition, partition
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and the errors of SSM and EBS direct.
 THROTTLED = frozenset(
@@ -98,8 +98,14 @@ def _answered(error: ClientError, *, action: str, region: str) -> ApiError:
         return _api_error(f"{region}: the AWS credentials {whose()} are not accepted", code=code, hint=hint)
     said = f"{region}: {action}: {text or code} ({code})"
     if is_passing(error):
-        return _api_error(said, code=code, hint="again later; https://health.aws.amazon.com knows of AWS's troubles")
+        return _api_error(said, code=code, hint=f"again later; {_health(region)} knows of AWS's troubles")
     return ApiError(said, code=code)
+
+
+def _health(region: str) -> str:
+    # Of the other partitions only their consoles tell.
+    is_public = partition(region) in {Partition.AWS, Partition.GOVERNMENT}
+    return "https://health.aws.amazon.com" if is_public else "the Health Dashboard in the console"
 
 
 def _way_there(error: Exception, region: str) -> str:

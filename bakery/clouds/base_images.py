@@ -124,7 +124,9 @@ def _owner(region: Region, base: Base) -> str:
 
 def _base_image(image: dict[str, Any], *, found_by: FoundBy) -> BaseImage:
     root = image.get("RootDeviceName", "")
-    disks = [mapping["Ebs"] for mapping in image.get("BlockDeviceMappings", ()) if mapping["DeviceName"] == root]
+    mappings = image.get("BlockDeviceMappings", ())
+    # A root on the machine's own disk (instance store) has no "Ebs".
+    disks = [one["Ebs"] for one in mappings if one.get("DeviceName") == root and "Ebs" in one]
     if not disks:
         raise impossible(f"{image['ImageId']} ({image.get('Name', '')}) has no EBS disk to start from")
     return BaseImage(

@@ -20,6 +20,7 @@ SEEN_DEADLINE_S = 120.0
 PAUSE_S = 1.0
 SSH = 22
 REHEARSED = rehearsing.PORTS
+NO_ADDRESS = "a subnet that gives public addresses (aws ec2 modify-subnet-attribute --map-public-ip-on-launch)"
 ANYWHERE = ({"CidrIp": "0.0.0.0/0"},)
 ANYWHERE_6 = ({"CidrIpv6": "::/0"},)
 
@@ -102,6 +103,20 @@ def describe(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
     filters = [{"Name": "instance-id", "Values": list(ids)}]
     pages = region.all("ec2", "describe_instances", "Reservations", Filters=filters)
     return [instance for reservation in pages for instance in reservation["Instances"]]
+
+
+def address(region: Region, instance: Mapping[str, Any], *, is_private_fine: bool = False) -> str:
+    """Return where an instance is reached from here: at its public address, by IPv4 or else IPv6.
+
+    With *is_private_fine* its private one will do, which is reached from within its network. Raises BakeryError (exit
+    code 2) where the instance's subnet has given it none of them.
+    """
+    names = ("PublicIpAddress", "Ipv6Address", *(("PrivateIpAddress",) if is_private_fine else ()))
+    for name in names:
+        if instance.get(name):
+            return str(instance[name])
+    where = f"{region.name}: {instance['InstanceId']} in {instance.get('SubnetId', 'its subnet')}"
+    raise impossible(f"{where} has no {'' if is_private_fine else 'public '}address", hint=NO_ADDRESS)
 
 
 def terminate(region: Region, ids: Sequence[str]) -> None:

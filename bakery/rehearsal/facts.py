@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bakery.places import partition
+from bakery.places import Partition, partition
 
 VERSIONS = ("1.0", "2009-04-04", "2016-09-02", "2018-09-24", "2021-03-23", "latest")
 """Those that programs ask for by name; all of them give the same answers."""
+
+DOMAINS = {Partition.CHINA: "amazonaws.com.cn", Partition.EUROPE: "amazonaws.eu"}
+"""Of the partitions whose endpoints are not below amazonaws.com."""
 
 KEYS = "public-keys"
 """The one folder whose entries are listed as NUMBER=NAME."""
@@ -108,7 +111,7 @@ def meta_data(facts: Facts) -> Tree:
         "reservation-id": facts.reservation,
         "security-groups": "\n".join(facts.groups.values()),
         "services": {
-            "domain": "amazonaws.com.cn" if region_partition == "aws-cn" else "amazonaws.com",
+            "domain": DOMAINS.get(region_partition, "amazonaws.com"),
             "partition": region_partition,
         },
         "system": "nitro",

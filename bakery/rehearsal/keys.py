@@ -6,11 +6,11 @@ and that it is looked at asynchronously. No key is kept here: one of these forms
 
 import re
 
-from bakery.places import partition
+from bakery.places import ARN, partition
 from bakery.rehearsal.world import ACCOUNT
 
 _NAME = r"(?P<name>key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})|alias/[A-Za-z0-9/_-]+)"
-_ARN = re.compile(rf"arn:aws(-cn|-us-gov)?:kms:(?P<region>[a-z0-9-]+):\d{{12}}:{_NAME}")
+_ARN = re.compile(rf"{ARN}:kms:(?P<region>[a-z0-9-]+):\d{{12}}:{_NAME}")
 _SHORT = re.compile(_NAME)
 
 REFUSED = "Given key ID is not accessible"

@@ -13,6 +13,7 @@ from moto.ssm.exceptions import ParameterNotFound, ValidationException
 from moto.ssm.models import SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
+from bakery.places import partition
 from bakery.rehearsal import seeds
 from bakery.rehearsal.world import ACCOUNT, Put, World
 
@@ -136,7 +137,7 @@ class ParameterActions(SimpleSystemManagerResponse):
             "Value": seeds.parameters(self.region)[name],
             "Version": 1,
             "LastModifiedDate": seeds.CREATED[-1],
-            "ARN": f"arn:aws:ssm:{self.region}::parameter{name}",
+            "ARN": f"arn:{partition(self.region)}:ssm:{self.region}::parameter{name}",
             "DataType": IMAGE,
         }
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bakery.places import ARN
 from bakery.rehearsal import refusals
 
 Permission = dict[str, str]
@@ -20,11 +21,11 @@ RULES = {
     "Group": ("group", re.compile("all")),
     "OrganizationArn": (
         "organizationArn",
-        re.compile(r"arn:aws(-cn|-us-gov)?:organizations::\d{12}:organization/o-[a-z0-9]{10,32}"),
+        re.compile(rf"{ARN}:organizations::\d{{12}}:organization/o-[a-z0-9]{{10,32}}"),
     ),
     "OrganizationalUnitArn": (
         "organizationalUnitArn",
-        re.compile(r"arn:aws(-cn|-us-gov)?:organizations::\d{12}:ou/o-[a-z0-9]{10,32}/ou-[a-z0-9-]{10,40}"),
+        re.compile(rf"{ARN}:organizations::\d{{12}}:ou/o-[a-z0-9]{{10,32}}/ou-[a-z0-9-]{{10,40}}"),
     ),
 }
 """What AWS calls each in an error, and its form."""

@@ -1,0 +1,86 @@
+"""A machine is judged where it can be reached, and one that cannot be is told of and ended."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakery import accelerator, bases, guest, region_verify, released, verify
+from bakery.accelerator import Accelerator
+from bakery.bases import Arch, BaseName
+from bakery.clouds import base_images, machines
+from bakery.clouds.aws import Region
+from bakery.console import Console
+from bakery.definition import Definition
+from bakery.errors import BakeryError, ExitCode
+from bakery.guest import Guest
+from bakery.region_verify import Subject
+from bakery.rehearsal.server import Rehearsal
+from bakery.verify import Verdict
+from tests import releases
+from tests.aws_account import account_of, forget_aws
+
+HOME = "eu-west-2"
+
+
+@pytest.fixture
+def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
+    stage.reset()
+    forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setattr(machines, "PAUSE_S", 0.02)
+    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots"))
+    monkeypatch.setattr(guest, "wait_for_ssh", lambda *_, **__: 1.0)
+    monkeypatch.setattr(verify, "judge", lambda *_, **__: Verdict(total=1, failures=()))
+    return account_of(stage).region(HOME)
+
+
+def judge(region: Region, definition: Definition, *, log: Path) -> Verdict:
+    """Judge an image of the distribution's, in the place of one of ours."""
+    made = released.Made(
+        image="host",
+        release="20261123-0415-0123456789ab",
+        arch=Arch.AMD64,
+        base=BaseName.DEBIAN_12,
+        fingerprint="0" * 64,
+        size_gb=8,
+    )
+    subject = Subject(made=made, definition=definition, user="debian", settings="")
+    image = region.ec2(
+        "describe_images", ImageIds=[base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id]
+    )
+    return region_verify.verify_image(region, subject, image["Images"][0], console=Console(), log=log)
+
+
+def instances(region: Region) -> list[dict[str, Any]]:
+    reservations = region.ec2("describe_instances")["Reservations"]
+    return [one for reservation in reservations for one in reservation["Instances"]]
+
+
+def test_a_machine_without_a_public_address_is_told_of_and_ended(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    described = machines.describe
+
+    def without(region: Region, ids: list[str]) -> list[dict[str, object]]:
+        return [
+            {key: value for key, value in one.items() if key != "PublicIpAddress"} for one in described(region, ids)
+        ]
+
+    monkeypatch.setattr(machines, "describe", without)
+    with pytest.raises(BakeryError, match=r"eu-west-2: i-\w+ in subnet-\w+ has no public address") as caught:
+        judge(region, releases.definition(), log=tmp_path / "log")
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert caught.value.hint
+    assert instances(region)[0]["State"]["Name"] in {"shutting-down", "terminated"}
+
+
+def test_a_machine_is_reached_at_its_public_address(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def wait(guests: list[Guest], **_: object) -> float:
+        (instance,) = instances(region)
+        assert f"HostName {instance['PublicIpAddress']}" in guests[0].ssh_config.read_text()
+        return 1.0
+
+    monkeypatch.setattr(guest, "wait_for_ssh", wait)
+    assert judge(region, releases.definition(), log=tmp_path / "log").total == 1
