@@ -69,6 +69,8 @@ class Police:
         credentials.access_key, credentials.secret_key = self.hire(document)
         # Nobody may live on what others were told.
         vars(self.account).pop("opt_in", None)
+        for region in self.account._regions.values():  # noqa: SLF001  # a command has an account of its own
+            region.made.clear()
         return self.account
 
     def check(self, call: Any, by_moto: Callable[..., None], resource: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from bakery import ROOT, ami, catalog, publish, rehearsing
 from bakery.bases import Arch, BaseName
 from bakery.catalog import Placed, Release
-from bakery.clouds import aws, published
+from bakery.clouds import aws, lateness, published
 from bakery.clouds.aws import Account, connect
 from bakery.console import Console, table
 
@@ -159,7 +159,8 @@ def warm_account(url: str) -> Account:
 
 def carry_out(order: dict[str, Any], account: Account) -> None:
     """Do what an order says, with pauses that suit a cloud whose states change within a tenth of a second."""
-    published.FIRST_PAUSE_S, aws.FIRST_PAUSE_S = 0.02, 0.05
+    published.FIRST_PAUSE_S = lateness.FIRST_PAUSE_S = 0.02
+    aws.FIRST_PAUSE_S = 0.05
     os.environ["BAKERY_BUILD_DIR"] = order["build"]
     wanted = publish.Order(image="host", release=RELEASE, regions=SIX)
     getattr(publish, order["act"])(wanted, account=account, console=Console())

@@ -12,7 +12,7 @@ import pytest
 
 from bakery import accelerator, ami, guest, images, local_image, region_import, upload, verify
 from bakery.accelerator import Accelerator
-from bakery.clouds import ebs, published
+from bakery.clouds import ebs, lateness, published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.errors import BakeryError
@@ -59,7 +59,7 @@ def police(stage: Police, baked: Path, tmp_path: Path, monkeypatch: pytest.Monke
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
     shutil.copytree(baked, tmp_path / "build")
-    for module in (published, ebs):
+    for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(Account, "usable", property(lambda account: [one for one in BOTH if one in account.opt_in]))
     releases.define(monkeypatch, HOST)

@@ -9,7 +9,7 @@ import pytest
 
 from bakery import ami, catalog, images, publish
 from bakery.catalog import Release
-from bakery.clouds import converging, published
+from bakery.clouds import converging, lateness, published
 from bakery.clouds.aws import Account
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
@@ -30,7 +30,8 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.01)
+    for module in (published, lateness):
+        monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     rehearsed.bake(stage)
     return stage
 

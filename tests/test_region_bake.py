@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bakery import ami, catalog, lending, prices, region_bake, region_outlook, region_plan, region_verify
-from bakery.clouds import published
+from bakery.clouds import lateness, published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.differences import tags_of
@@ -71,7 +71,8 @@ def cloud(stage: Rehearsal, work: Work, tmp_path: Path, monkeypatch: pytest.Monk
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.01)
+    for module in (published, lateness):
+        monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     return stage
 
 

@@ -1,6 +1,7 @@
 """An image of this machine goes to a rehearsal cloud as blocks; the judge is a function here, real in tests/slow."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from bakery import catalog, import_plan, region_import, region_verify
 from bakery.artifact import Artifact
 from bakery.bases import Arch
-from bakery.clouds import ebs, published
+from bakery.clouds import ebs, lateness, published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.disk_blocks import BLOCK_SIZE
@@ -23,7 +24,7 @@ from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
 from bakery.verify import Verdict
-from tests import local_images
+from tests import local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
 
@@ -59,7 +60,7 @@ def cloud(stage: Rehearsal, judge: Judge, tmp_path: Path, monkeypatch: pytest.Mo
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    for module in (published, ebs):
+    for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(ebs, "UNKNOWN_DEADLINE_S", 2.0)
     return stage
@@ -263,6 +264,19 @@ def test_throttling_broken_answers_and_late_states_end_in_the_same(
         assert BLOCKS.keys() <= snapshot.changed
 
 
+@pytest.mark.parametrize("fan_out", [FanOut.UPLOAD, FanOut.COPY])
+def test_there_is_one_ami_in_each_region_where_new_ones_show_late(
+    fan_out: FanOut, cloud: Rehearsal, tmp_path: Path
+) -> None:
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    for _ in range(3):
+        cloud.faults = Faults(hidden_s=0.3)
+        bring(account_of(cloud), HOME, OTHER, THIRD, fan_out=fan_out)
+        assert [len(releases.own_images(cloud, region)) for region in (HOME, OTHER, THIRD)] == [1, 1, 1]
+        assert len(releases.own_snapshots(cloud)) == 3
+        begin_anew(cloud)
+
+
 def test_the_plan_says_what_would_be_sent_and_changes_nothing(
     cloud: Rehearsal, account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -292,6 +306,11 @@ def test_what_cannot_be_brought_is_refused_before_anything_is_sent(
         bring(account, HOME)
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert puts(cloud) == 0
+
+
+def begin_anew(cloud: Rehearsal) -> None:
+    cloud.reset()
+    shutil.rmtree(catalog.path_of("host", is_rehearsal=True).parent)
 
 
 def rewrite(made: Artifact, **values: str) -> None:

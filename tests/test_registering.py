@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bakery.bases import Arch
-from bakery.clouds import published, registering
+from bakery.clouds import lateness, published, registering
 from bakery.clouds.aws import ApiError, Region
 from bakery.clouds.registering import Registration
 from bakery.partitions import BootMode
@@ -22,7 +22,7 @@ DUBLIN = "eu-west-1"
 def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
     return stage
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bakery.ami import Wanted
 from bakery.aws_table import PUBLIC
+from bakery.clouds import lateness
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import Act, Seen, tag_list
 from bakery.errors import impossible
@@ -24,7 +25,7 @@ def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
     encryption = {"Encrypted": True} if wanted.is_encrypted else {}
     if wanted.kms_key:
         encryption["KmsKeyId"] = wanted.kms_key  # type: ignore[assignment]  # one value is a text
-    region.ec2(
+    answer = region.ec2(
         "copy_image",
         SourceRegion=source_region,
         SourceImageId=source_id,
@@ -34,6 +35,7 @@ def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
         TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")],
         **encryption,
     )
+    lateness.remember(region, wanted.name, image_id=str(answer["ImageId"]))
 
 
 def _tag_image(region: Region, wanted: Wanted, seen: Seen) -> None:

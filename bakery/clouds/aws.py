@@ -164,6 +164,8 @@ class Region:
     account: Account = field(repr=False)
     repeated: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     """How often calls were repeated, by what they were answered with: rising numbers say that we ask too fast."""
+    made: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False, compare=False)
+    """By its name, the id of the image that was made last, and when: a listing without it is older (`lateness`)."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def ec2(self, operation: str, **arguments: Any) -> Any:

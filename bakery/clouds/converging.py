@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bakery import ami
 from bakery.ami import Wanted
-from bakery.clouds import published
+from bakery.clouds import lateness, published
 from bakery.clouds.acts import ACTS
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import Act, Difference, Seen, differences, tags_of
@@ -86,7 +86,7 @@ def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = pu
     """
     ends, pause_s = time.monotonic() + deadline_s, published.FIRST_PAUSE_S
     work = _Work(region=region, wanted=wanted, say=say)
-    began_with = published.look(region, wanted)
+    began_with = _look(region, wanted)
     seen = began_with
     while left := differences(wanted, seen, now=datetime.now(UTC)):
         possible = work.possible(left, seen)
@@ -101,8 +101,13 @@ def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = pu
         work.do(possible, seen)
         region.account.pause(pause_s)
         pause_s = min(pause_s * 1.5, published.LONGEST_PAUSE_S)
-        seen = published.look(region, wanted)
+        seen = _look(region, wanted)
     return seen
+
+
+def _look(region: Region, wanted: Wanted) -> Seen:
+    # The snapshot of an image may be known later than the image.
+    return lateness.known(region, lambda: published.look(region, wanted), codes=published.PASSING)
 
 
 def _is_passing(act: Act, error: ApiError) -> bool:

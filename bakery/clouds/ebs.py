@@ -5,12 +5,12 @@ Every act may be done twice: a snapshot is found again by its tags, and its clie
 
 import base64
 import hashlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bakery import ami
+from bakery.clouds import lateness
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import tag_list, tags_of
 from bakery.errors import BakeryError
@@ -21,8 +21,6 @@ UNKNOWN = "ResourceNotFoundException"
 """What a snapshot that was started a moment ago may be answered with, for a while."""
 UNKNOWN_DEADLINE_S = 60.0
 COMPLETED_DEADLINE_S = 3600.0
-FIRST_PAUSE_S = 0.2
-LONGEST_PAUSE_S = 5.0
 MOST_LISTED = 10000
 """Blocks on a page of a list (ListSnapshotBlocks, MaxResults)."""
 
@@ -86,41 +84,30 @@ def start(region: Region, beginning: Beginning, *, attempt: str = "") -> str:
 
 def _state(region: Region, snapshot: str) -> str:
     """Return AWS's word for a new snapshot's state as soon as it shows; empty when it never does."""
-    ends, pause_s = time.monotonic() + UNKNOWN_DEADLINE_S, FIRST_PAUSE_S
-    while True:
+
+    def look() -> str:
         try:
             return str(region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"][0]["State"])
         except ApiError as error:
             if error.code != "InvalidSnapshot.NotFound":
                 raise
-        if time.monotonic() > ends:
             return ""
-        region.account.pause(pause_s)
-        pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+
+    return lateness.until(region, look, is_enough=bool, deadline_s=UNKNOWN_DEADLINE_S)
 
 
 def put(region: Region, snapshot: str, *, index: int, data: bytes, digest: bytes) -> None:
     """Write a block; *digest* is its SHA-256. Raises ApiError when AWS refuses it, or the deadline of a call passes."""
-    ends, pause_s = time.monotonic() + region.account.patience_s, FIRST_PAUSE_S
-    while True:
-        try:
-            region.call(
-                "ebs",
-                "put_snapshot_block",
-                SnapshotId=snapshot,
-                BlockIndex=index,
-                BlockData=data,
-                DataLength=len(data),
-                Checksum=base64.b64encode(digest).decode(),
-                ChecksumAlgorithm="SHA256",
-            )
-        except ApiError as error:
-            if error.code != UNKNOWN or time.monotonic() > ends:
-                raise
-            region.account.pause(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
-        else:
-            return
+    _call(
+        region,
+        "put_snapshot_block",
+        SnapshotId=snapshot,
+        BlockIndex=index,
+        BlockData=data,
+        DataLength=len(data),
+        Checksum=base64.b64encode(digest).decode(),
+        ChecksumAlgorithm="SHA256",
+    )
 
 
 def complete(region: Region, snapshot: str, digests: Mapping[int, bytes]) -> None:
@@ -129,8 +116,8 @@ def complete(region: Region, snapshot: str, digests: Mapping[int, bytes]) -> Non
     The checksum is over the raw digests in ascending order of blocks (CompleteSnapshot, LINEAR).
     """
     linear = hashlib.sha256(b"".join(digests[index] for index in sorted(digests))).digest()
-    region.call(
-        "ebs",
+    _call(
+        region,
         "complete_snapshot",
         SnapshotId=snapshot,
         ChangedBlocksCount=len(digests),
@@ -145,13 +132,15 @@ def wait_completed(region: Region, snapshot: str) -> None:
 
     Raises BakeryError (exit code 1) when AWS gave it up, or when it is not complete after an hour.
     """
-    ends, pause_s = time.monotonic() + COMPLETED_DEADLINE_S, FIRST_PAUSE_S
-    while (state := _state(region, snapshot)) != "completed":
-        if state != "pending" or time.monotonic() > ends:
-            said = f"{region.name}: {snapshot} is {state or 'gone'} instead of completed"
-            raise BakeryError(said, hint="run it again: it goes on")
-        region.account.pause(pause_s)
-        pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+    state = lateness.until(
+        region,
+        lambda: _state(region, snapshot),
+        is_enough=lambda state: state != "pending",
+        deadline_s=COMPLETED_DEADLINE_S,
+    )
+    if state != "completed":
+        said = f"{region.name}: {snapshot} is {state or 'gone'} instead of completed"
+        raise BakeryError(said, hint="run it again: it goes on")
 
 
 def tokens(region: Region, snapshot: str) -> dict[int, str]:
@@ -165,3 +154,12 @@ def read(region: Region, snapshot: str, *, index: int, token: str) -> bytes:
     answer = region.call("ebs", "get_snapshot_block", SnapshotId=snapshot, BlockIndex=index, BlockToken=token)
     data: bytes = answer["BlockData"]
     return data
+
+
+def _call(region: Region, operation: str, **arguments: Any) -> None:
+    """Call what writes to a snapshot, which may be so new that not everybody knows it."""
+
+    def act() -> None:
+        region.call("ebs", operation, **arguments)
+
+    lateness.known(region, act, codes={UNKNOWN}, deadline_s=region.account.patience_s)

@@ -1,11 +1,11 @@
 """A release in one AWS region as AWS shows it."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from bakery.ami import Wanted
 from bakery.aws_table import PUBLIC
+from bakery.clouds import lateness
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import Seen, failure
 from bakery.errors import BakeryError
@@ -24,14 +24,28 @@ def find(region: Region, *, name: str, is_newest: bool = False) -> Mapping[str, 
     Of two alike the older counts, so that every run takes the same, unless *is_newest*; failed ones count only when
     there is no other.
     """
-    filters = [{"Name": "name", "Values": [name]}]
-    pages = region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
-    images: list[Mapping[str, Any]] = list(pages)
+    images = _named(region, name)
     images.sort(key=lambda image: (image["CreationDate"], image["ImageId"]))
     alive = [image for image in images if image["State"] != "failed"]
     if not alive:
         return images[-1] if images else None
     return alive[-1] if is_newest else alive[0]
+
+
+def _named(region: Region, name: str) -> list[Mapping[str, Any]]:
+    """Return this account's images of that name (a glob); a listing without what we have just made is asked for again.
+
+    What does not show in time is gone.
+    """
+
+    def listed() -> list[Mapping[str, Any]]:
+        filters = [{"Name": "name", "Values": [name]}]
+        return list(region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters))
+
+    def is_new(images: list[Mapping[str, Any]]) -> bool:
+        return lateness.remembered(region, name) <= {image["ImageId"] for image in images}
+
+    return lateness.until(region, listed, is_enough=is_new, deadline_s=lateness.DEADLINE_S)
 
 
 def look(region: Region, wanted: Wanted) -> Seen:
@@ -58,20 +72,19 @@ def wait_available(region: Region, *, name: str, deadline_s: float = DEADLINE_S)
 
     Raises BakeryError (exit code 1) when it failed, or when it is not available after *deadline_s*.
     """
-    ends, pause_s = time.monotonic() + deadline_s, FIRST_PAUSE_S
-    while True:
-        image = find(region, name=name, is_newest=True)
-        if image is not None and image["State"] == "available":
-            return image
-        if image is not None and image["State"] == "failed":
-            raise BakeryError(f"{region.name}: {image['ImageId']} failed: {failure(image)}", hint="run it again")
-        if time.monotonic() > ends:
-            state = f"still {image['State']}" if image else "not there"
-            raise BakeryError(
-                f"{region.name}: {name} is {state} after {deadline_s:.0f} s", hint="run it again: it goes on"
-            )
-        region.account.pause(pause_s)
-        pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+    image = lateness.until(
+        region,
+        lambda: find(region, name=name, is_newest=True),
+        is_enough=lambda found: found is not None and found["State"] in {"available", "failed"},
+        deadline_s=deadline_s,
+        longest_pause_s=LONGEST_PAUSE_S,
+    )
+    if image is not None and image["State"] == "available":
+        return image
+    if image is not None and image["State"] == "failed":
+        raise BakeryError(f"{region.name}: {image['ImageId']} failed: {failure(image)}", hint="run it again")
+    state = f"still {image['State']}" if image else "not there"
+    raise BakeryError(f"{region.name}: {name} is {state} after {deadline_s:.0f} s", hint="run it again: it goes on")
 
 
 def snapshot_of(image: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bakery.ami import EC2_ARCH
 from bakery.bases import Arch
-from bakery.clouds import published
+from bakery.clouds import lateness, published, removal
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import tag_list
 
@@ -29,10 +29,21 @@ class Registration:
 
 
 def register(region: Region, wanted: Registration) -> str:
-    """Make the AMI unless there is one of that name, and return its id. Raises ApiError when AWS refuses."""
+    """Make the AMI unless there is one of that name, and return its id as soon as it is listed.
+
+    Where another run was faster, a snapshot of ours that nobody uses then is removed. Raises ApiError when AWS refuses,
+    BakeryError when the AMI is not listed in time.
+    """
     found = published.find(region, name=wanted.name)
-    if found is not None and found["State"] != "failed":
-        return str(found["ImageId"])
+    if found is None or found["State"] == "failed":
+        _register(region, wanted)
+    image = published.wait_available(region, name=wanted.name)
+    if published.snapshot_of(image) != wanted.snapshot:
+        removal.remove_snapshot(region, wanted.snapshot)
+    return str(image["ImageId"])
+
+
+def _register(region: Region, wanted: Registration) -> None:
     # What only newer machines have is asked for where no older one could start the image anyway: the EC2 user guide,
     # "Boot modes" (Nitro alone knows UEFI) and "NitroTPM" (UEFI and x86 alone).
     tpm = {"TpmSupport": "v2.0"} if (wanted.boot_mode, wanted.arch) == (UEFI, Arch.AMD64) else {}
@@ -56,6 +67,6 @@ def register(region: Region, wanted: Registration) -> str:
     except ApiError as error:
         if error.code != DUPLICATE:
             raise
-        # Made a moment ago by a run that was killed, and not listed yet.
-        return str(published.wait_available(region, name=wanted.name)["ImageId"])
-    return str(answer["ImageId"])
+        # Made a moment ago by another run, or by one that was killed, and not listed yet.
+        return
+    lateness.remember(region, wanted.name, image_id=str(answer["ImageId"]))
