@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from bakery import ROOT
+from bakery import ROOT, checkout
 from bakery.definition import Definition
 
 PROVISION = ROOT / "provision"
@@ -18,16 +18,17 @@ def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Pa
     """Return the SHA-256 (hex) of the definition, what lies *beneath* it, and the scripts of its steps.
 
     *beneath* names the base and how it is made, or the fingerprint of the layer below. The description is left out:
-    it is for readers; so is the table [aws], of which nothing is inside the image. What the package archives hold
-    today is left out too: newer packages are no other definition.
+    it is for readers; so is the table [aws], of which nothing is inside the image, and the base that the definition
+    names, since *beneath* has the one it is baked on. What the package archives hold today is left out too: newer
+    packages are no other definition.
     """
-    values = definition.model_dump(mode="json", exclude={"description", "aws"})
+    values = definition.model_dump(mode="json", exclude={"description", "aws", "base"})
     digest = hashlib.sha256()
     for part in (json.dumps(values, sort_keys=True), *beneath):
         digest.update(f"{len(part)}:{part}".encode())
-    for path in provision_files(definition, provision):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(provision)}:{path.stat().st_mode & 0o111}:{len(content)}:".encode() + content)
+    for path, content in checkout.contents(provision_files(definition, provision), folder=provision).items():
+        name = path.relative_to(provision).as_posix()
+        digest.update(f"{name}:{int(content.is_program)}:{len(content.data)}:".encode() + content.data)
     return digest.hexdigest()
 
 

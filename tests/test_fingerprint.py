@@ -32,6 +32,11 @@ def test_a_better_description_is_no_other_image() -> None:
     assert other == fingerprint.fingerprint(HOST, beneath=BENEATH)
 
 
+def test_the_base_counts_that_it_is_baked_on_and_not_the_one_that_the_file_names() -> None:
+    other = fingerprint.fingerprint(changed(base="debian-13"), beneath=BENEATH)
+    assert other == fingerprint.fingerprint(HOST, beneath=BENEATH)
+
+
 @pytest.mark.parametrize("values", [{"packages": ("curl",)}, {"disk": {"size_gb": 41}}, {"health": {"port": 8078}}])
 def test_a_changed_definition_changes_it(values: dict[str, object]) -> None:
     assert fingerprint.fingerprint(changed(**values), beneath=BENEATH) != fingerprint.fingerprint(HOST, beneath=BENEATH)
