@@ -21,6 +21,7 @@ class BaseName(StrEnum):
 
     UBUNTU_22_04 = "ubuntu-22.04"
     UBUNTU_24_04 = "ubuntu-24.04"
+    UBUNTU_26_04 = "ubuntu-26.04"
     DEBIAN_12 = "debian-12"
     DEBIAN_13 = "debian-13"
 
@@ -121,10 +122,16 @@ class Base:
     cloud_image: CloudImage
     aws: AwsBase
     scaleway_label: str
+    dokku_suite: str
+    """The release whose packages of dokku fit, by its codename: mostly its own."""
+    compose_package: str
+    """The package that brings Docker's compose as a plugin, and is taken for `docker-compose`, on which dokku depends.
+
+    Ubuntu's `docker-compose` is the Python program of old, which 24.04 cannot start (docker/compose#11970) and 26.04
+    does not have. Empty where the distribution lacks it or buildx (Debian 12), so that both come from Docker's archive.
+    """
     is_docker_cli_apart: bool = False
     """Whether the distribution's docker.io comes without the ``docker`` command (since Debian 13)."""
-    has_docker_plugins: bool = True
-    """Whether the distribution has Docker's compose and buildx, as dokku's package wants (Debian 12 has no buildx)."""
 
     def kernel(self, arch: Arch) -> str:
         """Return the package that brings a kernel for virtual machines."""
@@ -140,9 +147,7 @@ class Base:
         return tuple(self.suite(pocket) for pocket in Pocket)
 
 
-def _debian(
-    *, name: BaseName, version: str, codename: str, is_docker_cli_apart: bool, has_docker_plugins: bool
-) -> Base:
+def _debian(*, name: BaseName, version: str, codename: str, is_docker_cli_apart: bool, compose_package: str) -> Base:
     return Base(
         name=name,
         distro=Distro.DEBIAN,
@@ -169,14 +174,17 @@ def _debian(
             name_pattern=f"debian-{version}-{{arch}}-*",
             user="admin",
         ),
-        # The pattern of the labels that were seen (ubuntu_jammy, ubuntu_noble); Debian's were not seen in a source.
+        # The pattern of labels that were seen (ubuntu_jammy to ubuntu_resolute); Debian's were not seen in a source.
         scaleway_label=f"debian_{codename}",
+        dokku_suite=codename,
         is_docker_cli_apart=is_docker_cli_apart,
-        has_docker_plugins=has_docker_plugins,
+        compose_package=compose_package,
     )
 
 
-def _ubuntu(*, name: BaseName, version: str, codename: str, volume: str, ssm_volume: str) -> Base:
+def _ubuntu(
+    *, name: BaseName, version: str, codename: str, volume: str, ssm_volume: str, dokku_suite: str = ""
+) -> Base:
     return Base(
         name=name,
         distro=Distro.UBUNTU,
@@ -204,6 +212,8 @@ def _ubuntu(*, name: BaseName, version: str, codename: str, volume: str, ssm_vol
             user="ubuntu",
         ),
         scaleway_label=f"ubuntu_{codename}",
+        dokku_suite=dokku_suite or codename,
+        compose_package="docker-compose-v2",
     )
 
 
@@ -211,15 +221,28 @@ def _ubuntu(*, name: BaseName, version: str, codename: str, volume: str, ssm_vol
 _ROWS = (
     _ubuntu(name=BaseName.UBUNTU_22_04, version="22.04", codename="jammy", volume="hvm-ssd", ssm_volume="ebs-gp2"),
     _ubuntu(name=BaseName.UBUNTU_24_04, version="24.04", codename="noble", volume="hvm-ssd-gp3", ssm_volume="ebs-gp3"),
+    _ubuntu(
+        name=BaseName.UBUNTU_26_04,
+        version="26.04",
+        codename="resolute",
+        volume="hvm-ssd-gp3",
+        ssm_volume="ebs-gp3",
+        # dokku's bootstrap takes noble's here (dokku#8791); a suite for resolute came after the version that is pinned.
+        dokku_suite="noble",
+    ),
     _debian(
         name=BaseName.DEBIAN_12,
         version="12",
         codename="bookworm",
         is_docker_cli_apart=False,
-        has_docker_plugins=False,
+        compose_package="",
     ),
     _debian(
-        name=BaseName.DEBIAN_13, version="13", codename="trixie", is_docker_cli_apart=True, has_docker_plugins=True
+        name=BaseName.DEBIAN_13,
+        version="13",
+        codename="trixie",
+        is_docker_cli_apart=True,
+        compose_package="docker-compose",
     ),
 )
 

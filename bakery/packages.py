@@ -45,8 +45,8 @@ def docker_plugins(definition: Definition, base: Base) -> tuple[str, ...]:
     """
     if Step.DOKKU not in definition.steps:
         return ()
-    is_distro = definition.docker.source is DockerSource.DISTRO and base.has_docker_plugins
-    return ("docker-compose", "docker-buildx") if is_distro else ("docker-compose-plugin", "docker-buildx-plugin")
+    is_distro = definition.docker.source is DockerSource.DISTRO and base.compose_package
+    return (base.compose_package, "docker-buildx") if is_distro else ("docker-compose-plugin", "docker-buildx-plugin")
 
 
 def native_packages(definition: Definition, base: Base) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def vendors_of(definition: Definition, base: Base) -> dict[str, Vendor]:
 
 def _wanted(definition: Definition, base: Base) -> Iterator[Vendor]:
     is_chosen = Step.DOCKER in definition.steps and definition.docker.source is DockerSource.DOCKER_COM
-    if is_chosen or (Step.DOKKU in definition.steps and not base.has_docker_plugins):
+    if is_chosen or (Step.DOKKU in definition.steps and not base.compose_package):
         yield docker(definition, base)
     if Step.NGINX in definition.steps and definition.nginx.source is NginxSource.NGINX_ORG:
         yield nginx(definition, base)
@@ -83,7 +83,7 @@ def nginx(definition: Definition, base: Base) -> Vendor:
 
 
 def dokku(definition: Definition, base: Base) -> Vendor:
-    """Return dokku's archive (dokku.com/docs/getting-started/install/debian).
+    """Return dokku's archive (dokku.com/docs/getting-started/install/debian), which has a suite for each release.
 
     No source has the whole fingerprint of its key; the archive's own name for it holds the last 16 digits
     (https://github.com/dokku/dokku/pull/5263).
@@ -91,7 +91,7 @@ def dokku(definition: Definition, base: Base) -> Vendor:
     root = definition.dokku.archive or "https://packagecloud.io/dokku/dokku"
     return Vendor(
         name=DOKKU,
-        source=AptSource(uri=f"{root}/{base.distro}", suite=base.codename, components=("main",)),
+        source=AptSource(uri=f"{root}/{base.distro}", suite=base.dokku_suite, components=("main",)),
         key_url=f"{root}/gpgkey",
         key=definition.dokku.archive_key or "FB2B6AA421CD193F",
         way_out='dokku.archive = "a mirror of packagecloud.io/dokku/dokku"',

@@ -49,6 +49,12 @@ def test_aws_parameters_are_those_of_the_vendors_pages() -> None:
     assert base("ubuntu-24.04").aws.pattern(Arch.AMD64) == (
         "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-*"
     )
+    assert base("ubuntu-26.04").aws.parameter(Arch.ARM64) == (
+        "/aws/service/canonical/ubuntu/server/26.04/stable/current/arm64/hvm/ebs-gp3/ami-id"
+    )
+    assert base("ubuntu-26.04").aws.pattern(Arch.AMD64) == (
+        "ubuntu/images/hvm-ssd-gp3/ubuntu-resolute-26.04-amd64-server-*"
+    )
 
 
 def test_cloud_images_are_at_the_vendors_addresses() -> None:
@@ -57,6 +63,9 @@ def test_cloud_images_are_at_the_vendors_addresses() -> None:
     )
     assert base("ubuntu-24.04").cloud_image.url(Arch.ARM64) == (
         "https://cloud-images.ubuntu.com/releases/noble/release/ubuntu-24.04-server-cloudimg-arm64.img"
+    )
+    assert base("ubuntu-26.04").cloud_image.url(Arch.AMD64) == (
+        "https://cloud-images.ubuntu.com/releases/resolute/release/ubuntu-26.04-server-cloudimg-amd64.img"
     )
 
 

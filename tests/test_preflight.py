@@ -67,7 +67,7 @@ def test_a_source_that_never_answers_is_given_up_at_the_deadline(archive: Loopba
     archive.pages["/silent"] = None
     began = time.monotonic()
     silent, quick = ask([source(f"{archive.url}/silent"), source(f"{archive.url}/missing")], deadline_s=0.3)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     assert (silent.problem, quick.problem) == ("no answer within 0.3 s", "HTTP 404")
 
 
@@ -76,7 +76,7 @@ def test_the_deadline_is_one_for_all(archive: Loopback) -> None:
     archive.pages |= dict.fromkeys(pages)
     began = time.monotonic()
     answers = ask([source(archive.url + page) for page in pages], deadline_s=0.3)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     assert not any(answer.is_ok for answer in answers)
 
 

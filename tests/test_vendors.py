@@ -6,6 +6,7 @@ import pytest
 
 from bakery.bases import base
 from bakery.definition import Definition
+from bakery.packages import docker_plugins
 from bakery.vendors import from_guest, vendors_of
 
 BOOKWORM, TRIXIE = base("debian-12"), base("debian-13")
@@ -51,7 +52,30 @@ def test_a_mirror_has_the_vendors_folders_and_its_own_key() -> None:
     assert {vendor.key for vendor in found.values()} == {"AB" * 20}
 
 
-def test_dokku_needs_dockers_archive_only_where_the_distribution_has_no_buildx() -> None:
+@pytest.mark.parametrize(
+    ("name", "plugins"),
+    [
+        ("debian-13", ("docker-compose", "docker-buildx")),
+        ("ubuntu-22.04", ("docker-compose-v2", "docker-buildx")),
+        ("ubuntu-24.04", ("docker-compose-v2", "docker-buildx")),
+        ("ubuntu-26.04", ("docker-compose-v2", "docker-buildx")),
+    ],
+)
+def test_compose_and_buildx_are_the_distributions_where_it_has_both(name: str, plugins: tuple[str, str]) -> None:
+    shop = definition(steps=["docker", "nginx", "firstboot", "dokku"])
+    assert set(vendors_of(shop, base(name))) == {"dokku"}
+    assert docker_plugins(shop, base(name)) == plugins
+
+
+def test_debian_12_has_no_buildx_so_both_are_dockers_own() -> None:
     shop = definition(steps=["docker", "nginx", "firstboot", "dokku"])
     assert set(vendors_of(shop, BOOKWORM)) == {"docker.com", "dokku"}
-    assert set(vendors_of(shop, TRIXIE)) == {"dokku"}
+    assert docker_plugins(shop, BOOKWORM) == ("docker-compose-plugin", "docker-buildx-plugin")
+
+
+def test_dokkus_packages_for_ubuntu_26_are_those_for_24() -> None:
+    """dokku's bootstrap takes them (dokku#8791); a suite of its own has none of the version that is pinned."""
+    shop = definition(steps=["docker", "nginx", "firstboot", "dokku"], docker={"source": "docker.com"})
+    suites = {name: vendor.source.suite for name, vendor in vendors_of(shop, base("ubuntu-26.04")).items()}
+    assert suites == {"dokku": "noble", "docker.com": "resolute"}
+    assert vendors_of(shop, BOOKWORM)["dokku"].source.suite == "bookworm"

@@ -76,6 +76,7 @@ def _debian(version: str, codename: str) -> Line:
 LINES = (
     _ubuntu("22.04", "jammy", folder="hvm-ssd", volume="gp2", imds_support=""),
     _ubuntu("24.04", "noble", folder="hvm-ssd-gp3", volume="gp3", imds_support="v2.0"),
+    _ubuntu("26.04", "resolute", folder="hvm-ssd-gp3", volume="gp3", imds_support="v2.0"),
     _debian("12", "bookworm"),
     _debian("13", "trixie"),
 )

@@ -181,5 +181,11 @@ def test_every_helper_answers(first: Copy) -> None:
 
 
 @pytest.mark.real_dokku
+def test_docker_has_compose_and_buildx(first: Copy) -> None:
+    """By the name that `docker` calls them: a distribution's `docker-compose` may be another program."""
+    first.run("docker compose version && docker buildx version")
+
+
+@pytest.mark.real_dokku
 def test_dokku_reports_on_itself(first: Copy) -> None:
     assert "dokku version" in first.run("dokku report 2>&1")
