@@ -128,7 +128,7 @@ def _start_everywhere(
     except KeyboardInterrupt:
         # Whoever presses Ctrl-C is told that everything was cleaned up.
         for name, ids in started.items():
-            machines.terminate(account.aside().region(name), ids)
+            machines.terminate(account.aside().region(name), ids, is_new=True)
         raise
 
 

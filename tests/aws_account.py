@@ -18,7 +18,8 @@ import httpx
 import pytest
 from botocore.client import ClientCreator
 
-from bakery.clouds.aws import Account, connect
+from bakery.clouds import lateness
+from bakery.clouds.aws import Account, ApiError, Region, connect
 from bakery.rehearsal.answers import Answer, line
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
@@ -58,6 +59,23 @@ def forget_aws(monkeypatch: pytest.MonkeyPatch, *, home: Path) -> None:
     # every action; for EC2 that is a quarter of a second, and in 17 regions another one.
     monkeypatch.setattr(botocore.session, "create_loader", _loader)
     monkeypatch.setattr(ClientCreator, "_create_client_class", _client_class)
+
+
+def late(monkeypatch: pytest.MonkeyPatch, operation: str, *answers: Any) -> list[Any]:
+    """Answer so many calls of EC2 as if it did not know yet what was made; an answer that is a text is a refusal."""
+    call, left = Region.ec2, [*answers]
+
+    def answering(self: Region, asked: str, **arguments: Any) -> Any:
+        if asked != operation or not left:
+            return call(self, asked, **arguments)
+        answer = left.pop(0)
+        if isinstance(answer, str):
+            raise ApiError(f"{answer}: {arguments}", code=answer)
+        return answer
+
+    monkeypatch.setattr(Region, "ec2", answering)
+    monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
+    return left
 
 
 @contextmanager

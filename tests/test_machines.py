@@ -7,12 +7,12 @@ import pytest
 
 from bakery import ami
 from bakery.bases import Arch, BaseName, base
-from bakery.clouds import base_images, machines
+from bakery.clouds import base_images, lateness, machines
 from bakery.clouds.aws import Account, Region
 from bakery.clouds.machines import Launch
 from bakery.errors import BakeryError, ExitCode
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of, forget_aws, late
 
 
 @pytest.fixture
@@ -72,6 +72,49 @@ def test_a_machine_ends_with_the_body_however_it_ends(region: Region, error: typ
 
 def test_ending_what_is_gone_is_no_mistake(region: Region) -> None:
     machines.terminate(region, ["i-0123456789abcdef0"])
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_machine_that_aws_does_not_know_yet_ends_all_the_same(
+    error: type[BaseException], region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        with machines.running(region, a_launch(region)):
+            raise error
+
+    left = late(monkeypatch, "terminate_instances", machines.NO_INSTANCE, machines.NO_INSTANCE)
+    with pytest.raises(error):
+        fail()
+    assert left == []
+    assert states(region)[0] in {"shutting-down", "terminated"}
+
+
+def test_a_new_machine_that_is_never_known_is_gone(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lateness.known, "__kwdefaults__", {"deadline_s": 0.05})
+    machines.terminate(region, ["i-0123456789abcdef0"], is_new=True)
+
+
+@pytest.mark.parametrize("code", ["InvalidGroup.NotFound", "InvalidAMIID.NotFound"])
+def test_a_machine_starts_as_soon_as_its_image_and_group_are_known(
+    code: str, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = late(monkeypatch, "run_instances", code, code)
+    assert len(machines.start(region, a_launch(region))) == 1
+    assert left == []
+
+
+def test_a_key_that_is_listed_and_not_known_yet_is_waited_for(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    region.ec2("create_key_pair", KeyName="deployer")
+    left = late(monkeypatch, "run_instances", machines.NO_KEY, machines.NO_KEY)
+    assert len(machines.start(region, a_launch(region, key_name="deployer"))) == 1
+    assert left == []
+
+
+def test_a_group_is_returned_as_soon_as_it_is_listed(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = late(monkeypatch, "describe_security_groups", *[{"SecurityGroups": []}] * 3)
+    group = machines.group(region, name="web", ports=(22,))
+    assert left == []
+    assert region.ec2("describe_security_groups", GroupIds=[group])["SecurityGroups"]
 
 
 def test_a_key_that_is_not_there_is_told_with_those_that_are(region: Region) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bakery import ami, orphans
-from bakery.clouds import inventory, removal
+from bakery.clouds import inventory, lateness, removal
 from bakery.clouds.aws import ApiError, Region
 from bakery.clouds.inventory import Inventory, Question
+from bakery.rehearsal import image_lifecycle
 from bakery.rehearsal.server import Rehearsal
 from tests import releases
 from tests.aws_account import account_of, forget_aws
@@ -95,6 +96,41 @@ def test_what_is_marked_already_is_not_marked_again(cloud: Rehearsal, region: Re
     cloud.world.images[found["ImageId"]].tags[ami.REMOVING] = "long ago"
     removal.remove_image(region, dict(take(region).images[found["ImageId"]]), parameter="")
     assert "CreateTags" not in {call.action for call in cloud.calls}
+
+
+def test_a_snapshot_goes_as_soon_as_its_image_is_known_to_be_gone(
+    cloud: Rehearsal, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = image(cloud, region)
+    # What deregisters it may leave its snapshots: "skipped" (DeregisterImage, DeleteSnapshotResults).
+    monkeypatch.setattr(image_lifecycle, "_deleted", lambda world, image: [])
+    left = used_late(monkeypatch, by=found["ImageId"], times=2)
+    assert removal.remove_image(region, found, parameter="") == ""
+    assert left == []
+    assert releases.own_snapshots(cloud) == set()
+
+
+def test_a_snapshot_that_another_image_uses_stays_at_once(
+    cloud: Rehearsal, region: Region, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, another = image(cloud, region), an_image(cloud, region=DUBLIN)
+    monkeypatch.setattr(image_lifecycle, "_deleted", lambda world, image: [])
+    left = used_late(monkeypatch, by=another.id, times=2)
+    removal.remove_image(region, found, parameter="")
+    assert len(left) == 1
+
+
+def used_late(monkeypatch: pytest.MonkeyPatch, *, by: str, times: int) -> list[Any]:
+    call, left = Region.ec2, [by] * times
+
+    def answering(self: Region, operation: str, **arguments: Any) -> Any:
+        if operation == "delete_snapshot" and left:
+            raise ApiError(f"The snapshot is currently in use by {left.pop()}", code=removal.IN_USE)
+        return call(self, operation, **arguments)
+
+    monkeypatch.setattr(Region, "ec2", answering)
+    monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
+    return left
 
 
 def group_of(region: Region, name: str = "dokku-bakery-bake", *, is_ours: bool = True) -> str:

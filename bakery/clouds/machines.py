@@ -4,19 +4,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bakery import ami, rehearsing
 from bakery.amazon import INSTANCE_TYPES
 from bakery.bases import Arch, Base
+from bakery.clouds import lateness
 from bakery.clouds.aws import Account, ApiError, Region
 from bakery.clouds.published import PASSING
 from bakery.differences import tag_list
 from bakery.errors import BakeryError, did_you_mean, impossible
 
 RUNNING_DEADLINE_S = 600.0
-SEEN_DEADLINE_S = 120.0
-"""How long a new image, key or group may be unknown to RunInstances."""
+UNKNOWN = frozenset({*PASSING, "InvalidGroup.NotFound"})
+"""What RunInstances may answer as long as it does not know a new image or group."""
+NO_KEY = "InvalidKeyPair.NotFound"
+NO_INSTANCE = "InvalidInstanceID.NotFound"
 PAUSE_S = 1.0
 SSH = 22
 REHEARSED = rehearsing.PORTS
@@ -62,20 +66,21 @@ def start(region: Region, launch: Launch) -> list[str]:
 
     Raises BakeryError: exit code 2 when the key is not there, else as AWS refuses.
     """
-    ends = time.monotonic() + SEEN_DEADLINE_S
-    while True:
-        try:
-            answer = region.ec2("run_instances", **_arguments(launch))
-        except ApiError as error:
-            if error.code == "InvalidKeyPair.NotFound":
-                names = [key["KeyName"] for key in region.ec2("describe_key_pairs")["KeyPairs"]]
-                hint = did_you_mean(launch.key_name, names)
-                raise impossible(f"{region.name}: there is no key pair {launch.key_name!r}", hint=hint) from error
-            if error.code not in PASSING or time.monotonic() > ends:
-                raise
-            region.account.pause(PAUSE_S)
-        else:
-            return [str(instance["InstanceId"]) for instance in answer["Instances"]]
+
+    def run() -> Any:
+        return region.ec2("run_instances", **_arguments(launch))
+
+    try:
+        answer = lateness.known(region, run, codes=UNKNOWN)
+    except ApiError as error:
+        if error.code != NO_KEY:
+            raise
+        names = [key["KeyName"] for key in region.ec2("describe_key_pairs")["KeyPairs"]]
+        if launch.key_name not in names:
+            hint = did_you_mean(launch.key_name, names)
+            raise impossible(f"{region.name}: there is no key pair {launch.key_name!r}", hint=hint) from error
+        answer = lateness.known(region, run, codes={*UNKNOWN, NO_KEY})
+    return [str(instance["InstanceId"]) for instance in answer["Instances"]]
 
 
 def wait_running(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
@@ -119,13 +124,18 @@ def address(region: Region, instance: Mapping[str, Any], *, is_private_fine: boo
     raise impossible(f"{where} has no {'' if is_private_fine else 'public '}address", hint=NO_ADDRESS)
 
 
-def terminate(region: Region, ids: Sequence[str]) -> None:
-    """End instances; those that are gone already are no mistake."""
+def terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> None:
+    """End instances; those that are gone already are no mistake.
+
+    Where they were started a moment ago (*is_new*), AWS may not know them yet: an id that it never gets to know is
+    taken for one that is gone after two minutes, since an ended instance is known for an hour.
+    """
     for name in ids:
+        codes = {NO_INSTANCE} if is_new else ()
         try:
-            region.ec2("terminate_instances", InstanceIds=[name])
+            lateness.known(region, partial(region.ec2, "terminate_instances", InstanceIds=[name]), codes=codes)
         except ApiError as error:
-            if error.code != "InvalidInstanceID.NotFound":
+            if error.code != NO_INSTANCE:
                 raise
 
 
@@ -138,7 +148,7 @@ def running(region: Region, launch: Launch) -> Iterator[list[Mapping[str, Any]]]
         yield wait_running(region, ids)
     finally:
         # Ctrl-C has told every call to stop; these must still be made.
-        terminate(region.account.aside().region(region.name), ids)
+        terminate(region.account.aside().region(region.name), ids, is_new=True)
 
 
 def console_text(region: Region, instance_id: str) -> str:
@@ -157,10 +167,14 @@ def group(region: Region, *, name: str, ports: Sequence[int]) -> str:
     if not vpcs:
         raise impossible(f"{region.name} has no default VPC", hint=f"aws ec2 create-default-vpc --region {region.name}")
     filters = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpcs[0]["VpcId"]]}]
-    found = region.ec2("describe_security_groups", Filters=filters)["SecurityGroups"]
+
+    def look() -> list[Mapping[str, Any]]:
+        return list(region.ec2("describe_security_groups", Filters=filters)["SecurityGroups"])
+
+    found = look()
     if not found:
         _make_group(region, name=name, vpc=vpcs[0]["VpcId"])
-        found = region.ec2("describe_security_groups", Filters=filters)["SecurityGroups"]
+        found = lateness.until(region, look, is_enough=bool, deadline_s=lateness.DEADLINE_S)
     if not found:
         raise BakeryError(f"{region.name}: the security group {name} is not seen yet", hint="run it again")
     opened = {rule.get("FromPort") for rule in found[0]["IpPermissions"] if rule.get("FromPort") == rule.get("ToPort")}

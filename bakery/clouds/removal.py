@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from bakery import ami
+from bakery.clouds import lateness
 from bakery.clouds.aws import ApiError, Region
 from bakery.clouds.inventory import Found, snapshots_of
 from bakery.differences import tags_of
@@ -43,7 +44,7 @@ def remove_image(region: Region, image: Found, *, parameter: str) -> str:
             return until
         region.ec2("deregister_image", ImageId=image_id, DeleteAssociatedSnapshots=True)
     for snapshot in snapshots:
-        remove_snapshot(region, snapshot)
+        remove_snapshot(region, snapshot, freed_by=image_id)
     return ""
 
 
@@ -57,14 +58,21 @@ def forget(region: Region, parameter: str, *, image_id: str) -> None:
             region.ssm("delete_parameter", Name=parameter)
 
 
-def remove_snapshot(region: Region, snapshot: str) -> None:
-    """Delete a snapshot, unless an image still uses it."""
-    try:
-        with _gone_is_fine():
-            region.ec2("delete_snapshot", SnapshotId=snapshot)
-    except ApiError as error:
-        if error.code != IN_USE:
-            raise
+def remove_snapshot(region: Region, snapshot: str, *, freed_by: str = "") -> None:
+    """Delete a snapshot, unless an image still uses it.
+
+    The image *freed_by* was deregistered a moment ago: as long as AWS says that it uses the snapshot, it is waited for.
+    """
+
+    def act() -> None:
+        try:
+            with _gone_is_fine():
+                region.ec2("delete_snapshot", SnapshotId=snapshot)
+        except ApiError as error:
+            if error.code != IN_USE or (freed_by and freed_by in error.message):
+                raise
+
+    lateness.known(region, act, codes={IN_USE})
 
 
 def remove_group(region: Region, group: str) -> None:
