@@ -6,11 +6,10 @@ times slower.
 """
 
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import process
+from bakery import process, scratch
 
 PROBE_TIMEOUT_S = 5
 GUEST_ANSWER = 0x20
@@ -66,10 +65,10 @@ def _reason_against_kvm() -> str:
 def is_guest_running(accelerator: str) -> bool:
     """Return whether a one-sector guest runs to its end under *accelerator*."""
     process.find("qemu-system-x86_64")
-    with tempfile.NamedTemporaryFile(suffix=".img") as disk:
-        disk.write(BOOT_SECTOR)
-        disk.flush()
-        argv = probe_argv(accelerator, Path(disk.name))
+    with scratch.small() as folder:
+        disk = folder / "probe.img"
+        disk.write_bytes(BOOT_SECTOR)
+        argv = probe_argv(accelerator, disk)
         with process.background(argv, log=Path(os.devnull)) as guest:
             return process.wait(guest, timeout_s=PROBE_TIMEOUT_S) == EXPECTED_EXIT
 

@@ -4,13 +4,12 @@ mmdebstrap unpacks the packages, and nothing in what comes of it tells when, or 
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import ROOT, efi_disk, process, qemu, room
+from bakery import ROOT, efi_disk, process, qemu, room, scratch
 from bakery.bases import Arch, Base
 from bakery.console import Console
 
@@ -145,8 +144,7 @@ def _namespace() -> Sequence[str]:
 @contextmanager
 def _scratch() -> Iterator[Path]:
     """Give a folder that mmdebstrap's user can reach, in memory where that is allowed and plentiful."""
-    with tempfile.TemporaryDirectory(prefix="bakery-base-", dir=RAM_DISK if _is_ram_disk_fit() else None) as folder:
-        work = Path(folder)
+    with scratch.large("bakery-base-", first=RAM_DISK if _is_ram_disk_fit() else None) as work:
         if os.geteuid() != 0:
             work.chmod(0o777)
         yield work

@@ -13,10 +13,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from bakery import nbd, process, qemu
+from bakery import nbd, process, qemu, scratch
 from bakery.complaint import shown
 from bakery.errors import BakeryError, impossible
 
@@ -125,7 +124,7 @@ def opened(disk: Path, *, connections: int = CONNECTIONS) -> Iterator[DiskBlocks
     _require_whole(disk)
     indexes = _indexes(disk)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bakery-", ignore_cleanup_errors=True)))
+        folder = stack.enter_context(scratch.small())
         socket, log = folder / "nbd.sock", folder / "qemu-nbd.log"
         argv = qemu.nbd_argv(disk, socket=socket, connections=connections)
         server = stack.enter_context(process.background(argv, log=log))

@@ -1,20 +1,35 @@
 """Machines that run while a `with` body runs: boot a disk copy-on-write, wait for SSH, leave nothing behind."""
 
-import shutil
+import functools
+import re
 import socket
-import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-from bakery import process, qemu, seed
+from bakery import login, process, qemu, scratch, seed
 from bakery.accelerator import Accelerator
 from bakery.errors import BakeryError
+from bakery.login import Outcome
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 BOOT_TIMEOUT_S = 120
 """With hardware virtualisation; stretched by Accelerator.slowness without it."""
+
+REFUSAL_TIMEOUT_S = 40
+"""How long a machine may answer and not let us in, stretched likewise: SSH may be there before the key is."""
+
+CLOUD_INIT_DONE = re.compile(r"Cloud-init v\. \S+ finished at")
+"""What cloud-init writes on the console at the end of a boot (its `final_message`): no key comes after that."""
+
+PATIENCE_S = 5
+"""How long it is asked after that, stretched likewise: the message and the key may come in either order."""
 
 PORT_ATTEMPTS = 5
 
@@ -39,13 +54,18 @@ class Guest:
     ssh_config: Path
     console: Path
     log: Path
+    is_on: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """A folder for guests, short enough in its name for SSH's sockets, with one fresh key for all of them."""
+    """A place for guests, with one fresh key for all of them: *folder* is short and plain enough for SSH's files.
+
+    *disks* is in TMPDIR, whatever that is called: people choose it for its room.
+    """
 
     folder: Path
+    disks: Path
 
     @property
     def key(self) -> Path:
@@ -61,13 +81,10 @@ class Site:
 @contextmanager
 def site() -> Iterator[Site]:
     """Give the body a site and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="bakery-"))
-    made = Site(folder=folder)
-    try:
+    with scratch.small() as folder, TemporaryDirectory(prefix="bakery-disks-", ignore_cleanup_errors=True) as disks:
+        made = Site(folder=folder, disks=Path(disks))
         make_key(made.key)
         yield made
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_key(path: Path) -> str:
@@ -80,7 +97,7 @@ def make_key(path: Path) -> str:
 def booted(machine: Machine, *, site: Site, accelerator: Accelerator) -> Iterator[Guest]:
     """Run *machine* while the body runs; give it as soon as it was started, before it answers."""
     folder = site.folder
-    overlay, disc = folder / f"{machine.name}.qcow2", folder / f"{machine.name}.iso"
+    overlay, disc = site.disks / f"{machine.name}.qcow2", folder / f"{machine.name}.iso"
     process.run(qemu.overlay_argv(machine.disk, out=overlay, size_gb=machine.size_gb))
     seed.make_seed(
         disc,
@@ -95,21 +112,22 @@ def booted(machine: Machine, *, site: Site, accelerator: Accelerator) -> Iterato
     ]
     for attempt in range(1, PORT_ATTEMPTS + 1):
         port = free_port()
-        guest = Guest(
-            name=machine.name,
-            ssh_config=site.ssh_config,
-            console=folder / f"{machine.name}.console",
-            log=folder / f"{machine.name}.log",
-        )
-        argv = qemu.guest_argv(disks, accelerator=accelerator, ssh_port=port, console=guest.console)
-        with process.background(argv, log=guest.log) as child:
+        console, log = folder / f"{machine.name}.console", folder / f"{machine.name}.log"
+        argv = qemu.guest_argv(disks, accelerator=accelerator, ssh_port=port, console=console)
+        with process.background(argv, log=log) as child:
             # QEMU binds its port in its first moments or ends at once; another program may have taken it meanwhile.
             if process.wait(child, timeout_s=1.5) is None:
                 with site.ssh_config.open("a") as config:
                     config.write(ssh_entry(machine.name, user=machine.user, port=port, site=site))
-                yield guest
+                yield Guest(
+                    name=machine.name,
+                    ssh_config=site.ssh_config,
+                    console=console,
+                    log=log,
+                    is_on=functools.partial(_is_running, child),
+                )
                 return
-        output = guest.log.read_text(errors="replace").strip()
+        output = log.read_text(errors="replace").strip()
         if "host forwarding" not in output or attempt == PORT_ATTEMPTS:
             raise BakeryError(
                 f"QEMU did not start {machine.name}: {output.splitlines()[-1] if output else 'no message'}"
@@ -145,20 +163,50 @@ def ssh_entry(name: str, *, user: str, port: int, site: Site, address: str = "12
 def wait_for_ssh(guests: Sequence[Guest], *, accelerator: Accelerator) -> float:
     """Wait until every guest lets us in and has finished its first boot; return the seconds that took.
 
-    Raises BakeryError (exit code 1) with the last lines of the console of a guest that does not.
+    Raises BakeryError (exit code 1) with ssh's own words as soon as it is clear that a guest never will, else with the
+    last lines of its console when its time is over.
     """
     began = time.monotonic()
-    deadline = began + BOOT_TIMEOUT_S * accelerator.slowness
     for guest in guests:
-        while process.run(ssh_argv(guest, "true"), is_checked=False).exit_code != 0:
-            if time.monotonic() > deadline:
-                tail = "\n".join(guest.console.read_text(errors="replace").splitlines()[-process.TAIL_LINES :])
-                raise BakeryError(
-                    f"{guest.name} did not answer to SSH in {deadline - began:.0f} s; its console ends with:\n{tail}"
-                )
+        refused_at = 0.0
+        while (tried := process.run(ssh_argv(guest, "true"), is_checked=False)).exit_code != 0:
+            refused_at = (refused_at or time.monotonic()) if login.outcome(tried) is Outcome.REFUSED else 0.0
+            refused_s = time.monotonic() - refused_at if refused_at else 0.0
+            _require_hope(guest, tried, refused_s=refused_s / accelerator.slowness)
+            waited_s = time.monotonic() - began
+            if waited_s > BOOT_TIMEOUT_S * accelerator.slowness:
+                said = f"{login.words(tried)}; {_console_says(guest)}"
+                raise BakeryError(f"{guest.name} did not answer to SSH in {waited_s:.0f} s: {said}")
             time.sleep(1)
         process.run(ssh_argv(guest, "cloud-init", "status", "--wait"), is_checked=False)
     return time.monotonic() - began
+
+
+def _require_hope(guest: Guest, tried: process.Finished, *, refused_s: float) -> None:
+    """Raise BakeryError when no later login can go better; *refused_s* is what the refusals took, in KVM's seconds."""
+    if login.outcome(tried) is Outcome.NEVER:
+        raise BakeryError(
+            f"ssh can never log in to {guest.name}: {login.words(tried)}",
+            hint="it is about ssh and its files on this machine, not about the image",
+        )
+    if not guest.is_on():
+        said = guest.log.read_text(errors="replace").strip().splitlines() or ["no message"]
+        raise BakeryError(f"{guest.name} was on and is off: QEMU ended ({said[-1]}); {_console_says(guest)}")
+    is_booted = CLOUD_INIT_DONE.search(guest.console.read_text(errors="replace")) is not None
+    if refused_s > (PATIENCE_S if is_booted else REFUSAL_TIMEOUT_S):
+        raise BakeryError(
+            f"{guest.name} answers and does not let us in: {login.words(tried)}; {_console_says(guest)}",
+            hint="cloud-init in the image did not take the user and the key of its seed",
+        )
+
+
+def _console_says(guest: Guest) -> str:
+    tail = guest.console.read_text(errors="replace").splitlines()[-process.TAIL_LINES :]
+    return "\n".join(["its console ends with:", *tail])
+
+
+def _is_running(child: "Popen[bytes]") -> bool:
+    return process.wait(child, timeout_s=0) is None
 
 
 def ssh_argv(guest: Guest, *command: str) -> list[str]:

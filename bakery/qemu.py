@@ -60,8 +60,13 @@ def guest_argv(disks: Sequence[Disk], *, accelerator: Accelerator, ssh_port: int
     ]
     for disk in disks:
         options = "readonly=on" if disk.is_readonly else "cache=unsafe,discard=unmap"
-        argv += ["-drive", f"file={disk.path},if=virtio,format={disk.format},{options}"]
+        argv += ["-drive", f"file={quoted(disk.path)},if=virtio,format={disk.format},{options}"]
     return argv
+
+
+def quoted(path: Path) -> str:
+    """Return a path for one of QEMU's options; a comma in it is written twice (man qemu-system, "-drive file=")."""
+    return str(path).replace(",", ",,")
 
 
 def overlay_argv(backing: Path, *, out: Path, size_gb: int) -> list[str]:

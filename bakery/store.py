@@ -6,6 +6,7 @@ Work happens in a folder of its own beside its destination and is moved there wh
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,13 @@ from pathlib import Path
 
 from bakery import ROOT
 from bakery.console import Console
-from bakery.errors import BakeryError
+from bakery.errors import BakeryError, impossible
 
 WORK_PREFIX = ".work-"
+
+SPECIAL = re.compile(r"[][,#?%{}$\"\\\n]")
+"""QEMU ends an option at a comma; Packer takes a disk for an address with `?`, `#` and `%`, and `{{` for a template of
+its own; so does Vagrant with a box and `%`, `?`, `[`; ssh reads `${`, quotes and backslashes."""
 
 
 def cache_dir() -> Path:
@@ -26,8 +31,17 @@ def cache_dir() -> Path:
 
 
 def build_dir(image: str, place: str = "local") -> Path:
-    """Return the folder of an image's artifacts for one place."""
-    return Path(os.environ.get("BAKERY_BUILD_DIR") or ROOT / "build") / image / place
+    """Return the folder of an image's artifacts for one place.
+
+    Raises BakeryError (exit code 2) when its name is one that a program of a bake cannot be given.
+    """
+    folder = Path(os.environ.get("BAKERY_BUILD_DIR") or ROOT / "build").absolute()
+    if special := SPECIAL.search(str(folder)):
+        raise impossible(
+            f"artifacts cannot go to {folder}: Packer, QEMU and Vagrant read the {special[0]!r} as more than a name",
+            hint="BAKERY_BUILD_DIR=~/build ./inv …  (blanks are fine; or move the checkout)",
+        )
+    return folder / image / place
 
 
 @contextmanager

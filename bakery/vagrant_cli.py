@@ -80,6 +80,8 @@ class Vagrant(python_vagrant.Vagrant):
     def ssh_settings(self) -> str:
         """Return the machine's section for ssh's configuration file."""
         text = str(self.ssh_config())
+        # Vagrant quotes a key's path for a blank alone, and ssh reads an apostrophe as a quote, too.
+        text = re.sub(r'^( *IdentityFile) "?(.+?)"?$', r'\1 "\2"', text, flags=re.MULTILINE)
         return text[text.index("Host ") :].rstrip() + "\n"
 
     def _call_vagrant_command(self, args: Sequence[str | None]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from bakery import ROOT, guest, process
+from bakery import ROOT, guest, login, process
 from bakery.accelerator import Accelerator
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode, impossible, missing
@@ -114,10 +114,9 @@ def require_login(url: str, *, key: str) -> None:
     if key and not Path(key).is_file():
         raise impossible(f"--key {key}: there is no such file")
     identity = ["-i", key] if key else []
-    login = process.run(["ssh", "-o", "BatchMode=yes", *identity, url, "true"], is_checked=False)
-    if login.exit_code != 0:
-        reason = (login.output.splitlines() or ["no answer"])[-1]
-        raise missing(f"{url} does not let us in: {reason}", hint=f"ssh {url}  (or --key FILE)")
+    tried = process.run(["ssh", "-o", "BatchMode=yes", *identity, url, "true"], is_checked=False)
+    if tried.exit_code != 0:
+        raise missing(f"{url} does not let us in: {login.words(tried)}", hint=f"ssh {url}  (or --key FILE)")
 
 
 def verify_host(url: str, *, key: str, console: Console, log: Path) -> Verdict:

@@ -7,7 +7,7 @@ import pytest
 
 from bakery import ROOT, process
 
-GROUND = {"errors", "console", "process"}
+GROUND = {"errors", "console", "process", "scratch"}
 ASKED_FOR = {
     "arch",
     "aws_table",

@@ -78,7 +78,7 @@ elif words[0] == "status":
     state = "running" if machine_id.exists() else "not_created"
     print("1,debian-12,provider-name,libvirt\\n1,debian-12,state," + state)
 elif words[0] == "ssh-config":
-    print("warning: old ruby\\nHost debian-12\\n  HostName 192.0.2.44\\n  User vagrant")
+    print("warning: old ruby\\nHost debian-12\\n  HostName 192.0.2.44\\n  User vagrant\\n  IdentityFile /o'brien/key")
 elif words[:2] == ["box", "list"]:
     for name in ({name!r}, {name!r}[:-1] + "e", "bakery-host-debian-12-other", "somebody/else"):
         print(f"1,,box-name,{{name}}\\n1,,box-provider,libvirt\\n1,,box-version,0")
@@ -296,3 +296,5 @@ def test_the_ssh_settings_begin_with_the_host(console: Console) -> None:
     machine.up(REQUEST, console=console)
     settings = machine.write_ssh_settings("host", "debian-12", console=console)
     assert settings.read_text().startswith("Host debian-12\n")
+    understood = process.run(["ssh", "-G", "-F", str(settings), "debian-12"]).output
+    assert "identityfile /o'brien/key" in understood.splitlines()

@@ -50,7 +50,7 @@ def test_the_root_volume_is_an_nvme_disk_with_the_volume_s_id(tmp_path: Path) ->
 def test_the_metadata_service_is_where_ec2_has_it(tmp_path: Path) -> None:
     (nic,) = (option for option in argv(tmp_path) if option.startswith("user,"))
     assert "net=169.254.169.0/24," in nic
-    assert re.search(r"guestfwd=tcp:169\.254\.169\.254:80-cmd:\S+ -I -S \S+relay\.py' 4711(,|$)", nic)
+    assert re.search(r"guestfwd=tcp:169\.254\.169\.254:80-cmd:\S+ -I -S \S+relay\.py 4711(,|$)", nic)
 
 
 def test_without_an_address_nobody_reaches_a_machine(tmp_path: Path) -> None:

@@ -27,6 +27,12 @@ def inside(disc: Path, folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.iterdir()}
 
 
+def test_a_seed_may_be_in_a_folder_with_any_name(tmp_path: Path) -> None:
+    odd = tmp_path / "a b,c#d%e~f'g\"h${HOME}=i\\j"
+    odd.mkdir()
+    assert set(inside(make(odd / "seed.iso"), tmp_path / "out")) == {"user-data", "meta-data"}
+
+
 def test_keys_without_a_user_are_for_the_image_s_default_user() -> None:
     config = cloud_config(seed.user_data(public_keys=["one", "two"]))
     assert config["ssh_authorized_keys"] == ["one", "two"]

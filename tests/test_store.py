@@ -18,6 +18,23 @@ def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert store.cache_dir() == tmp_path / "dokku-bakery"
 
 
+@pytest.mark.parametrize("character", [",", "#", "?", "%", "{", "$", '"', "\\", "[", "\n"])
+def test_artifacts_go_to_no_folder_that_a_program_of_a_bake_misreads(
+    character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BAKERY_BUILD_DIR", f"/srv/a{character}b")
+    with pytest.raises(BakeryError, match="artifacts cannot go to") as caught:
+        store.build_dir("host")
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert "BAKERY_BUILD_DIR=" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a b", "o'brien", "ä@home (2)", "x:y;z~&!="])
+def test_artifacts_go_to_folders_as_people_call_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BAKERY_BUILD_DIR", f"/srv/{name}")
+    assert store.build_dir("host") == Path("/srv", name, "host", "local")
+
+
 def test_a_work_folder_goes_even_when_the_work_fails(tmp_path: Path) -> None:
     def work() -> None:
         with store.work_dir(tmp_path) as folder:

@@ -5,6 +5,7 @@ reaches 169.254.169.254 as it would on EC2, and its own address is not the priva
 """
 
 import hashlib
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ def serial_number(instance: str) -> str:
 
 def _forwarded(hardware: Hardware, service_port: int) -> str:
     # One relay for each connection: QEMU would put all of them on a single connection of its own, and only once.
-    service = _quoted(f"tcp:169.254.169.254:80-cmd:'{sys.executable}' -I -S '{relay.__file__}' {service_port}")
+    command = shlex.join([sys.executable, "-I", "-S", str(relay.__file__), str(service_port)])
+    service = _quoted(f"tcp:169.254.169.254:80-cmd:{command}")
     ports = [f"hostfwd=tcp:{hardware.address}:{PORTS[port]}-:{port}" for port in hardware.ports if hardware.address]
     return ",".join([f"guestfwd={service}", *ports])
 

@@ -2,14 +2,13 @@
 
 import functools
 import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 
-from bakery import accelerator, process
+from bakery import accelerator, process, scratch
 from bakery.rehearsal.addresses import Addresses
 from bakery.rehearsal.lifecycle import Life
 from bakery.rehearsal.machines import Background, Machine
@@ -27,7 +26,7 @@ class Rack:
     background: Background = process.background
     lives: dict[str, Life] = field(default_factory=dict)
     addresses: Addresses = field(default_factory=Addresses)
-    sockets: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="bakery-")))
+    sockets: Path = field(default_factory=scratch.make_small)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

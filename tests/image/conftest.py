@@ -5,7 +5,6 @@ A test that takes `each` is asked of every copy, one that takes `first` of the f
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import testinfra  # type: ignore[import-untyped]  # it ships no types
 from testinfra.host import Host  # type: ignore[import-untyped]  # it ships no types
 
+from bakery import scratch
 from tests.image.copy import Copy, read_settings
 
 HERE = Path(__file__).parent
@@ -80,8 +80,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def copies(request: pytest.FixtureRequest) -> Iterator[list[Copy]]:
     """Every machine under judgement, in the order of `--hosts`."""
-    # Not pytest's own folder: a socket's path may have 108 characters at most.
-    sockets = tempfile.mkdtemp(prefix="bakery-ssh-")
+    # Not pytest's own folder: a socket's path may have 104 characters at most, and not all of them.
+    sockets = scratch.make_small("bakery-ssh-")
     keep_open = f"-o ControlMaster=auto -o ControlPersist=60s -o ControlPath={sockets}/%C"
     names = request.config.option.hosts.split(",")
     found = [Copy(_reach(request.config, name, options=keep_open)) for name in names]
