@@ -16,7 +16,6 @@ FIRMWARE = (
 )
 """Where Debian and Ubuntu, Fedora and Homebrew put the UEFI firmware that fits QEMU's -bios."""
 
-CPUS = 2
 MEMORY_MB = 2048
 
 
@@ -51,7 +50,7 @@ def guest_argv(disks: Sequence[Disk], *, accelerator: Accelerator, ssh_port: int
         *("-machine", "q35"),
         *("-accel", acceleration),
         *("-cpu", accelerator.cpu),
-        *("-smp", str(CPUS)),
+        *("-smp", str(accelerator.cpus)),
         *("-m", str(MEMORY_MB)),
         *("-bios", str(firmware())),
         *("-display", "none"),

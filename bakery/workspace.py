@@ -68,7 +68,6 @@ def packer_files(definition: Definition, base: Base, *, packer: Packer) -> dict[
         "source": "source.qemu.image",
         "has_manifest": False,
         "disk_gb": definition.disk.size_gb,
-        "cpus": qemu.CPUS,
         "memory_mb": qemu.MEMORY_MB,
         "plugin": QEMU_PLUGIN,
     }
@@ -143,6 +142,7 @@ def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, st
         "firmware": str(qemu.firmware()),
         "accelerator": accelerator.name,
         "cpu": accelerator.cpu,
+        "cpus": str(accelerator.cpus),
         "output_dir": str(folder / OUTPUT),
         "provision_dir": str(folder / "provision"),
         "packages_file": str(workspace.packages),

@@ -1,5 +1,6 @@
 """Whether guests run with hardware help is found out by running one."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,5 +32,13 @@ def test_the_probe_agrees_with_a_guest_started_here() -> None:
 
 def test_without_hardware_help_time_limits_stretch_and_the_cpu_is_the_emulators() -> None:
     emulated = accelerator.Accelerator(name="tcg", reason="")
-    assert (emulated.cpu, emulated.slowness > 1) == ("max", True)
+    assert (emulated.cpu, emulated.slowness > 1) == ("qemu64", True)
     assert accelerator.Accelerator(name="kvm", reason="").cpu == "host"
+
+
+@pytest.mark.parametrize(("here", "name", "expected"), [(2, "tcg", 1), (1, "tcg", 1), (8, "tcg", 2), (2, "kvm", 2)])
+def test_two_emulated_guests_have_no_more_processors_than_this_machine(
+    here: int, name: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: here)
+    assert accelerator.Accelerator(name=name, reason="").cpus == expected

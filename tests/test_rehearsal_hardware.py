@@ -72,7 +72,7 @@ def test_what_the_console_said_is_kept_over_a_restart(tmp_path: Path) -> None:
 
 def test_hardware_help_is_used_where_there_is_some(tmp_path: Path) -> None:
     assert {"kvm", "host"} <= set(argv(tmp_path, accelerator="kvm"))
-    assert {"tcg,thread=multi", "max"} <= set(argv(tmp_path))
+    assert {"tcg,thread=multi", "qemu64"} <= set(argv(tmp_path))
 
 
 def test_an_overlay_lies_on_a_raw_or_a_qcow2_disk(tmp_path: Path) -> None:

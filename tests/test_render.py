@@ -46,7 +46,8 @@ def test_the_installed_packer_finds_the_templates_valid(image: str, tmp_path: Pa
     (tmp_path / "key").write_text(process.run(["openssl", "genrsa", "2048"]).output)
     files = {"base_disk": "disk", "seed": "seed.iso", "private_key": "key", "firmware": "OVMF.fd"}
     values = {name: str(tmp_path / file) for name, file in files.items()}
-    values |= {"base_sha256": "0" * 64, "accelerator": "tcg", "cpu": "max", "output_dir": str(tmp_path / "output")}
+    values |= {"base_sha256": "0" * 64, "accelerator": "tcg", "cpu": "max", "cpus": "1"}
+    values |= {"output_dir": str(tmp_path / "output")}
     values |= {"provision_dir": str(tmp_path), "packages_file": str(tmp_path / "packages.tsv")}
     (tmp_path / "disk").touch()
     (tmp_path / "packer/values.auto.pkrvars.json").write_text(json.dumps(values))

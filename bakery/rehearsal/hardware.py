@@ -56,7 +56,7 @@ def machine_argv(
         *("-machine", "q35"),
         *("-accel", "tcg,thread=multi" if accelerator.name == "tcg" else accelerator.name),
         *("-cpu", accelerator.cpu),
-        *("-smp", str(hardware.cpus)),
+        *("-smp", str(min(hardware.cpus, accelerator.cpus))),
         *("-m", str(hardware.memory_mb)),
         *("-bios", str(qemu.firmware())),
         *("-display", "none"),

@@ -125,7 +125,7 @@ class Life:
         interface = self.instance.nics[0]
         return Hardware(
             type=self.instance.instance_type,
-            cpus=min(kind["VCpuInfo"]["DefaultVCpus"], qemu.CPUS),
+            cpus=kind["VCpuInfo"]["DefaultVCpus"],
             memory_mb=min(kind["MemoryInfo"]["SizeInMiB"], qemu.MEMORY_MB),
             mac=interface.mac_address,
             volume=self.instance.block_device_mapping[self.instance.root_device_name].volume_id,

@@ -31,6 +31,10 @@ variable "cpu" {
   type = string
 }
 
+variable "cpus" {
+  type = string
+}
+
 variable "output_dir" {
   type = string
 }
@@ -62,7 +66,7 @@ source "qemu" "image" {
   # kernels of the bases have no AHCI driver and would not see a CD drive on this machine type.
   qemuargs = [
     ["-cpu", var.cpu],
-    ["-smp", "2"],
+    ["-smp", var.cpus],
     ["-m", "2048"],
     ["-bios", var.firmware],
     ["-serial", "file:${var.output_dir}/console.log"],
