@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bakery.reasons import reason
+
 if TYPE_CHECKING:
     import httpx
 
@@ -43,8 +45,11 @@ class Answer:
         return hashlib.sha256(self.body).hexdigest()
 
 
-def ask(sources: Sequence[Source], *, deadline_s: float = DEADLINE_S) -> list[Answer]:
-    """Return every source's answer, in the order of *sources*, after *deadline_s* at the latest."""
+def ask(sources: Sequence[Source], *, deadline_s: float = DEADLINE_S, is_body_wanted: bool = True) -> list[Answer]:
+    """Return every source's answer, in the order of *sources*, after *deadline_s* at the latest.
+
+    Whoever only wants to know whether they answer leaves out the bodies, which may be large.
+    """
     # Daemon threads and no pool: a pool, like asyncio's, waits at its end for a name lookup that hangs.
     came: queue.SimpleQueue[Answer] = queue.SimpleQueue()
     urls = {source.url: source for source in sources}
@@ -54,7 +59,8 @@ def ask(sources: Sequence[Source], *, deadline_s: float = DEADLINE_S) -> list[An
     # One client for all threads, because each reads every certificate there is (0.1 s); those that are late keep it.
     client = httpx.Client(follow_redirects=True, timeout=deadline_s)
     for source in urls.values():
-        threading.Thread(target=_put_answer, args=(source, came, client), daemon=True).start()
+        how = {"is_whole": is_body_wanted}
+        threading.Thread(target=_put_answer, args=(source, came, client), kwargs=how, daemon=True).start()
     answers: dict[str, Answer] = {}
     ends = time.monotonic() + deadline_s
     while len(answers) < len(urls) and (left := ends - time.monotonic()) > 0:
@@ -66,20 +72,21 @@ def ask(sources: Sequence[Source], *, deadline_s: float = DEADLINE_S) -> list[An
     return [answers.get(source.url) or _silence(source, deadline_s) for source in sources]
 
 
-def _put_answer(source: Source, came: "queue.SimpleQueue[Answer]", client: "httpx.Client") -> None:
+def _put_answer(source: Source, came: "queue.SimpleQueue[Answer]", client: "httpx.Client", *, is_whole: bool) -> None:
     import httpx
 
     began = time.monotonic()
     try:
-        response = client.get(source.url)
+        with client.stream("GET", source.url) as response:
+            body = response.read() if is_whole else b""
     except httpx.TimeoutException:
         pass  # whoever waits has given up by now
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-        came.put(Answer(source=source, problem=str(error) or type(error).__name__))
+        came.put(Answer(source=source, problem=reason(error)))
     else:
         problem = "" if response.is_success else f"HTTP {response.status_code}"
         seconds = time.monotonic() - began
-        came.put(Answer(source=source, problem=problem, body=response.content, seconds=seconds))
+        came.put(Answer(source=source, problem=problem, body=body, seconds=seconds))
 
 
 def _silence(source: Source, deadline_s: float) -> Answer:

@@ -10,6 +10,7 @@ from bakery import process
 from bakery.bases import Arch, Base
 from bakery.console import Console
 from bakery.errors import BakeryError, missing
+from bakery.reasons import reason
 
 if TYPE_CHECKING:
     import httpx
@@ -59,7 +60,7 @@ def download(url: str, *, out: Path, algorithm: str, digest: str, console: Conso
             _fetch(client, url, part=part, console=console)
     except httpx.HTTPError as error:
         raise missing(
-            f"{url}: {error}", hint="the same command goes on where this one stopped; or --base-from archive"
+            f"{url}: {reason(error)}", hint="the same command goes on where this one stopped; or --base-from archive"
         ) from error
     with part.open("rb") as file:
         found = hashlib.file_digest(file, algorithm).hexdigest()
@@ -94,7 +95,7 @@ def _get(url: str) -> bytes:
     try:
         return httpx.get(url, follow_redirects=True, timeout=TIMEOUT_S).raise_for_status().content
     except httpx.HTTPError as error:
-        raise missing(f"{url}: {error}", hint="--base-from archive") from error
+        raise missing(f"{url}: {reason(error)}", hint="--base-from archive") from error
 
 
 def _require_signature(sums: bytes, *, signature: bytes, key: str, url: str) -> None:

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
+from bakery.reasons import reason
+
 ANSWER_S = 5.0
 PAUSE_S = 2.0
 LONGEST_BODY = 64 * 1024
@@ -73,7 +75,7 @@ def ask(address: str, port: int) -> Answer:
         answer = connection.getresponse()
         body = answer.read(LONGEST_BODY)
     except (OSError, http.client.HTTPException) as error:
-        return Answer(problem=f"{url} does not answer: {error or type(error).__name__}")
+        return Answer(problem=f"{url} does not answer: {reason(error)}")
     finally:
         connection.close()
     state = _state(body)

@@ -19,6 +19,7 @@ from bakery.apt import AptSource
 from bakery.bases import Arch
 from bakery.debian_version import sort_key
 from bakery.errors import missing
+from bakery.reasons import reason
 
 if TYPE_CHECKING:
     import httpx
@@ -96,7 +97,9 @@ def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
     try:
         answer = client.get(wanted.url).raise_for_status()
     except httpx.HTTPError as error:
-        raise missing(f"{wanted.url}: {error}", hint="the pinned versions are looked up in it: try again") from error
+        raise missing(
+            f"{wanted.url}: {reason(error)}", hint="the pinned versions are looked up in it: try again"
+        ) from error
     if hashlib.sha256(answer.content).hexdigest() != wanted.sha256:
         raise missing(
             f"{wanted.url} is not what its Release file says",

@@ -127,7 +127,9 @@ def test_a_connection_that_stays_broken_is_exit_code_3(answer: Answer | None) ->
         error = refusal(account)
         assert len(server.asked) > 1
     assert (error.code, error.exit_code) == ("NoAnswer", ExitCode.MISSING)
-    assert error.message.startswith("us-east-1: ec2:DescribeRegions: no answer: ")
+    assert error.message.startswith("us-east-1: ec2:DescribeRegions: no answer")
+    assert error.message.endswith(": the connection was cut" if answer is None else "a network that wants a login?")
+    assert len(error.message.splitlines()) == 1
     assert error.hint == "the network, or AWS_ENDPOINT_URL"
 
 

@@ -13,6 +13,7 @@ from botocore.parsers import ResponseParserError
 from bakery.clouds import policies
 from bakery.errors import BakeryError, ExitCode, did_you_mean, impossible
 from bakery.places import REGIONS, Partition, partition
+from bakery.reasons import reason
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and the errors of SSM and EBS direct.
 THROTTLED = frozenset(
@@ -69,8 +70,14 @@ def complaint(error: Exception, *, action: str, region: str) -> BakeryError:
     if isinstance(error, ClientError):
         return _answered(error, action=action, region=region)
     if isinstance(error, LOST_CONNECTION):
-        return _api_error(f"{region}: {action}: no answer: {error}", code="NoAnswer", hint=_way_there(error, region))
+        said = f"{region}: {action}: no answer{_endpoint(error)}: {reason(error)}"
+        return _api_error(said, code="NoAnswer", hint=_way_there(error, region))
     return ApiError(f"{region}: {action}: {error}", code=kind_of(error))
+
+
+def _endpoint(error: Exception) -> str:
+    address = getattr(error, "kwargs", {}).get("endpoint_url", "")
+    return f" from {address}" if address else ""
 
 
 def useless_settings(error: Exception) -> BakeryError:
