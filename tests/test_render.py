@@ -1,6 +1,8 @@
 """Packer's templates: golden files, judged by the installed Packer and by the attribute names of today's plugins."""
 
+import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -37,21 +39,51 @@ def test_templates_are_formatted_as_packer_would(image: str, generation: str, tm
     process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=packer.ENVIRONMENT)
 
 
-@pytest.mark.parametrize("image", IMAGES)
-def test_the_installed_packer_finds_the_templates_valid(image: str, tmp_path: Path) -> None:
-    """Only its own generation: plugins would have to be fetched for another."""
+def folder(image: str, tmp_path: Path) -> Path:
+    """Return a folder for the installed Packer, of its own generation: plugins would have to be fetched for another."""
     engine = packer.installed()
     generation = "packer-1.7" if engine.has_plugins else "packer-1.6"
     shutil.copytree(Path(__file__).parent / "golden/packer" / f"{image}-local" / generation, tmp_path / "packer")
     (tmp_path / "key").write_text(process.run(["openssl", "genrsa", "2048"]).output)
     files = {"base_disk": "disk", "seed": "seed.iso", "private_key": "key", "firmware": "OVMF.fd"}
     values = {name: str(tmp_path / file) for name, file in files.items()}
-    values |= {"base_sha256": "0" * 64, "accelerator": "tcg", "cpu": "max", "cpus": "1"}
-    values |= {"output_dir": str(tmp_path / "output")}
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", values["base_disk"], "1M"])
+    values |= {"base_sha256": hashlib.sha256((tmp_path / "disk").read_bytes()).hexdigest()}
+    values |= {"accelerator": "tcg", "cpu": "max", "cpus": "1", "output_dir": str(tmp_path / "output")}
     values |= {"provision_dir": str(tmp_path), "packages_file": str(tmp_path / "packages.tsv")}
-    (tmp_path / "disk").touch()
     (tmp_path / "packer/values.auto.pkrvars.json").write_text(json.dumps(values))
-    process.run(["packer", "validate", str(tmp_path / "packer")], env=packer.ENVIRONMENT)
+    return tmp_path / "packer"
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_the_installed_packer_finds_the_templates_valid(image: str, tmp_path: Path) -> None:
+    process.run(["packer", "validate", str(folder(image, tmp_path))], env=packer.ENVIRONMENT)
+
+
+def test_packer_lets_nobody_in_but_this_machine(tmp_path: Path) -> None:
+    """QEMU's part is played by a script that notes what it is started with."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    version = "[ $1 != -version ] || exec echo QEMU emulator version 7.2.0"
+    script = f'#!/bin/sh\n{version}\necho "$@" >>{tmp_path}/argv\nexit 1\n'
+    (tools / "qemu-system-x86_64").write_text(script)
+    (tools / "qemu-system-x86_64").chmod(0o755)
+    environment = {**packer.ENVIRONMENT, "PATH": f"{tools}:{os.environ['PATH']}", "PACKER_CACHE_DIR": str(tmp_path)}
+    done = process.run(packer.build_argv(folder("host", tmp_path)), env=environment, is_checked=False)
+    assert (tmp_path / "argv").exists(), done.output
+    argv = (tmp_path / "argv").read_text()
+    assert re.findall(r"hostfwd=tcp:(\S*?):\d+-:22", argv) == ["127.0.0.1"]
+    assert argv.count("-netdev") == argv.count("netdev=user.0") == 1
+    assert re.findall(r"-vnc (\S+)", argv) in ([], ["none"])
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+@pytest.mark.parametrize("image", IMAGES)
+def test_every_generation_is_told_to_listen_on_this_machine_alone(image: str, generation: str) -> None:
+    text = rendered(image, generation)["source.pkr.hcl"]
+    assert '["-netdev", "user,id=user.0,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22"]' in text
+    assert re.search(r"disable_vnc += true", text)
+    assert not re.search(r"http_(directory|content)|vnc_bind|ssh_host ", text)
 
 
 @pytest.mark.parametrize("image", IMAGES)

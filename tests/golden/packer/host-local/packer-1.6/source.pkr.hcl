@@ -51,6 +51,7 @@ source "qemu" "image" {
   accelerator          = var.accelerator
   machine_type         = "q35"
   headless             = true
+  disable_vnc          = true
   net_device           = "virtio-net"
   boot_wait            = "-1s"
   shutdown_command     = "sudo systemctl poweroff"
@@ -62,6 +63,8 @@ source "qemu" "image" {
   # The user network of QEMU accepts a connection before the machine listens: every such attempt counts.
   ssh_handshake_attempts = 1000
 
+  # Naming one -netdev replaces Packer's own, which listens on every address of this machine; Packer 1.6 opens VNC
+  # although it is disabled.
   # Naming one -drive replaces Packer's own, so both are here. The seed is a virtio disk because the cloud
   # kernels of the bases have no AHCI driver and would not see a CD drive on this machine type.
   qemuargs = [
@@ -70,6 +73,8 @@ source "qemu" "image" {
     ["-m", "2048"],
     ["-bios", var.firmware],
     ["-serial", "file:${var.output_dir}/console.log"],
+    ["-vnc", "none"],
+    ["-netdev", "user,id=user.0,hostfwd=tcp:127.0.0.1:{{ .SSHHostPort }}-:22"],
     ["-drive", "file=${var.output_dir}/disk.qcow2,if=virtio,format=qcow2,cache=unsafe,discard=unmap,detect-zeroes=unmap"],
     ["-drive", "file=${var.seed},if=virtio,format=raw,readonly=on"],
   ]
