@@ -116,6 +116,7 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
         size_gb=planned.definition.disk.size_gb,
         user=planned.base.default_user,
         settings=draft.settings,
+        own_steps=planned.definition.own_steps,
     )
     try:
         verdict = verify.verify_disk(subject, accelerator=machine, console=console, log=planned.artifact.verdict)

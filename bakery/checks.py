@@ -58,7 +58,7 @@ def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
 
 def shell_scripts() -> Sequence[Path]:
     """Return every shell script of the project, found by its first line."""
-    folders = ("provision", "bench", ".ci")
+    folders = ("provision", "images", "bench", ".ci")
     candidates = [ROOT / "inv", *(path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())]
     return sorted(
         path

@@ -26,11 +26,17 @@ class Step(StrEnum):
         return self in {Step.RECORD, Step.SEAL, Step.CHECK}
 
     @property
+    def number(self) -> int:
+        """Return the number that its script in provision/ begins with."""
+        return _NUMBERS[self]
+
+    @property
     def needs(self) -> "frozenset[Step]":
         """Return the steps without which this one has nothing to work on."""
         return _NEEDS.get(self, frozenset())
 
 
+_NUMBERS = dict(zip(Step, (10, 20, 30, 40, 50, 60, 70, 74, 76, 78, 80, 90, 99), strict=True))
 _NEEDS = {
     Step.HEALTH: frozenset({Step.NGINX}),  # nginx serves the answer
     Step.CLEANUP: frozenset({Step.DOCKER}),  # docker's leftovers are what fills the disk

@@ -5,12 +5,14 @@ Every key is explained in images/README.md; tests/test_definition.py holds the t
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
+from bakery import own_steps
 from bakery.aws_table import Aws
 from bakery.bases import DEFAULT_BASE, Arch, BaseName
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
 from bakery.errors import did_you_mean
+from bakery.own_steps import AnyStep, OwnStep, in_order
 from bakery.rules import (
     Address,
     Calendar,
@@ -142,7 +144,7 @@ class Definition(Table):
     base: BaseName = Field(default=DEFAULT_BASE, strict=False)
     arch: Arch = Field(default=Arch.AMD64, strict=False)
     from_: ImageName | None = Field(default=None, alias="from")
-    steps: tuple[Annotated[Step, Field(strict=False)], ...] = Field(default=DEFAULT_STEPS, strict=False)
+    steps: tuple[Annotated[AnyStep, PlainValidator(own_steps.read)], ...] = Field(default=DEFAULT_STEPS, strict=False)
     packages: tuple[PackageName, ...] = Field(default=(), strict=False)
     disk: Disk = Disk()
     docker: Docker = Docker()
@@ -167,6 +169,11 @@ class Definition(Table):
         return self
 
     @property
-    def all_steps(self) -> tuple[Step, ...]:
-        """Return the steps in the order in which they run, with seal and check at the end."""
-        return tuple(step for step in Step if step in self.steps or step.is_always_last)
+    def all_steps(self) -> tuple[AnyStep, ...]:
+        """Return the steps in the order in which they run, with record, seal and check at the end."""
+        return in_order([*self.steps, *(step for step in Step if step.is_always_last)])
+
+    @property
+    def own_steps(self) -> tuple[OwnStep, ...]:
+        """Return those steps that are scripts beside the definition."""
+        return tuple(step for step in self.steps if isinstance(step, OwnStep))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bakery import ROOT, checkout
+from bakery.checkout import Content
 from bakery.definition import Definition
 
 PROVISION = ROOT / "provision"
@@ -26,10 +27,18 @@ def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Pa
     digest = hashlib.sha256()
     for part in (json.dumps(values, sort_keys=True), *beneath):
         digest.update(f"{len(part)}:{part}".encode())
-    for path, content in checkout.contents(provision_files(definition, provision), folder=provision).items():
-        name = path.relative_to(provision).as_posix()
+    for name, content in provision_contents(definition, provision).items():
         digest.update(f"{name}:{int(content.is_program)}:{len(content.data)}:".encode() + content.data)
     return digest.hexdigest()
+
+
+def provision_contents(definition: Definition, provision: Path = PROVISION) -> dict[str, Content]:
+    """Return what goes into the machine by its path there: what is ours, and beside it the steps of one's own."""
+    ours = checkout.contents(provision_files(definition, provision), folder=provision)
+    found = {path.relative_to(provision).as_posix(): content for path, content in ours.items()}
+    for step in sorted(definition.own_steps):
+        found |= step.contents()
+    return found
 
 
 def provision_files(definition: Definition, provision: Path = PROVISION) -> list[Path]:

@@ -51,7 +51,7 @@ def load_file(path: Path) -> Definition:
     if "name" in values:
         raise impossible(f"{shown(path)}: name: the file's name is the image's name", hint="remove the key")
     try:
-        return Definition.model_validate({**values, "name": path.stem})
+        return Definition.model_validate({**values, "name": path.stem}, context={"folder": path.parent})
     except ValidationError as error:
         raise complaint(error, path=path, model=Definition, hidden=frozenset({"name"})) from error
 

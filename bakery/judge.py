@@ -16,7 +16,13 @@ def image(name: str, *, base: str, console: Console) -> Verdict:
     made = artifact.local(name, chosen.name)
     if made.read_record() is None:
         raise impossible(f"{made.disk} is not there", hint=f"./inv bake --image {name} --base {chosen.name}")
-    subject = Subject(disk=made.disk, size_gb=wanted.disk.size_gb, user=chosen.default_user, settings=made.settings)
+    subject = Subject(
+        disk=made.disk,
+        size_gb=wanted.disk.size_gb,
+        user=chosen.default_user,
+        settings=made.settings,
+        own_steps=wanted.own_steps,
+    )
     machine = accelerator.probe()
     console.say(f"guests run with {machine.name.upper()}: {machine.reason}")
     with console.phase("verify"):

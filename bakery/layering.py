@@ -13,6 +13,7 @@ from bakery.aws_table import Aws
 from bakery.bases import BaseName
 from bakery.choices import DEFAULT_STEPS, DockerSource, NginxSource, Step
 from bakery.definition import Definition, Disk, Docker, Dokku, Nginx, Plugin, Ssh
+from bakery.own_steps import AnyStep, OwnStep, in_order
 from bakery.rules import Table, wrong
 
 _STEP_OF = {
@@ -54,17 +55,20 @@ def settle(layer: Definition, *, below: Sequence[Definition]) -> Definition:
 
     Raises PydanticCustomError, whose context names the key, for what would do nothing or cannot be done any more.
     """
-    whole, done = effective([*below, layer]), steps_of(below)
+    whole = effective([*below, layer])
+    done = frozenset(step for one in below for step in one.steps)
     _require_sense(whole)
     if below:
         _require_possible(layer, effective(below), done=done)
     wanted = _wanted(layer, whole=whole, done=done)
-    if "steps" in layer.model_fields_set:
+    _require_new(layer.own_steps, done=done)
+    if _names_ours(layer):
         steps = layer.steps
         _require_listed(wanted, steps)
         _require_needs(steps, done=done)
     else:
-        steps = _with_needs([*(() if below else DEFAULT_STEPS), *wanted.values()], done=done)
+        ours = _with_needs([*(() if below else DEFAULT_STEPS), *wanted.values()], done=done)
+        steps = in_order([*ours, *layer.own_steps])
     _require_effect(layer, whole, steps=steps)
     return layer.model_copy(update={"steps": steps})
 
@@ -81,14 +85,8 @@ def effective(layers: Sequence[Definition]) -> Definition:
             value = getattr(layer, name)
             values[name] = _merged(values[name], value) if name in values else value
     packages = tuple(dict.fromkeys(package for layer in layers for package in layer.packages))
-    steps = steps_of(layers)
-    update = {**values, "packages": packages, "steps": tuple(step for step in Step if step in steps)}
+    update = {**values, "packages": packages, "steps": in_order(step for layer in layers for step in layer.steps)}
     return layers[-1].model_copy(update=update)
-
-
-def steps_of(layers: Sequence[Definition]) -> frozenset[Step]:
-    """Return the steps of all *layers* together."""
-    return frozenset(step for layer in layers for step in layer.steps)
 
 
 def _merged(below: Any, own: Any) -> Any:
@@ -127,7 +125,7 @@ def _value(definition: Definition, key: str) -> Any:
     return getattr(getattr(definition, table), name)
 
 
-def _wanted(layer: Definition, *, whole: Definition, done: frozenset[Step]) -> dict[str, Step]:
+def _wanted(layer: Definition, *, whole: Definition, done: frozenset[AnyStep]) -> dict[str, Step]:
     """Return, for each key that is set, the step that has to run in this very layer to make it true."""
     found = {}
     for key in _keys(layer):
@@ -138,27 +136,38 @@ def _wanted(layer: Definition, *, whole: Definition, done: frozenset[Step]) -> d
     return found
 
 
-def _with_needs(steps: Sequence[Step], *, done: frozenset[Step]) -> tuple[Step, ...]:
+def _with_needs(steps: Sequence[Step], *, done: frozenset[AnyStep]) -> tuple[Step, ...]:
     wanted = set(steps)
     while missing := {need for step in wanted for need in step.needs} - wanted - done:
         wanted |= missing
     return tuple(step for step in Step if step in wanted)
 
 
-def _require_listed(wanted: dict[str, Step], steps: Sequence[Step]) -> None:
+def _names_ours(layer: Definition) -> bool:
+    """Return whether a file lists steps of ours: those of one's own come on top of what follows from the tables."""
+    return "steps" in layer.model_fields_set and (not layer.steps or len(layer.own_steps) < len(layer.steps))
+
+
+def _require_new(steps: Sequence[OwnStep], *, done: frozenset[AnyStep]) -> None:
+    for step in steps:
+        if step in done:
+            raise wrong(f"a layer below has a step {step.value!r} already", key="steps", hint="another name")
+
+
+def _require_listed(wanted: dict[str, Step], steps: Sequence[AnyStep]) -> None:
     for key, step in wanted.items():
         if step not in steps:
             hint = "without `steps` they follow from what the file sets"
             raise wrong(f"does nothing, because the step {step.value!r} is not in steps", key=key, hint=hint)
 
 
-def _require_needs(steps: Sequence[Step], *, done: frozenset[Step]) -> None:
+def _require_needs(steps: Sequence[AnyStep], *, done: frozenset[AnyStep]) -> None:
     for step in steps:
         for need in sorted(step.needs - done - frozenset(steps)):
             raise wrong(f"{step.value!r} needs the step {need.value!r}", key="steps")
 
 
-def _require_effect(layer: Definition, whole: Definition, *, steps: Sequence[Step]) -> None:
+def _require_effect(layer: Definition, whole: Definition, *, steps: Sequence[AnyStep]) -> None:
     for key in _keys(layer):
         is_distro = key in _FOR_PLUGINS and whole.docker.source is DockerSource.DISTRO
         if is_distro and Step.DOKKU not in steps:
@@ -188,7 +197,7 @@ def _below(table: str, context: dict[str, Any] | None) -> PydanticCustomError:
     return wrong(told["text"], key=f"{table}.{told['key']}", hint=told["hint"])
 
 
-def _require_possible(layer: Definition, there: Definition, *, done: frozenset[Step]) -> None:
+def _require_possible(layer: Definition, there: Definition, *, done: frozenset[AnyStep]) -> None:
     """Refuse what the layers below, which come to *there*, have settled for good."""
     for key in _keys(layer):
         step = Step.DOKKU if _is_beside_distro(key, there) else _INSTALLED_FROM.get(key)

@@ -17,7 +17,7 @@ ENVIRONMENT = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
 """Packer must not ask HashiCorp whether it is the newest before every bake."""
 
 STEP_MARK = re.compile(
-    r"BAKERY step (?P<number>\d+)/(?P<total>\d+) (?P<name>[a-z-]+) (?P<event>start|done|failed)(?: (?P<value>\S+))?"
+    r"BAKERY step (?P<number>\d+)/(?P<total>\d+) (?P<name>[a-z0-9-]+) (?P<event>start|done|failed)(?: (?P<value>\S+))?"
 )
 
 

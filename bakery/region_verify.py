@@ -79,6 +79,7 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
             told_steps.write_text(subject.settings)
             told = {
                 "BAKERY_SETTINGS": str(told_steps),
+                "BAKERY_OWN_STEPS": verify.own_steps_text(subject.definition.own_steps),
                 "BAKERY_THROWAWAY": "1",
                 "BAKERY_CONSOLES": str(one.console) if text else "",
             }

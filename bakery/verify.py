@@ -17,6 +17,7 @@ from bakery import ROOT, guest, login, process
 from bakery.accelerator import Accelerator
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode, impossible, missing
+from bakery.own_steps import OwnStep
 
 SUITE = ROOT / "tests/image"
 NODE_PATH = "/etc/bakery/node.yaml"
@@ -35,6 +36,7 @@ class Subject:
     size_gb: int
     user: str
     settings: Path
+    own_steps: tuple[OwnStep, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,7 @@ def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console,
         console.update(f"both answer after {seconds:.0f} s")
         told = {
             "BAKERY_SETTINGS": str(subject.settings),
+            "BAKERY_OWN_STEPS": own_steps_text(subject.own_steps),
             "BAKERY_NODE_FILE": str(node_file),
             "BAKERY_CONSOLES": ",".join(str(running_guest.console) for running_guest in guests),
         }
@@ -101,6 +104,11 @@ def node_text(site: guest.Site) -> str:
         "domian": "mistyped.test",
     }
     return json.dumps(told, indent=1) + "\n"
+
+
+def own_steps_text(steps: Sequence[OwnStep]) -> str:
+    """Return where the image tests find the steps that are not in provision/."""
+    return ":".join(str(step.file.absolute()) for step in steps)
 
 
 def require_login(url: str, *, key: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import amazon, basedisk, checkout, fingerprint, guest, process, qemu, render, seed, settings
+from bakery import amazon, basedisk, fingerprint, guest, process, qemu, render, seed, settings
 from bakery.accelerator import Accelerator
 from bakery.amazon import Build
 from bakery.basedisk import BaseDisk
@@ -171,9 +171,8 @@ def _write_values(workspace: Workspace, values: Mapping[str, str]) -> None:
 
 def _copy_steps(workspace: Workspace, layer: Definition, *, told: Mapping[str, str]) -> None:
     # The very content that the fingerprint is of, and not how it lies on this disk.
-    files = checkout.contents(fingerprint.provision_files(layer), folder=fingerprint.PROVISION)
-    for source, content in files.items():
-        target = workspace.folder / "provision" / source.relative_to(fingerprint.PROVISION)
+    for name, content in fingerprint.provision_contents(layer).items():
+        target = workspace.folder / "provision" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.data)
         target.chmod(0o755 if content.is_program else 0o644)

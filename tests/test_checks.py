@@ -29,7 +29,7 @@ def test_a_pattern_runs_the_tests_that_match_and_nothing_else() -> None:
 
 def test_every_shell_script_is_found_by_its_first_line() -> None:
     names = {path.name for path in checks.shell_scripts()}
-    assert {"inv", "run", "lib.sh", "10-system.sh", "bakery-health", "tree.sh", "early.sh"} <= names
+    assert {"inv", "run", "lib.sh", "10-system.sh", "bakery-health", "tree.sh", "early.sh", "65-watches.sh"} <= names
     assert "daemon.json" not in names
 
 

@@ -97,7 +97,7 @@ def test_steps_run_in_their_order_and_end_with_record_seal_and_check(tmp_path: P
 
 def test_every_step_has_its_script_and_every_script_its_step() -> None:
     scripts = sorted((ROOT / "provision").glob("[0-9][0-9]-*.sh"))
-    assert [path.stem[3:] for path in scripts] == [step.value for step in Step]
+    assert [path.stem for path in scripts] == [f"{step.number}-{step.value}" for step in Step]
 
 
 COMMIT = "c0ffee12" * 5

@@ -50,6 +50,7 @@ KEYS = {
     "cleanup.keep": '[cleanup]\nkeep = "3d"',
     "health.port": "[health]\nport = 9000",
     "health.interval_s": "[health]\ninterval_s = 60",
+    "health.degraded_code": "[health]\ndegraded_code = 503",
     "dokku.version": '[dokku]\nversion = "0.39.1"',
     "dokku.archive": f"[dokku]\n{MIRROR}",
     "dokku.archive_key": f'[dokku]\n{MIRROR}\narchive_key = "{"AB" * 20}"',

@@ -1,7 +1,7 @@
 import re
 from pathlib import Path
 
-from bakery import ROOT, process
+from bakery import ROOT, house_rules, process
 from bakery.bases import base
 from bakery.definition import Definition
 from bakery.settings import render_env, settings
@@ -49,6 +49,10 @@ def test_steps_are_told_everything_the_definition_says() -> None:
             for what in ("", "_KEY", "_KEY_URL")
         },
     }
+
+
+def test_what_steps_of_one_s_own_may_read_is_what_they_are_told() -> None:
+    assert set(host_settings()) == house_rules.SETTINGS
 
 
 def test_a_layer_is_told_of_those_below_and_of_its_own_archives() -> None:

@@ -10,7 +10,15 @@ def test_the_layer_begins_with_the_very_disk_of_the_one_below(baked: Baked, bake
     host = baked.record["files"][baked.disk.name]["sha256"]
     assert baked_dokku.record["begin"] == {"disk": baked.disk.name, "sha256": host}
     assert f"unchanged: {baked.disk}" in baked_dokku.said
-    assert list(baked_dokku.record["step_seconds"]) == ["dokku", "plugins", "record", "seal", "check"]
+    assert list(baked_dokku.record["step_seconds"]) == ["watches", "dokku", "plugins", "record", "seal", "check"]
+
+
+def test_a_step_of_one_s_own_runs_among_ours_with_its_files(baked_dokku: Baked) -> None:
+    """That it changes nothing when it runs again, the image tests have asked of a copy."""
+    log = (baked_dokku.folder / "dokku-debian-12.log").read_text()
+    own = log.partition("BAKERY step 1/6 watches start")[2].partition("BAKERY step 1/6 watches done")[0]
+    assert "more watches for dokku" in own
+    assert "wrote /etc/sysctl.d/60-watches.conf" in own
 
 
 def test_its_own_layer_takes_nothing_from_the_distribution(baked_dokku: Baked) -> None:
