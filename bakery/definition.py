@@ -35,8 +35,10 @@ from bakery.rules import (
 )
 
 ANY_VERSION = "*"
-SYSTEM_GB = 4
-"""What the system, docker's first images and the logs need beside swap and ballast."""
+SYSTEM_MB = 2300
+"""What the system, docker's first images and the logs take of a disk."""
+SHARE_PERCENT = 93
+"""Of a disk's bytes that ext4 gives away: 5 % are root's own (mke2fs, "-m"), the rest are its tables."""
 
 
 class Disk(Table):
@@ -47,12 +49,16 @@ class Disk(Table):
     ballast_mb: int = Field(default=512, ge=0)
 
     def require_sense(self) -> None:
-        """Raise PydanticCustomError unless the sizes leave room for the system."""
-        if self.size_gb - self.swap_gb < SYSTEM_GB:
-            raise wrong(f"{self.swap_gb} GB of {self.size_gb} GB leave less than {SYSTEM_GB} GB", key="swap_gb")
-        if (self.size_gb - self.swap_gb) * 1024 - self.ballast_mb < SYSTEM_GB * 1024:
-            both = f"{self.ballast_mb} MB beside {self.swap_gb} GB swap"
-            raise wrong(f"{both} leave less than {SYSTEM_GB} GB of {self.size_gb} GB", key="ballast_mb")
+        """Raise PydanticCustomError unless the machine will make swap and ballast, as `bakery-disk` does.
+
+        Both together get half of what is free at first boot, and no more.
+        """
+        room_mb = (self.size_gb * 1024 * SHARE_PERCENT // 100 - SYSTEM_MB) // 2
+        swap_mb = self.swap_gb * 1024
+        if swap_mb + self.ballast_mb > room_mb:
+            both = f"{self.swap_gb} GB swap and {self.ballast_mb} MB ballast"
+            problem = f"{both} are more than half of what {self.size_gb} GB have free, {room_mb} MB"
+            raise wrong(problem, key="swap_gb" if swap_mb > room_mb else "ballast_mb")
 
 
 class _Pinned(Table):

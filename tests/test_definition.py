@@ -171,9 +171,12 @@ WRONG = {
     "disk.size_gb = 4": ("disk.size_gb: 4 is not possible: at least 8", ""),
     "disk.size_gb = 20000": ("disk.size_gb: 20000 is not possible: at most 16384", ""),
     "disk.swap_gb = -1": ("disk.swap_gb: -1 is not possible: at least 0", ""),
-    "disk.swap_gb = 40": ("disk.swap_gb: 40 GB of 40 GB leave less than 4 GB", ""),
+    "disk.swap_gb = 40": (
+        "disk.swap_gb: 40 GB swap and 512 MB ballast are more than half of what 40 GB have free, 17896 MB",
+        "",
+    ),
     "disk.ballast_mb = 35000": (
-        "disk.ballast_mb: 35000 MB beside 2 GB swap leave less than 4 GB of 40 GB",
+        "disk.ballast_mb: 2 GB swap and 35000 MB ballast are more than half of what 40 GB have free, 17896 MB",
         "",
     ),
     "health.port = 0": ("health.port: 0 is no port: 1 to 65535", ""),

@@ -260,7 +260,7 @@ def refusal(folder: Path, text: str, **below: str) -> tuple[str, str]:
         (
             "disk.size_gb = 20",
             "disk.swap_gb = 18",
-            "disk.swap_gb: 18 GB of 20 GB leave less than 4 GB",
+            "disk.swap_gb: 18 GB swap and 512 MB ballast are more than half of what 20 GB have free, 8373 MB",
             "",
         ),
         (
