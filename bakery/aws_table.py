@@ -75,6 +75,14 @@ def _template(text: str) -> str:
     return text
 
 
+OF_THE_RELEASE = frozenset(
+    {
+        *("regions", "encrypt", "kms_keys", "share_with", "deprecate_after_days", "protect", "parameters"),
+        *("launch_template", "keep"),
+    }
+)
+"""Keys of what is published; every other one says how a machine is reached and what it bakes on."""
+
 RegionName = Annotated[str, AfterValidator(_region)]
 
 
@@ -146,3 +154,8 @@ class Aws(Table):
     def is_public(self) -> bool:
         """Return whether anybody may start machines from the image."""
         return PUBLIC in self.share_with
+
+    def to_bake_below(self, top: "Aws") -> "Aws":
+        """Return this table of a layer below, which is baked in the way of the image on *top* that asks for it."""
+        way = set(Aws.model_fields) - OF_THE_RELEASE
+        return self.model_copy(update={key: getattr(top, key) for key in way})

@@ -103,8 +103,11 @@ def make(image: str, region: Region, *, base: str = "", release: str = "", is_fo
     chosen = bases.base(base or images.effective(layers).base)
     begin = base_images.newest(region, chosen, layers[-1].arch)
     plan: RegionPlan | None = None
+    top = images.effective(layers)
     for index, (layer, digest) in enumerate(zip(layers, fingerprints(layers, chosen), strict=True)):
         whole = images.effective(layers[: index + 1])
+        # Where only Session Manager reaches a machine, it reaches no other for a layer below.
+        whole = whole.model_copy(update={"aws": whole.aws.to_bake_below(top.aws)})
         is_again = is_forced and layer is layers[-1]
         found = None if is_again else find(region, whole, digest)
         own = release if layer is layers[-1] and release else release_name(digest)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bakery import ami, catalog, lending, prices, region_bake, region_outlook, region_plan, region_verify
+from bakery.aws_table import Login
 from bakery.clouds import lateness, published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
@@ -197,3 +198,17 @@ def test_prices_of_today_take_the_place_of_the_table_s(
     assert asked == [((HOME,), "us-east-1")]
     assert "8642.0000" in told
     assert f"not in the price table of {datetime.now(UTC).date()}" in told
+
+
+def test_layers_below_are_baked_in_the_way_of_the_image_and_published_in_their_own(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "low.toml").write_text('aws = { login = "ssh", instance_type = "t3.large", share_with = ["public"] }')
+    (tmp_path / "shop.toml").write_text('from = "low"\naws = { login = "ssm", spot = true, share_with = [], keep = 5 }')
+    monkeypatch.setattr("bakery.images.chain.__kwdefaults__", {"folder": tmp_path, "arch": None})
+    shop = region_plan.make("shop", account.region(HOME))
+    assert shop.below is not None
+    below = shop.below.definition.aws
+    assert (below.login, below.spot, below.instance_type) == (Login.SSM, True, "t3.large")
+    assert (below.share_with, below.keep) == (("public",), 3)
+    assert (shop.definition.aws.share_with, shop.definition.aws.keep) == ((), 5)
