@@ -25,6 +25,7 @@ from bakery.rules import (
     GitUrl,
     ImageName,
     KeyName,
+    KeyValue,
     PackageName,
     Pin,
     PluginName,
@@ -96,7 +97,7 @@ class Ssh(Table):
     """Who may log in, and whose keys are in the image; passwords never log in."""
 
     root_login: RootLogin = Field(default=RootLogin.KEY, strict=False)
-    keys: dict[KeyName, str] = Field(default_factory=dict)
+    keys: dict[KeyName, KeyValue] = Field(default_factory=dict)
     login: tuple[KeyName, ...] = Field(default=(), strict=False)
 
     def require_sense(self) -> None:

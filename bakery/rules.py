@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from bakery.bases import BaseName
@@ -137,6 +138,24 @@ def _served_or_not(number: int) -> int:
     return number
 
 
+class KeyText(str):
+    """A public key as a definition names it; *folder* is the definition's, where the path of a file begins."""
+
+    __slots__ = ("folder",)
+    folder: Path
+
+
+def _key_text(value: object, info: ValidationInfo) -> str:
+    if not isinstance(value, str):
+        raise wrong("must be text in quotes")
+    if info.context is None:
+        return value
+    text = KeyText(value)
+    text.folder = info.context["folder"]
+    return text
+
+
+KeyValue = Annotated[str, PlainValidator(_key_text)]
 ImageName = Annotated[str, AfterValidator(image_name)]
 Description = Annotated[str, AfterValidator(_description)]
 PackageName = Annotated[str, AfterValidator(_package)]

@@ -12,6 +12,7 @@ from bakery.ask import Source, ask
 from bakery.complaint import shown
 from bakery.definition import Definition
 from bakery.errors import BakeryError, impossible, missing
+from bakery.rules import KeyText
 
 HINT = "a public key such as 'ssh-ed25519 AAAA… you', the path of a .pub file, or an https address"
 # sshd(8), "AUTHORIZED_KEYS FILE FORMAT": type, base64, comment. No options before them: dokku puts its own there.
@@ -60,7 +61,9 @@ def resolve(definition: Definition, *, folder: Path) -> tuple[NamedKey, ...]:
     found: dict[str, NamedKey] = {}
     for name, value in keys.items():
         origin = "" if _KEY.match(value) else value
-        text = fetched.get(name) or (value if not origin else _read(folder / value, where=f"{where}.{name}"))
+        # A layer below may lie in another folder.
+        beside = value.folder if isinstance(value, KeyText) else folder
+        text = fetched.get(name) or (value if not origin else _read(beside / value, where=f"{where}.{name}"))
         for key in _parse(text, name=name, where=f"{where}.{name}"):
             named = NamedKey(name=key[0], text=key[1], is_login=name in definition.ssh.login, origin=origin)
             if named.fingerprint in found:

@@ -350,6 +350,15 @@ def test_a_mistake_in_a_layer_of_the_checkout_is_told_with_its_own_file(
         chain("shop", folder=folder)
 
 
+def test_a_key_s_file_lies_beside_the_definition_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout, own = tmp_path / "checkout", tmp_path / "own"
+    monkeypatch.setattr(images, "OWN", write(checkout, {"low": 'ssh.keys.ci = "ci.pub"'}))
+    (checkout / "ci.pub").write_text(PUBLIC_KEY)
+    shop = whole("shop", folder=write(own, {"shop": "from = 'low'"}))
+    assert [key.text for key in sshkeys.resolve(shop, folder=own)] == [PUBLIC_KEY]
+    assert shop.model_dump(mode="json")["ssh"]["keys"] == {"ci": "ci.pub"}
+
+
 def test_one_layer_is_itself() -> None:
     (host,) = chain("host")
     assert effective([host]) == host
