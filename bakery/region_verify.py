@@ -12,6 +12,7 @@ from bakery.clouds import machines, published
 from bakery.clouds.aws import Region
 from bakery.console import Console
 from bakery.definition import Definition
+from bakery.differences import tags_of
 from bakery.guest import Guest, Site
 from bakery.released import Made
 from bakery.verify import Verdict
@@ -43,10 +44,18 @@ def approve(region: Region, subject: Subject, *, console: Console, log: Path) ->
     with console.phase(f"verify in {region.name}"):
         verdict = verify_image(region, subject, image, console=console, log=log)
         console.update(f"passed {verdict.total} tests on a machine started from {image['ImageId']}")
+    released.record(region, made, _marked(region, made), console=console)
+    return str(image["ImageId"])
+
+
+def _marked(region: Region, made: Made) -> Mapping[str, Any]:
+    """Return the AMI with the mark that it passed; where another run has marked it meanwhile, that one counts."""
+    image = published.wait_available(region, name=made.name)
+    if ami.VERIFIED in tags_of(image):
+        return image
     mark = {"Key": ami.VERIFIED, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     region.ec2("create_tags", Resources=[image["ImageId"]], Tags=[mark])
-    released.record(region, made, {**image, "Tags": [*image.get("Tags", ()), mark]}, console=console)
-    return str(image["ImageId"])
+    return {**image, "Tags": [*image.get("Tags", ()), mark]}
 
 
 def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, console: Console, log: Path) -> Verdict:

@@ -86,7 +86,8 @@ def upload(
     """Bring a disk to every target and return its complete snapshot by region; one that fails never harms another.
 
     With *is_verified* every block is read back and compared. Raises BakeryError (exit code 2) when the disk cannot be
-    read. A snapshot that is not complete waits for the next run, until AWS gives it up (`ebs.TIMEOUT_MIN`).
+    read. A snapshot that is not complete waits for the next run, until AWS gives it up (`ebs.TIMEOUT_MIN`). Another run
+    may send to the same one at the same time: what either has put, and that it was completed, counts for both.
     """
     by_name = {target.region.name: target for target in targets}
     regions = [target.region for target in targets]
@@ -104,34 +105,35 @@ def upload(
         one = begun[region.name]
         if isinstance(one, BakeryError):
             raise one
-        blocks = 0
-        if one.journal:
-            lane = lanes[region.name]
-            if lane.failure:
-                raise lane.failure
-            ebs.complete(region, one.snapshot, {index: _digest(known, index) for index in one.target.to_send(known)})
-            one.journal.forget()
-            blocks = lane.sent
+        lane = lanes.get(region.name)
+        if lane:
+            _complete(one, lane, known, console=console)
         ebs.wait_completed(region, one.snapshot)
+        if one.journal:
+            one.journal.forget()
         if is_verified:
             _compare(region, one.snapshot, known)
             console.say(f"{region.name}: {one.snapshot} was read back: every block is as it was sent")
-        return Sent(snapshot=one.snapshot, blocks=blocks)
+        return Sent(snapshot=one.snapshot, blocks=lane.sent if lane else 0)
 
     return everywhere(regions, finish)
 
 
 def _begin(image: LocalImage, known: Digests, target: Target, *, console: Console) -> _Begun:
-    """Return the snapshot to send to, or one that is complete already; others of ours are removed."""
+    """Return the snapshot to send to, or one that is complete already; those that AWS has given up are removed.
+
+    One that is pending may be another run's at this moment: it is gone on with where nothing is missing from what is
+    known of it, and else left alone.
+    """
     region, parent = target.region, target.parent.snapshot if target.parent else ""
     found = ebs.find(region, {ami.DISK: image.disk_sha256, ami.RELEASE: image.made.release})
     usable = [one for one in found if one["Encrypted"] == target.encryption.is_on]
     complete = [one["SnapshotId"] for one in usable if one["State"] == "completed"]
-    going_on = [
-        one["SnapshotId"] for one in usable if one["State"] == "pending" and tags_of(one).get(ami.PARENT, "") == parent
-    ]
-    kept = [*complete, *going_on][:1]
-    removed = [one["SnapshotId"] for one in found if one["SnapshotId"] not in kept and one["State"] != "completed"]
+    pending = [one for one in usable if one["State"] == "pending"]
+    going_on = [one["SnapshotId"] for one in pending if tags_of(one).get(ami.PARENT, "") == parent]
+    if not complete and not going_on and any(ami.PARENT not in tags_of(one) for one in pending):
+        return _begin(image, known, replace(target, parent=None), console=console)
+    removed = [one["SnapshotId"] for one in found if one["State"] not in {"pending", "completed"}]
     for one in removed:
         console.say(f"{region.name}: removes {one}, which will not be finished")
         removal.remove_snapshot(region, one)
@@ -212,6 +214,21 @@ def _checked(blocks: Iterable[Block], known: Digests, *, image: LocalImage) -> I
         if block.digest != _digest(known, block.index):
             raise impossible(f"{image.artifact.disk} was changed while it was read", hint="run it again")
         yield block
+
+
+def _complete(begun: _Begun, lane: Lane, known: Digests, *, console: Console) -> None:
+    """Close a snapshot when all blocks are there, unless somebody has: another run, or this call when it was lost."""
+    region, failure = begun.target.region, lane.failure
+    if failure is None:
+        try:
+            digests_there = {index: _digest(known, index) for index in begun.target.to_send(known)}
+            ebs.complete(region, begun.snapshot, digests_there)
+        except ApiError as error:
+            failure = error
+    if ebs.is_closed(failure):
+        console.say(f"{region.name}: {begun.snapshot} takes no blocks any more: another run may have completed it")
+    elif failure:
+        raise failure
 
 
 def _digest(known: Digests, index: int) -> bytes:

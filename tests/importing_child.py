@@ -5,6 +5,8 @@ A server that forks such processes imports this once, with boto3 and its models,
 
 import os
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
 
 from bakery import region_import, region_verify
 from bakery.clouds import aws, ebs, lateness, published
@@ -36,6 +38,14 @@ def bring(url: str, build: str) -> None:
     account = connect(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     order = Order(image="host", regions=REGIONS, fan_out=FanOut.UPLOAD)
     region_import.bring(order, account=account, console=Console())
+
+
+def bring_aside(forks: ForkServerContext, url: str, build: Path) -> None:
+    """Bring an image in a process of its own, to its end."""
+    child = forks.Process(target=bring, args=(url, str(build)))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
 
 
 def run(orders: Connection, url: str, build: str) -> None:

@@ -1,18 +1,21 @@
 """An image of this machine goes to a rehearsal cloud as blocks; the judge is a function here, real in tests/slow."""
 
 import json
+import multiprocessing
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bakery import catalog, import_plan, region_import, region_verify
+from bakery import catalog, import_plan, publish, region_import, region_verify
 from bakery.artifact import Artifact
 from bakery.bases import Arch
-from bakery.clouds import ebs, lateness, published
+from bakery.clouds import ebs, lateness, published, registering
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.disk_blocks import BLOCK_SIZE
@@ -24,7 +27,7 @@ from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
 from bakery.verify import Verdict
-from tests import local_images, releases
+from tests import importing_child, local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
 
@@ -64,6 +67,13 @@ def cloud(stage: Rehearsal, judge: Judge, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(ebs, "UNKNOWN_DEADLINE_S", 2.0)
     return stage
+
+
+@pytest.fixture(scope="module")
+def forks() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([importing_child.__name__])
+    return context
 
 
 @pytest.fixture
@@ -275,6 +285,114 @@ def test_there_is_one_ami_in_each_region_where_new_ones_show_late(
         assert [len(releases.own_images(cloud, region)) for region in (HOME, OTHER, THIRD)] == [1, 1, 1]
         assert len(releases.own_snapshots(cloud)) == 3
         begin_anew(cloud)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        (ebs, "find"),
+        (ebs, "start"),
+        (ebs, "put"),
+        (ebs, "complete"),
+        (ebs, "wait_completed"),
+        (registering, "_register"),
+        (region_verify, "approve"),
+        (region_verify, "verify_image"),
+        (publish, "publish"),
+    ],
+    ids=lambda point: point[1],
+)
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_two_imports_from_two_checkouts_end_with_the_same_and_leave_nothing_over(
+    point: tuple[Any, str],
+    is_before: bool,
+    cloud: Rehearsal,
+    forks: ForkServerContext,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of the other one, which is a process of its own, comes between two calls of this one."""
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    shutil.copytree(tmp_path / "build", tmp_path / "other")
+    right, waiting = getattr(*point), ["the other"]
+
+    def bring_the_other() -> None:
+        with suppress(IndexError):
+            waiting.pop()
+            importing_child.bring_aside(forks, cloud.url, tmp_path / "other")
+
+    def between(*at: Any, **told: Any) -> Any:
+        if is_before:
+            bring_the_other()
+        answer = right(*at, **told)
+        bring_the_other()
+        return answer
+
+    monkeypatch.setattr(*point, between)
+    ours = bring(account_of(cloud), HOME, OTHER)
+    assert waiting == []
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "other"))
+    theirs = catalog.read("host", is_rehearsal=True).newest(Arch.AMD64)
+    assert [one.image_id for _, one in sorted(ours.places.items())] == [
+        one.image_id for _, one in sorted(theirs.places.items())
+    ]
+    assert ours.verified_at == theirs.verified_at
+    assert [len(releases.own_images(cloud, region)) for region in (HOME, OTHER)] == [1, 1]
+    assert len(releases.own_snapshots(cloud)) == 2
+
+
+def test_a_completion_whose_answer_is_lost_is_no_mistake(
+    cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    right = ebs.complete
+
+    def twice(*at: Any, **told: Any) -> None:
+        right(*at, **told)
+        right(*at, **told)
+
+    monkeypatch.setattr(ebs, "complete", twice)
+    assert sorted(bring(account, HOME).places) == [HOME]
+
+
+def test_a_snapshot_that_another_run_sends_whole_is_gone_on_with_though_we_know_a_parent(
+    cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    bring(account, HOME)
+    local_images.baked(tmp_path, {**BLOCKS, 60: content("new")}, release=TUESDAY)
+    shutil.copytree(tmp_path / "build", tmp_path / "other")
+    shutil.rmtree(tmp_path / "other" / "rehearsal")
+    with monkeypatch.context() as patch:
+        patch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "other"))
+        patch.setattr(ebs, "complete", refuse)
+        with pytest.raises(BakeryError, match="no more"):
+            bring(account_of(cloud), HOME)
+    (begun,) = [one for one in snapshots(cloud, HOME) if not one.disk]
+    bring(account, HOME)
+    assert begun.id in releases.own_snapshots(cloud)
+    assert len(snapshots(cloud, HOME)) == 2
+    assert begun.changed >= {*BLOCKS, 60}
+
+
+def test_a_snapshot_that_another_run_sends_as_a_difference_we_do_not_know_is_left_alone(
+    cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    bring(account, HOME)
+    local_images.baked(tmp_path, {**BLOCKS, 60: content("new")}, release=TUESDAY)
+    shutil.copytree(tmp_path / "build", tmp_path / "other")
+    shutil.rmtree(tmp_path / "other" / "rehearsal")
+    with monkeypatch.context() as patch:
+        patch.setattr(ebs, "complete", refuse)
+        with pytest.raises(BakeryError, match="no more"):
+            bring(account_of(cloud), HOME)
+    (begun,) = [one for one in snapshots(cloud, HOME) if not one.disk]
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "other"))
+    theirs = bring(account_of(cloud), HOME)
+    assert begun.id in releases.own_snapshots(cloud)
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+    assert bring(account_of(cloud), HOME).places[HOME].image_id == theirs.places[HOME].image_id
 
 
 def test_the_plan_says_what_would_be_sent_and_changes_nothing(

@@ -39,11 +39,13 @@ _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
 
 
 class ApiError(BakeryError):
-    """A call that AWS refused for good: `code` is AWS's own word for it."""
+    """A call that AWS refused for good: `code` is AWS's own word for it, `reason` the finer one that EBS direct has."""
 
-    def __init__(self, message: str, *, code: str, hint: str = "", exit_code: ExitCode = ExitCode.FAILED) -> None:
+    def __init__(
+        self, message: str, *, code: str, reason: str = "", hint: str = "", exit_code: ExitCode = ExitCode.FAILED
+    ) -> None:
         super().__init__(message, hint=hint, exit_code=exit_code)
-        self.code = code
+        self.code, self.reason = code, reason
 
     @property
     def is_of_one_call(self) -> bool:
@@ -106,7 +108,7 @@ def _answered(error: ClientError, *, action: str, region: str) -> ApiError:
     said = f"{region}: {action}: {text or code} ({code})"
     if is_passing(error):
         return _api_error(said, code=code, hint=f"again later; {_health(region)} knows of AWS's troubles")
-    return ApiError(said, code=code)
+    return ApiError(said, code=code, reason=str(error.response.get("Reason", "")))
 
 
 def _health(region: str) -> str:

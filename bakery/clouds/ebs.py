@@ -20,6 +20,9 @@ TIMEOUT_MIN = 240
 UNKNOWN = "ResourceNotFoundException"
 """What a snapshot that was started a moment ago may be answered with, for a while."""
 UNKNOWN_DEADLINE_S = 60.0
+CLOSED = ("ValidationException", "INVALID_SNAPSHOT_ID")
+"""What is answered to whoever writes to a snapshot that is complete, or that AWS has given up (EBS direct APIs, "Common
+errors", ValidationExceptionReason)."""
 COMPLETED_DEADLINE_S = 3600.0
 MOST_LISTED = 10000
 """Blocks on a page of a list (ListSnapshotBlocks, MaxResults)."""
@@ -108,6 +111,11 @@ def put(region: Region, snapshot: str, *, index: int, data: bytes, digest: bytes
         Checksum=base64.b64encode(digest).decode(),
         ChecksumAlgorithm="SHA256",
     )
+
+
+def is_closed(error: BakeryError | None) -> bool:
+    """Return whether an error says that a snapshot takes no blocks any more."""
+    return isinstance(error, ApiError) and (error.code, error.reason) == CLOSED
 
 
 def complete(region: Region, snapshot: str, digests: Mapping[int, bytes]) -> None:
