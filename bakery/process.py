@@ -1,7 +1,8 @@
 """The one place that starts programs: never a shell string, and never left running but for `detached`.
 
 A child runs in a process group of its own. On Ctrl-C or SIGTERM the whole group gets SIGINT once and is waited
-for, because a killed packer leaves its machine behind. Pressing Ctrl-C again sends SIGTERM, then SIGKILL.
+for, because a killed packer leaves its machine behind. Pressing Ctrl-C again sends SIGTERM, then SIGKILL. When we
+ourselves are killed, `afterlife` ends what still runs.
 """
 
 import os
@@ -9,6 +10,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import warnings
 from collections import deque
@@ -19,9 +21,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from bakery import afterlife
 from bakery.errors import BakeryError, missing
 
 TAIL_LINES = 20
+TOLD_TO = 'read -r go || exit 1; exec "$@" <"$0"'
+"""What begins a program when it is told to: not before its end is seen to, and never when we are killed until then."""
 ALONE_S = 60.0
 """How long a program is waited for that may be asking something at a terminal that is not there."""
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
@@ -72,26 +77,26 @@ def start(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: Path | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a program and give it to the body; afterwards wait for it, interrupting it first if the body failed."""
-    program = find(argv[0])
-    with (stdin or Path(os.devnull)).open("rb") as source:
-        child = subprocess.Popen(
-            [program, *argv[1:]],
-            cwd=cwd,
-            env={**os.environ, "PATH": search_path(), **(env or {})},
-            stdin=source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+    child = _begin(
+        argv,
+        sign=signal.SIGINT,
+        source=stdin or Path(os.devnull),
+        cwd=cwd,
+        env={**os.environ, "PATH": search_path(), **(env or {})},
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
     try:
         yield child
         child.wait()
     except BaseException:
+        # A second SIGINT would keep packer from cleaning up.
+        AFTERLIFE.forget(-child.pid)
         end(child, signal.SIGINT)
         raise
     finally:
+        AFTERLIFE.forget(-child.pid)
         if child.stdout is not None:
             child.stdout.close()
 
@@ -100,29 +105,55 @@ def start(
 def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program while the body runs, its output in *log*; end it with SIGTERM afterwards."""
     with log.open("wb") as sink:
-        child = subprocess.Popen(
-            [find(argv[0]), *argv[1:]],
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), stdout=sink)
         try:
             yield child
         finally:
             end(child, signal.SIGTERM)
+            AFTERLIFE.forget(-child.pid)
 
 
-def detached(argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> int:
+def _begin(argv: Sequence[str], *, sign: signal.Signals, source: Path, **options: Any) -> "subprocess.Popen[Any]":
+    """Start a program in a group of its own, which gets that signal when we are killed before it has ended."""
+    program = find(argv[0])
+    with source.open("rb"):
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", TOLD_TO, str(source.absolute()), program, *argv[1:]],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **options,
+        )
+    AFTERLIFE.watch(-child.pid, sign)
+    assert child.stdin is not None
+    with suppress(BrokenPipeError), child.stdin as go:
+        os.write(go.fileno(), b"go\n")
+    child.stdin = None
+    return child
+
+
+def _start_afterlife(reading: int) -> None:
+    # -I -S: the standard library is all that it needs, and all that it shall find.
+    argv = [sys.executable, "-I", "-S", afterlife.__file__]
+    detached(argv, log=Path(os.devnull), stdin=reading)
+
+
+AFTERLIFE = afterlife.Line(_start_afterlife)
+os.register_at_fork(after_in_child=AFTERLIFE.leave)
+
+
+def detached(
+    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, stdin: int = subprocess.DEVNULL
+) -> int:
     """Start a program that outlives us, its output in *log*, and return its process id; *env* is added to our own.
 
-    It is the one program that nobody here waits for: whoever starts it must be able to end it by its id.
+    Nobody here waits for it: whoever starts it must be able to end it by its id, or by what it reads.
     """
     with log.open("wb") as sink:
         child = subprocess.Popen(
             [find(argv[0]), *argv[1:]],
             env={**os.environ, "PATH": search_path(), **(env or {})},
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -178,12 +209,15 @@ def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
     It shares our process group, so Ctrl-C reaches it from the terminal itself; we wait for it to end.
     """
     with subprocess.Popen([find(argv[0]), *argv[1:]], cwd=cwd) as child:
+        AFTERLIFE.watch(child.pid, signal.SIGINT)
         try:
             return child.wait()
         except KeyboardInterrupt:
             child.send_signal(signal.SIGINT)
             child.wait()
             raise
+        finally:
+            AFTERLIFE.forget(child.pid)
 
 
 def search_path() -> str:
