@@ -94,6 +94,8 @@ class Wanted:
     """The parameter that this release is to be `latest` in; empty: another one may be."""
     launch_template: str
     """Likewise, the launch template whose default version starts this release."""
+    placed: str = ""
+    """The id that the catalog has there, empty where it has none."""
 
     @property
     def is_source(self) -> bool:
@@ -106,14 +108,19 @@ class Wanted:
         return frozenset(reader for reader in self.readers if reader == PUBLIC or reader.isdigit())
 
     def client_token(self, attempt: str) -> str:
-        """Return the token of a copy: the same one never makes a second copy, whoever was killed in between."""
-        return hashlib.sha256(f"{self.name} {self.region} {attempt}".encode()).hexdigest()
+        """Return the token of something made here: the same one never makes a second, whoever was killed in between.
+
+        All that a copy is told is in it, since AWS refuses a token that comes back with another request, and *attempt*
+        what was seen before, since AWS answers it with what it made the first time, be that deleted meanwhile.
+        """
+        told = (self.name, self.region, self.description, self.source, sorted(self.tags.items()))
+        return hashlib.sha256(f"{told} {self.is_encrypted} {self.kms_key} {attempt}".encode()).hexdigest()
 
 
 def wanted(release: Release, definition: Definition, *, region: str, is_latest: bool = False) -> Wanted:
     """Return what a release should be in a region."""
     aws, image = definition.aws, definition.name
-    source = release.places.get(release.baked_in)
+    source, placed = release.places.get(release.baked_in), release.places.get(region)
     return Wanted(
         region=region,
         name=name(image, release.release, release.arch),
@@ -129,6 +136,7 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
         parameter=parameter(definition, release.release, release.arch),
         latest=parameter(definition, LATEST, release.arch) if is_latest else "",
         launch_template=aws.launch_template if is_latest else "",
+        placed=placed.image_id if placed else "",
     )
 
 

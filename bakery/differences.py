@@ -20,6 +20,7 @@ class Act(StrEnum):
     """One thing that can be done to a release in a region, in the order in which it must be."""
 
     COPY = "copy"
+    ENABLE = "enable by hand"
     WAIT = "wait"
     TAG_IMAGE = "tag image"
     TAG_SNAPSHOT = "tag snapshot"
@@ -45,6 +46,8 @@ class Seen:
     parameters: Mapping[str, str] = field(default_factory=dict)
     template_image: str = ""
     """What the default version of the launch template starts."""
+    template_version: str = ""
+    """Id of the launch template and number of its default version; empty where there is none of that name."""
 
     @property
     def image_id(self) -> str:
@@ -85,6 +88,9 @@ def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference
     if seen.image is None or seen.state == "failed":
         why = f"there is no {wanted.name}" if seen.image is None else f"the last copy failed: {failure(seen.image)}"
         return [Difference(act=Act.COPY, why=why), *_unseen(wanted)]
+    if seen.state == "disabled":
+        # Who disables an image takes it out of use: no run that nobody watches brings it back.
+        return [Difference(act=Act.ENABLE, why=f"{seen.image_id} is disabled")]
     found: list[Difference] = []
 
     def need(act: Act, why: str, *, is_needed: bool) -> None:

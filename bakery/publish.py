@@ -11,6 +11,7 @@ from bakery import ami, catalog, images
 from bakery.ami import Wanted
 from bakery.catalog import Catalog, Placed, Release
 from bakery.clouds import converging, published
+from bakery.clouds.acts import gone
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console, table
 from bakery.definition import Definition
@@ -123,8 +124,7 @@ def _require_source(subject: Subject, *, account: Account) -> None:
     release = subject.release
     wanted = subject.wanted(release.baked_in, is_latest=False)
     if published.find(account.region(release.baked_in), name=wanted.name) is None:
-        hint = f"./inv bake --image {subject.definition.name} --region {release.baked_in}"
-        raise impossible(f"{release.baked_in}: {wanted.source[1]} ({wanted.name}) is gone", hint=hint)
+        raise gone(wanted)
 
 
 def _record_place(subject: Subject, region: str, image_id: str, *, account: Account, console: Console) -> None:

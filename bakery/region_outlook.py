@@ -42,7 +42,8 @@ class Outlook:
         found = self.planned.found
         if found is None:
             return "nothing"
-        return f"{found['ImageId']}, {'verified' if self.planned.is_verified else found['State']}"
+        is_ready = self.planned.is_verified and found["State"] == "available"
+        return f"{found['ImageId']}, {'verified' if is_ready else found['State']}"
 
     @property
     def headroom(self) -> str:

@@ -164,8 +164,6 @@ def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) ->
     placed = release.places[region].image_id
     if seen.image_id != placed:
         yield f"the catalog says {placed}, and {seen.image_id} is there"
-    if seen.state not in {"available", "pending"}:
-        yield f"it is {seen.state}"
     if seen.is_being_removed:
         yield "it is being removed"
     if subject.is_latest(release) and release.verified_at is None:

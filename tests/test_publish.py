@@ -238,6 +238,32 @@ def test_an_image_that_is_gone_is_told_before_anything_is_done(account: Account)
     assert "./inv bake" in caught.value.hint
 
 
+@pytest.mark.parametrize("description", ["", "It says more now"])
+def test_a_copy_that_was_deregistered_by_hand_is_made_again_at_once(
+    description: str, cloud: Rehearsal, account: Account, define: Define, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    define(protect=False)
+    gone = move(account, HOME, "eu-west-1").places["eu-west-1"].image_id
+    monkeypatch.setattr(converging.converge, "__kwdefaults__", {"deadline_s": 20})
+    account.region("eu-west-1").ec2("deregister_image", ImageId=gone)
+    before = len(cloud.calls)
+    changed = images.whole("host").model_copy(update={"description": description})
+    monkeypatch.setattr(images, "whole", lambda _: changed)
+    image_id = move(account, HOME, "eu-west-1").places["eu-west-1"].image_id
+    assert image_id != gone
+    assert image_in(account, "eu-west-1")["ImageId"] == latest(account, "eu-west-1") == image_id
+    assert [call.action for call in cloud.calls[before:]].count("CopyImage") == 1
+
+
+def test_a_disabled_copy_is_told_and_stops_no_other_region(account: Account) -> None:
+    image_id = bring(account, HOME, "eu-west-1").places["eu-west-1"].image_id
+    account.region("eu-west-1").ec2("disable_image", ImageId=image_id)
+    with pytest.raises(BakeryError, match=r"1 region is not done:\n  eu-west-1: ami-.* is disabled") as caught:
+        move(account, HOME, "eu-west-1")
+    assert f"aws ec2 enable-image --region eu-west-1 --image-id {image_id}" in caught.value.hint
+    assert latest(account, HOME) == image_in(account, HOME)["ImageId"]
+
+
 def test_what_is_being_removed_is_not_promoted(account: Account) -> None:
     region = account.region(HOME)
     mark = {"Key": ami.REMOVING, "Value": "now"}

@@ -289,3 +289,11 @@ def test_the_findings_are_a_list_of_objects(cloud: Rehearsal, account: Account) 
         "image_id": release.places[LONDON].image_id,
         "why": "",
     }
+
+
+def test_a_disabled_image_is_wrong_and_not_missing(cloud: Rehearsal, account: Account) -> None:
+    release = releases.put(cloud, HOST, regions=(LONDON,))
+    image_id = release.places[LONDON].image_id
+    cloud.world.images[image_id].is_disabled = True
+    (found,) = look(account, regions=(LONDON,)).findings
+    assert (found.state, found.why) == (State.WRONG, f"enable by hand: {image_id} is disabled")

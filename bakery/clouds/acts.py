@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bakery.ami import Wanted
+from bakery.ami import IMAGE, Wanted
 from bakery.aws_table import PUBLIC
-from bakery.clouds import lateness
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import Act, Seen, tag_list
-from bakery.errors import impossible
+from bakery.errors import BakeryError, impossible
 
 DATA_TYPE = "aws:ec2:image"
 MOST_CHANGES = 500
@@ -17,10 +16,14 @@ Permission = Mapping[str, Sequence[Mapping[str, str]]]
 """`Add` or `Remove`, and who."""
 
 
-def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
+def copy(region: Region, wanted: Wanted, *, attempt: str) -> str:
+    """Begin a copy and return its id; *attempt* names the copy that was there before, which must not be answered again.
+
+    Raises BakeryError (exit code 2) where the image was made itself, ApiError when AWS refuses.
+    """
     source_region, source_id = wanted.source
     if wanted.is_source:
-        raise impossible(f"{region.name}: {source_id} ({wanted.name}) is gone", hint="./inv bake --region …")
+        raise gone(wanted)
     tags = tag_list(wanted.tags)
     encryption = {"Encrypted": True} if wanted.is_encrypted else {}
     if wanted.kms_key:
@@ -31,11 +34,18 @@ def _copy(region: Region, wanted: Wanted, seen: Seen) -> None:
         SourceImageId=source_id,
         Name=wanted.name,
         Description=wanted.description,
-        ClientToken=wanted.client_token(seen.image_id),
+        ClientToken=wanted.client_token(attempt),
         TagSpecifications=[{"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")],
         **encryption,
     )
-    lateness.remember(region, wanted.name, image_id=str(answer["ImageId"]))
+    return str(answer["ImageId"])
+
+
+def gone(wanted: Wanted) -> BakeryError:
+    """Return the error of an image that every other one would be a copy of, and that is not there any more."""
+    region, image_id = wanted.source
+    hint = f"./inv bake --image {wanted.tags[IMAGE]} --region {region}"
+    return impossible(f"{region}: {image_id} ({wanted.name}) is gone", hint=hint)
 
 
 def _tag_image(region: Region, wanted: Wanted, seen: Seen) -> None:
@@ -133,23 +143,22 @@ def _put_parameter(region: Region, name: str, value: str, *, description: str) -
 def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
     template = wanted.launch_template
     data = {"ImageId": seen.image_id}
-    token = wanted.client_token(f"template {seen.image_id} {seen.template_image}")
-    if not seen.template_image and not _template_exists(region, template):
-        region.ec2("create_launch_template", LaunchTemplateName=template, LaunchTemplateData=data, ClientToken=token)
+    if not seen.template_version:
+        # Its name is free or it is not: a token would only bring back one that was deleted.
+        region.ec2("create_launch_template", LaunchTemplateName=template, LaunchTemplateData=data)
         return
     made = region.ec2(
         "create_launch_template_version",
         LaunchTemplateName=template,
         SourceVersion="$Default",
         LaunchTemplateData=data,
-        ClientToken=token,
+        ClientToken=wanted.client_token(f"template {seen.image_id} {seen.template_version}"),
     )
     version = str(made["LaunchTemplateVersion"]["VersionNumber"])
     region.ec2("modify_launch_template", LaunchTemplateName=template, DefaultVersion=version)
 
 
 ACTS: Mapping[Act, Callable[[Region, Wanted, Seen], None]] = {
-    Act.COPY: _copy,
     Act.TAG_IMAGE: _tag_image,
     Act.TAG_SNAPSHOT: _tag_snapshot,
     Act.REQUIRE_IMDSV2: _require_imdsv2,
@@ -169,12 +178,3 @@ def _permission(reader: str) -> dict[str, str]:
     if reader.isdigit():
         return {"UserId": reader}
     return {"OrganizationalUnitArn" if ":ou/" in reader else "OrganizationArn": reader}
-
-
-def _template_exists(region: Region, template: str) -> bool:
-    try:
-        return bool(region.ec2("describe_launch_templates", LaunchTemplateNames=[template])["LaunchTemplates"])
-    except ApiError as error:
-        if error.code == "InvalidLaunchTemplateName.NotFoundException":
-            return False
-        raise

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from bakery import ami
 from bakery.ami import Wanted
 from bakery.clouds import lateness, published
-from bakery.clouds.acts import ACTS
+from bakery.clouds.acts import ACTS, copy, gone
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import Act, Difference, Seen, differences, tags_of
 from bakery.errors import BakeryError, ExitCode, impossible
@@ -25,18 +25,21 @@ TAGGING = {
 """What our policies in docs/iam allow for nothing but what is tagged as ours, and what tags it."""
 QUOTA_USED_UP = "ResourceLimitExceeded"
 """Of copies, that is: other copies to that region end some time."""
+MADE_BY_ANOTHER = frozenset({"InvalidAMIName.Duplicate", "InvalidLaunchTemplateName.AlreadyExistsException"})
+"""What is answered when another run has made the same a moment ago: the next look finds it."""
 
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """One release in one region, and what of it AWS has refused for good."""
+@dataclass(kw_only=True)
+class Work:
+    """One release in one region, what of it AWS has refused for good, and the copy that it has named last."""
 
     region: Region
     wanted: Wanted
     say: Say
     refused: dict[Act, ApiError] = field(default_factory=dict)
+    copied: str = ""
 
     def possible(self, left: Sequence[Difference], seen: Seen) -> list[Difference]:
         """Return what of the list is worth doing; nothing when all that is left was refused or needs what was."""
@@ -54,21 +57,53 @@ class _Work:
         for difference in left:
             if difference.act is Act.WAIT:
                 return
-            if self._is_kept_back(difference.act, seen):
-                continue
-            self.say(f"{difference.act} ({difference.why})")
-            try:
-                ACTS[difference.act](self.region, self.wanted, seen)
-            except ApiError as error:
-                if _is_passing(difference.act, error):
-                    self.say(f"waits: {error.message}")
-                    return
-                if difference.act is Act.COPY or not error.is_of_one_call:
-                    raise
-                self.say(f"refused: {error.message}")
-                self.refused[difference.act] = error
+            if difference.act is Act.ENABLE:
+                raise published.disabled(self.region.name, seen.image_id)
             if difference.act is Act.COPY:
+                self._copy(seen, why=difference.why)
                 return
+            if not self._is_kept_back(difference.act, seen) and not self._try(difference, seen):
+                return
+
+    def _try(self, difference: Difference, seen: Seen) -> bool:
+        """Do one thing; return whether anything else can be tried now. What AWS refuses for good is remembered."""
+        self.say(f"{difference.act} ({difference.why})")
+        try:
+            ACTS[difference.act](self.region, self.wanted, seen)
+        except ApiError as error:
+            if error.code in published.PASSING | MADE_BY_ANOTHER:
+                self.say(f"waits: {error.message}")
+                return False
+            if not error.is_of_one_call:
+                raise
+            self.say(f"refused: {error.message}")
+            self.refused[difference.act] = error
+        return True
+
+    def _copy(self, seen: Seen, *, why: str) -> None:
+        """Begin a copy; the next look waits for it, unless it is one that was begun long ago and is gone."""
+        self.say(f"{Act.COPY} ({f'{self.copied} was deregistered' if self.copied else why})")
+        try:
+            # A copy that was waited for in vain is the one that was there before.
+            self.copied = copy(self.region, self.wanted, attempt=self.copied or seen.image_id or self.wanted.placed)
+        except ApiError as error:
+            if error.code in published.PASSING:
+                self._require_source()
+            elif error.code not in {QUOTA_USED_UP, *MADE_BY_ANOTHER}:
+                raise
+            self.say(f"waits: {error.message}")
+            return
+        if not published.is_gone(self.region, self.copied):
+            lateness.remember(self.region, self.wanted.name, image_id=self.copied)
+
+    def _require_source(self) -> None:
+        """Raise BakeryError (exit code 2) when nothing can be copied of the image that was made first any more."""
+        region, image_id = self.wanted.source
+        image = published.find(self.region.account.region(region), name=self.wanted.name)
+        if image is None:
+            raise gone(self.wanted)
+        if image["State"] == published.DISABLED:
+            raise published.disabled(region, image_id)
 
     def _is_kept_back(self, act: Act, seen: Seen) -> bool:
         """Return whether an act needs one that was refused."""
@@ -85,7 +120,7 @@ def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = pu
     run goes on from there.
     """
     ends, pause_s = time.monotonic() + deadline_s, published.FIRST_PAUSE_S
-    work = _Work(region=region, wanted=wanted, say=say)
+    work = Work(region=region, wanted=wanted, say=say)
     began_with = _look(region, wanted)
     seen = began_with
     while left := differences(wanted, seen, now=datetime.now(UTC)):
@@ -108,10 +143,6 @@ def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = pu
 def _look(region: Region, wanted: Wanted) -> Seen:
     # The snapshot of an image may be known later than the image.
     return lateness.known(region, lambda: published.look(region, wanted), codes=published.PASSING)
-
-
-def _is_passing(act: Act, error: ApiError) -> bool:
-    return error.code in published.PASSING or (act is Act.COPY and error.code == QUOTA_USED_UP)
 
 
 def _together(refused: Mapping[Act, ApiError]) -> BakeryError:
