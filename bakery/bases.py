@@ -66,7 +66,7 @@ class CloudImage:
     signature: str | None
     """The checksums' detached signature; None where the distribution publishes none."""
     signing_key: str | None
-    """Fingerprint of the key that signs the checksums."""
+    """Fingerprint of the key that signs the checksums; the key itself is in bakery/data/."""
 
     def url(self, arch: Arch) -> str:
         """Return the image's address."""

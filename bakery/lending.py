@@ -1,5 +1,7 @@
 """Gives the rehearsal cloud the disk behind a base image: the very one that a bake on this machine begins with."""
 
+from dataclasses import replace
+
 from bakery import bake, plan, preflight, rehearsing
 from bakery.console import Console
 from bakery.errors import missing
@@ -17,7 +19,8 @@ def lend(image: str, *, base: str, console: Console) -> None:
     while planned.below is not None:
         planned = planned.below
     with console.phase("base"):
-        digests = preflight.preflight(planned.demand)
+        demand = replace(planned.demand, typed="./inv bake --rehearse --region …")
+        digests = preflight.preflight(demand)
         disk = bake.base_disk(planned, below=None, digests=digests, console=console)
     name = f"{planned.base.name}-{planned.definition.arch}"
     rehearsing.ask(there, "POST", "base-disks", body={name: str(disk.path)})

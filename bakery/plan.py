@@ -12,7 +12,7 @@ from bakery.artifact import Artifact
 from bakery.bases import Arch, Base, BaseFrom
 from bakery.definition import Definition
 from bakery.errors import did_you_mean, impossible, missing
-from bakery.preflight import Demand
+from bakery.preflight import Demand, no_archive
 from bakery.sshkeys import NamedKey
 
 
@@ -151,8 +151,12 @@ def choose_source(order: Order, base: Base, *, mirrors: Mirrors | None) -> BaseF
     else:
         wanted = BaseFrom.ARCHIVE if mirrors is not None and mirrors.is_own_release else BaseFrom.CLOUD
     if wanted is BaseFrom.ARCHIVE and mirrors is None:
-        raise missing(
-            f"this machine's apt sources name no {base.distro} archive, so {base.name} cannot be made from one",
-            hint=f"--base-from cloud, or a source for {base.codename} in /etc/apt/sources.list.d/",
-        )
+        own = [f"--base {name}" for name, row in bases.BASES.items() if _is_own(row)]
+        ways = [*own[:1], "--base-from cloud", f"a source for {base.codename} in /etc/apt/sources.list.d/"]
+        raise missing(no_archive(base), hint=", or ".join(ways))
     return wanted
+
+
+def _is_own(base: Base) -> bool:
+    mirrors = apt.mirrors_for(base)
+    return mirrors is not None and mirrors.is_own_release

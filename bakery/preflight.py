@@ -1,12 +1,12 @@
 """Finds out, before anything is built, whether every source answers and the pinned versions exist there."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 
-from bakery.apt import AptSource, Mirrors, Origin, mirrors_for, vendor_mirrors
+from bakery.apt import AptSource, Mirrors, mirrors_for, vendor_mirrors
 from bakery.ask import DEADLINE_S, Answer, Source, ask
 from bakery.bases import BASES, Arch, Base, BaseFrom
 from bakery.console import table
@@ -15,9 +15,11 @@ from bakery.errors import impossible, missing
 from bakery.images import effective
 from bakery.package_index import PackageList, available_versions, package_lists
 from bakery.packages import docker_packages, dokku_packages, nginx_packages
+from bakery.reasons import likeliest, proxy
 from bakery.vendors import DOCKER, DOKKU, NGINX, Vendor, vendors_of
 
 SHOWN_VERSIONS = 6
+CLOUD_IMAGE = "cloud image"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,8 @@ class Demand:
     mirrors: Mirrors | None
     """What this machine's own sources offer of the base; None when they are another distribution's."""
     arch: Arch = Arch.AMD64
+    typed: str = "./inv bake"
+    """What was typed up to the image, for hints."""
 
     @cached_property
     def image(self) -> Definition:
@@ -52,7 +56,7 @@ class Demand:
 
     def command(self, *, base: Base | None = None, options: str = "") -> str:
         """Return the bake command for another base, or with more options."""
-        return f"./inv bake --image {self.layers[-1].name} --base {(base or self.base).name}{options}"
+        return f"{self.typed} --image {self.layers[-1].name} --base {(base or self.base).name}{options}"
 
 
 def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, str]:
@@ -64,11 +68,9 @@ def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, st
     if demand.base_from is BaseFrom.ARCHIVE and demand.mirrors is None:
         hint = demand.command(options=f" --base-from {BaseFrom.CLOUD}")
         raise missing(f"this machine has no package source of {demand.base.distro}", hint=hint)
-    sources, ways_out = sources_of(demand), _ways_out(demand)
-    answers = ask([*sources, *ways_out.values()], deadline_s=deadline_s)
-    wanted, tried = answers[: len(sources)], answers[len(sources) :]
-    open_ways = [command for command, answer in zip(ways_out, tried, strict=True) if answer.is_ok]
-    require_sources(wanted, demand=demand, open_ways=open_ways)
+    wanted = ask(sources_of(demand), deadline_s=deadline_s)
+    if not all(answer.is_ok for answer in wanted):
+        require_sources(wanted, demand=demand, open_way=open_way(demand, known=wanted, deadline_s=deadline_s))
     require_versions(demand, releases={answer.source.url: answer.body.decode(errors="replace") for answer in wanted})
     own = {archive.release_url for archive in demand.archives} | {demand.base.cloud_image.sums_url}
     return {answer.source.url: answer.digest for answer in wanted if answer.source.url in own}
@@ -79,7 +81,7 @@ def sources_of(demand: Demand) -> list[Source]:
     base = demand.base
     found = []
     if demand.base_from is BaseFrom.CLOUD:
-        found.append(Source(name="cloud image", url=base.cloud_image.sums_url, needed_for=f"the base {base.name}"))
+        found.append(Source(name=CLOUD_IMAGE, url=base.cloud_image.sums_url, needed_for=f"the base {base.name}"))
     found += [
         Source(name=archive.suite, url=archive.release_url, needed_for=f"packages of {base.name}")
         for archive in demand.archives
@@ -95,12 +97,12 @@ def sources_of(demand: Demand) -> list[Source]:
     return list({source.url: source for source in found}.values())
 
 
-def require_sources(answers: Sequence[Answer], *, demand: Demand, open_ways: Sequence[str] = ()) -> None:
+def require_sources(answers: Sequence[Answer], *, demand: Demand, open_way: str = "") -> None:
     """Raise BakeryError (exit code 3), after a table of all answers, unless every source answered.
 
-    *open_ways* are commands whose sources did answer: the hint.
+    The likeliest cause comes first. *open_way* is a command whose sources did answer: the first hint.
     """
-    silent = [answer.source for answer in answers if not answer.is_ok]
+    silent = [answer for answer in answers if not answer.is_ok]
     if not silent:
         return
     rows = [
@@ -108,15 +110,66 @@ def require_sources(answers: Sequence[Answer], *, demand: Demand, open_ways: Seq
         for answer in answers
     ]
     table("Sources", ("source", "needed for", "answer", "address"), rows)
-    names = list(dict.fromkeys(source.name for source in silent))
+    names = list(dict.fromkeys(answer.source.name for answer in silent))
+    said = f"{demand.base.name}: no answer from {', '.join(names)}"
+    is_any_there = len(silent) < len(answers) or bool(open_way)
+    if is_any_there and CLOUD_IMAGE in names and demand.mirrors is None:
+        said += f"; and {no_archive(demand.base)}"
+    cause = likeliest([answer.problem for answer in silent], is_any_there=is_any_there)
+    hints = _mirror_hints(names, demand=demand) if is_any_there or not cause else [_proxy_hint()]
+    if open_way:
+        hints.insert(0, f"{open_way}  (all that this needs answers)")
+    elif not hints or not is_any_there:
+        hints.append("./inv doctor  (shows which sources answer from here)")
+    raise missing(f"{cause} ({said})" if cause else said, hint="; or ".join(hints))
+
+
+def no_archive(base: Base) -> str:
+    """Return what keeps *base* from being made out of packages, on a machine of another distribution."""
+    return f"this machine's apt sources name no {base.distro} archive, so {base.name} cannot be made from one"
+
+
+def open_way(demand: Demand, *, known: Sequence[Answer] = (), deadline_s: float = DEADLINE_S) -> str:
+    """Return a bake command that is near to *demand* and all of whose sources answer; empty when there is none.
+
+    The same image comes before a layer below it, and its base before others. Answers that are *known* are not asked
+    for again.
+    """
+    ways = {command: sources_of(other) for command, other in _others(demand)}
+    is_there = {answer.source.url: answer.is_ok for answer in known}
+    unasked = [source for sources in ways.values() for source in sources if source.url not in is_there]
+    tried = ask(unasked, deadline_s=deadline_s, is_body_wanted=False) if unasked else []
+    is_there |= {answer.source.url: answer.is_ok for answer in tried}
+    return next((command for command, needs in ways.items() if all(is_there[need.url] for need in needs)), "")
+
+
+def _others(demand: Demand) -> Iterator[tuple[str, Demand]]:
+    """Give what else could be baked out of the archives that this machine knows, with the command for it."""
+    others = (base for base in BASES.values() if base is not demand.base)
+    archives = {base.name: mirrors_for(base) for base in others} | {demand.base.name: demand.mirrors}
+    for count in range(len(demand.layers), 0, -1):
+        for base in (demand.base, *(base for base in BASES.values() if base is not demand.base)):
+            mirrors = archives[base.name]
+            is_same = base is demand.base and demand.base_from is BaseFrom.ARCHIVE and count == len(demand.layers)
+            if mirrors is None or is_same or not (mirrors.is_own_release or base is demand.base):
+                continue
+            layers = demand.layers[:count]
+            other = replace(demand, layers=layers, base=base, base_from=BaseFrom.ARCHIVE, mirrors=mirrors)
+            is_told = base is demand.base and demand.base_from is BaseFrom.CLOUD
+            yield other.command(options=f" --base-from {BaseFrom.ARCHIVE}" if is_told else ""), other
+
+
+def _proxy_hint() -> str:
+    return "the right proxy in HTTPS_PROXY, or none" if proxy() else "HTTPS_PROXY=http://… where there is a proxy"
+
+
+def _mirror_hints(names: Sequence[str], *, demand: Demand) -> list[str]:
+    """Return what a definition can say so that it does without those that are silent."""
     ways_out = {name: vendor.way_out for name, vendor in demand.vendors.items()} | {
         _plugin_name(plugin): f'plugins.url = "a clone of {plugin.url}"' for plugin in demand.image.plugins
     }
     chosen = [way_out for name, way_out in ways_out.items() if name in names]
-    hints = [f"{' and '.join(chosen)} in images/*.toml (images/README.md)"] if chosen else []
-    if not set(names) <= set(ways_out):
-        hints.append(open_ways[0] if open_ways else "invoke doctor  (shows which sources answer from here)")
-    raise missing(f"{demand.base.name}: no answer from {', '.join(names)}", hint="; ".join(hints))
+    return [f"{' and '.join(chosen)} in images/*.toml (images/README.md)"] if chosen else []
 
 
 def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
@@ -164,18 +217,3 @@ def _require_version(package: str, *, lists: Sequence[PackageList], key: str) ->
 
 def _plugin_name(plugin: Plugin) -> str:
     return f"plugin {plugin.name}"
-
-
-def _ways_out(demand: Demand) -> dict[str, Source]:
-    """Return the commands that may work from here when this bake does not, each with a source that tells."""
-    ways: dict[str, Mirrors] = {}
-    if demand.base_from is BaseFrom.CLOUD and demand.mirrors and demand.mirrors.origin is not Origin.VENDOR:
-        ways[demand.command(options=f" --base-from {BaseFrom.ARCHIVE}")] = demand.mirrors
-    for base in BASES.values():
-        mirrors = mirrors_for(base)
-        if base is not demand.base and mirrors and mirrors.origin is Origin.HOST:
-            ways[demand.command(base=base)] = mirrors
-    return {
-        command: Source(name=command, url=mirrors.sources[0].release_url, needed_for="a way out")
-        for command, mirrors in ways.items()
-    }

@@ -233,7 +233,7 @@ def find(program: str) -> str:
     path = shutil.which(program, path=search_path())
     if path is None:
         raise missing(
-            f"{program} is not installed", hint="invoke doctor  (lists every missing tool and how to install it)"
+            f"{program} is not installed", hint="./inv doctor  (lists every missing tool and how to install it)"
         )
     return path
 

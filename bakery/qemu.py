@@ -36,7 +36,7 @@ def firmware() -> Path:
     for path in FIRMWARE:
         if path.exists():
             return path
-    raise missing("no UEFI firmware for QEMU was found", hint="apt-get install ovmf  (invoke doctor lists everything)")
+    raise missing("no UEFI firmware for QEMU was found", hint="apt-get install ovmf  (./inv doctor lists everything)")
 
 
 def guest_argv(disks: Sequence[Disk], *, accelerator: Accelerator, ssh_port: int, console: Path) -> list[str]:

@@ -89,7 +89,7 @@ def require_space(folder: Path, *, need_gb: float, what: str) -> None:
     if free_gb < need_gb:
         raise BakeryError(
             f"no disk space for {what}: {there} has {free_gb:.1f} GB free, {need_gb:.1f} GB are needed",
-            hint="invoke clean  (removes the cache), or set XDG_CACHE_HOME and BAKERY_BUILD_DIR to a larger disk",
+            hint="./inv clean  (removes the cache), or set XDG_CACHE_HOME and BAKERY_BUILD_DIR to a larger disk",
         )
 
 

@@ -121,6 +121,38 @@ def signer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     process.run(["gpgconf", "--kill", "all"])
 
 
+UBUNTUS = [row for row in bases.BASES.values() if row.distro is bases.Distro.UBUNTU]
+
+
+@pytest.mark.parametrize("row", UBUNTUS, ids=lambda row: row.name)
+def test_the_key_of_ubuntus_images_is_here_and_no_other(row: bases.Base, tmp_path: Path) -> None:
+    """Debian has no package with it: without it no cloud image of Ubuntu could be checked on Debian."""
+    shown = process.run(
+        [
+            "gpg",
+            "--homedir",
+            str(tmp_path),
+            "--no-autostart",
+            "--batch",
+            "--with-colons",
+            "--show-keys",
+            str(cloudimage.KEY),
+        ]
+    )
+    keys = [line.split(":")[9] for line in shown.output.splitlines() if line.startswith("fpr")]
+    assert keys == [row.cloud_image.signing_key]
+    assert str(cloudimage.KEY) in cloudimage.verify_argv(tmp_path / "sums.gpg", text=tmp_path / "sums")
+
+
+def test_a_missing_signature_leads_to_the_archive(site: Site, tmp_path: Path, signer: str) -> None:
+    base = signed_base(site, signer)
+    publish(site, tmp_path, base)
+    del site.files["/SHA256SUMS.gpg"]
+    with pytest.raises(BakeryError, match=r"/SHA256SUMS.gpg: HTTP 404") as caught:
+        cloudimage.published_digest(base, Arch.AMD64)
+    assert caught.value.hint == "--base-from archive"
+
+
 def signed_base(site: Site, key: str) -> bases.Base:
     base = bases.base(BaseName.UBUNTU_24_04)
     image = dataclasses.replace(base.cloud_image, folder=site.url, signing_key=key)

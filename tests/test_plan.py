@@ -99,7 +99,15 @@ def test_an_archive_this_machine_does_not_know_is_exit_code_3(monkeypatch: pytes
     with pytest.raises(BakeryError, match="apt sources name no ubuntu archive") as caught:
         plan.make(Order(image="host", base="ubuntu-24.04", base_from="archive"))
     assert caught.value.exit_code is ExitCode.MISSING
-    assert "--base-from cloud" in caught.value.hint
+    assert caught.value.hint == "--base-from cloud, or a source for noble in /etc/apt/sources.list.d/"
+
+
+def test_an_archive_that_is_not_known_leads_to_the_base_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = Mirrors(origin=Origin.HOST, sources=(SOURCE,))
+    monkeypatch.setattr(apt, "mirrors_for", lambda base: host if base.name == "debian-12" else None)
+    with pytest.raises(BakeryError) as caught:
+        plan.make(Order(image="host", base="ubuntu-24.04", base_from="archive"))
+    assert caught.value.hint.startswith("--base debian-12, or --base-from cloud, or a source for noble")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from bakery.definition import Definition
 from bakery.errors import BakeryError, ExitCode
 from bakery.preflight import Demand, preflight, sources_of
 from tests.loopback import Loopback, serving
+from tests.test_reasons import forget_proxies, unknown_name
 
 VERSIONS = {"nginx": ["1.22.1-9+deb12u9", "1.22.1-9+deb12u11"], "docker.io": ["20.10.24+dfsg1-1"]}
 
@@ -210,27 +212,38 @@ def silence_ubuntu(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> Demand
     layer = Definition.model_validate({"name": "shop"})
     order = Demand(layers=[layer], base=base("ubuntu-24.04"), base_from=BaseFrom.CLOUD, mirrors=None)
     real = sources_of(order)
-    monkeypatch.setattr(under_test, "sources_of", lambda _demand: real[1:])
+    told = sources_of
+    monkeypatch.setattr(under_test, "sources_of", lambda asked: real[1:] if asked is order else told(asked))
     return order
 
 
 def test_the_hint_is_the_bake_whose_sources_do_answer(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     order = silence_ubuntu(archive, monkeypatch)
-    assert refusal(order).hint == "./inv bake --image shop --base debian-12"
+    assert refusal(order).hint == "./inv bake --image shop --base debian-12  (all that this needs answers)"
 
 
 def test_a_way_out_that_does_not_answer_is_not_offered(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     order = silence_ubuntu(archive, monkeypatch)
     archive.pages["/debian/dists/bookworm/InRelease"] = 500
-    assert refusal(order).hint.startswith("invoke doctor")
+    assert refusal(order).hint.startswith("./inv doctor")
 
 
 def test_a_silent_cloud_image_can_be_replaced_by_the_archive(
     archive: Loopback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = demand(archive, base_from=BaseFrom.CLOUD)
-    monkeypatch.setattr(under_test, "sources_of", lambda _demand: [source(f"{archive.url}/gone")])
-    assert refusal(order).hint == "./inv bake --image shop --base debian-12 --base-from archive"
+    told = sources_of
+    gone = [source(f"{archive.url}/gone")]
+    monkeypatch.setattr(under_test, "sources_of", lambda asked: gone if asked is order else told(asked))
+    way = "./inv bake --image shop --base debian-12 --base-from archive  (all that this needs answers)"
+    assert refusal(order).hint == way
+
+
+HERE = socket.getaddrinfo
+
+
+def unknown_but_here(host: str, *words: Any, **options: Any) -> Any:
+    return HERE(host, *words, **options) if host == "127.0.0.1" else unknown_name()
 
 
 DOKKU = {
@@ -262,6 +275,65 @@ def test_where_dokkus_archive_is_out_of_reach_a_mirror_is_the_hint(archive: Loop
     assert error.exit_code == ExitCode.MISSING
     assert error.message == "debian-12: no answer from docker.com, dokku"
     assert 'dokku.archive = "a mirror of packagecloud.io/dokku/dokku"' in error.hint
+
+
+def test_a_layer_below_is_offered_where_all_that_it_needs_answers(archive: Loopback) -> None:
+    error = refusal(dokku_on(archive, dokku={"archive": archive.url}, docker={"archive": archive.url}, plugins=[]))
+    assert error.hint.startswith("./inv bake --image shop --base debian-12  (all that this needs answers); or docker.a")
+
+
+def test_another_base_is_no_way_out_for_an_image_whose_own_sources_are_silent(
+    archive: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is offered is asked whole: a base that answers is no help where dokku's archive does not."""
+    monkeypatch.setattr(under_test, "mirrors_for", lambda base: mirrors(archive) if base.name == "debian-12" else None)
+    shop = Definition.model_validate({"name": "shop"})
+    dokku = Definition.model_validate({**DOKKU, "dokku": {"archive": archive.url}, "plugins": []})
+    told = sources_of
+    order = Demand(layers=[shop, dokku], base=base("ubuntu-24.04"), base_from=BaseFrom.CLOUD, mirrors=None)
+    gone = [source(f"{archive.url}/gone")]
+    monkeypatch.setattr(under_test, "sources_of", lambda asked: gone if asked is order else told(asked))
+    assert refusal(order).hint == "./inv bake --image shop --base debian-12  (all that this needs answers)"
+
+
+def test_where_no_name_is_found_the_network_is_named_first(
+    archive: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget_proxies(monkeypatch)
+    nowhere = [Source(name=name, url=f"https://{name}.example/", needed_for="packages") for name in ("noble", "dokku")]
+    monkeypatch.setattr(under_test, "sources_of", lambda _demand: nowhere)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_name)
+    error = refusal(dokku_on(archive))
+    whole = "no name is found: this machine has no network or no DNS, or needs a proxy"
+    assert error.message == f"{whole} (debian-12: no answer from noble, dokku)"
+    way = "./inv doctor  (shows which sources answer from here)"
+    assert error.hint == f"HTTPS_PROXY=http://… where there is a proxy; or {way}"
+    assert "Errno" not in error.message + capsys.readouterr().err
+
+
+def test_ubuntu_without_a_source_list_says_why_it_is_not_made_from_packages(
+    archive: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Definition.model_validate({"name": "shop"})
+    order = Demand(layers=[shop], base=base("ubuntu-24.04"), base_from=BaseFrom.CLOUD, mirrors=None)
+    there = source(f"{archive.url}/debian/dists/bookworm/InRelease")
+    cloud = Source(name="cloud image", url=f"{archive.url}/gone", needed_for="the base")
+    monkeypatch.setattr(under_test, "sources_of", lambda _demand: [there, cloud])
+    assert refusal(order).message == (
+        "ubuntu-24.04: no answer from cloud image; and this machine's apt sources name no ubuntu archive, "
+        "so ubuntu-24.04 cannot be made from one"
+    )
+
+
+def test_where_other_names_are_found_dns_is_named_first(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = dokku_on(archive)
+    (there, *_) = sources_of(order)
+    nowhere = Source(name="dokku", url="https://dokku.example/", needed_for="packages")
+    monkeypatch.setattr(under_test, "sources_of", lambda asked: [there, nowhere] if asked is order else [there])
+    monkeypatch.setattr(socket, "getaddrinfo", unknown_but_here)
+    error = refusal(order)
+    assert error.message == "this network's DNS does not know every name (debian-12: no answer from dokku)"
+    assert error.hint.startswith("./inv bake --image shop --base debian-12  (all that this needs answers); or dokku.")
 
 
 def test_where_a_plugin_is_out_of_reach_a_clone_is_the_hint(archive: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def test_a_missing_program_is_exit_code_3_and_points_to_doctor() -> None:
     with pytest.raises(BakeryError, match="no-such-program is not installed") as caught:
         process.run(["no-such-program"])
     assert caught.value.exit_code is ExitCode.MISSING
-    assert "invoke doctor" in caught.value.hint
+    assert "./inv doctor" in caught.value.hint
 
 
 def test_stdin_is_a_file_or_nothing(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_too_little_disk_space_is_one_line_with_a_way_out(tmp_path: Path) -> Non
         BakeryError, match=r"no disk space for the image host: /\S+ has [\d.]+ GB free, 1000000000.0 GB are needed"
     ) as caught:
         store.require_space(tmp_path / "not" / "there", need_gb=1e9, what="the image host")
-    assert "invoke clean" in caught.value.hint
+    assert "./inv clean" in caught.value.hint
     assert caught.value.exit_code is ExitCode.FAILED
 
 

@@ -63,7 +63,7 @@ def test_a_missing_packer_is_exit_code_3_and_leads_to_doctor(tmp_path: Path) -> 
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 3
     assert done.stderr.splitlines()[0] == "error: packer is not installed"
-    assert "invoke doctor" in done.stderr.splitlines()[1]
+    assert "./inv doctor" in done.stderr.splitlines()[1]
 
 
 def test_a_packer_that_is_too_old_is_exit_code_3(tmp_path: Path) -> None:
