@@ -52,6 +52,11 @@ def release_of(name: str) -> str:
     return found[1] if found else ""
 
 
+def is_ours(tags: Mapping[str, str]) -> bool:
+    """Return whether tags show that the bakery made a thing; a name alone shows nothing."""
+    return not {IMAGE, RUN}.isdisjoint(tags)
+
+
 def parameter(definition: Definition, release: str, arch: Arch) -> str:
     """Return the name of the parameter with a release's id in each region; *release* may be `latest`."""
     return f"{definition.aws.parameters}/{definition.name}/{release}/{arch}"

@@ -101,7 +101,8 @@ def unknown(
             continue
         for image in answer.images.values():
             verdict = _stranger(image, region=region)
-            if image["ImageId"] in known_ids or (wanted and verdict.image not in wanted) or image["State"] == "failed":
+            is_orphan = image["State"] == "failed" and ami.is_ours(tags_of(image))
+            if image["ImageId"] in known_ids or (wanted and verdict.image not in wanted) or is_orphan:
                 continue
             reasons = _stranger_reasons(verdict, image, answer, is_removed=is_removed, now=now)
             yield verdict if verdict.is_begun else replace(verdict, reasons=tuple(reasons))
@@ -176,8 +177,10 @@ def _with_source(release: Release, places: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _uses(image: Found, answer: Inventory, *, now: datetime) -> list[str]:
-    """Return who uses an image."""
+    """Return why an image cannot go whatever its release: it is not ours, or somebody uses it."""
     image_id, reasons = str(image["ImageId"]), []
+    if not ami.is_ours(tags_of(image)):
+        reasons.append("it does not carry our tag")
     running = [str(one["InstanceId"]) for one in answer.instances if one["ImageId"] == image_id]
     if running:
         named = ", ".join(running[:MOST_NAMED])

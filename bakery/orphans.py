@@ -1,4 +1,4 @@
-"""What killed runs have left in a region: found by our tags and names, and only what no living run can be using."""
+"""What killed runs have left in a region: found by our tags, and only what no living run can be using."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def _instances(inventory: Inventory, *, now: datetime, is_now: bool) -> Iterator
 
 def _images(inventory: Inventory) -> Iterator[Orphan]:
     for one in inventory.images.values():
-        if one["State"] == "failed" and one["Name"].startswith(f"{ami.OWNER}/"):
+        if one["State"] == "failed" and ami.is_ours(tags_of(one)):
             yield _orphan(Kind.IMAGE, inventory, one, identity="ImageId", why=f"{one['Name']} failed: {failure(one)}")
 
 
@@ -103,8 +103,7 @@ def _keys(inventory: Inventory, staying: Sequence[Found], *, now: datetime, is_n
     used = {instance.get("KeyName") for instance in staying}
     for one in inventory.keys:
         is_old = "CreateTime" not in one or now - one["CreateTime"] > LONGEST_RUN
-        # Without our tag it may be of another Packer that is at work.
-        if one["KeyName"] not in used and (is_old or (is_now and ami.RUN in tags_of(one))):
+        if one["KeyName"] not in used and (is_old or is_now):
             yield _orphan(Kind.KEY, inventory, one, identity="KeyName", why="no instance has it")
 
 

@@ -92,7 +92,6 @@ def look(order: Order, *, account: Account) -> Plan:
     question = Question(
         parameters=[keeping.latest_parameter(one.definition, arch) for one in subjects for arch in one.arches],
         templates=frozenset(one.definition.aws.launch_template for one in subjects),
-        image_ids=sorted(ids),
     )
     asked = everywhere(regions, lambda region: inventory.take(region, question))
     answers: Answers = {**asked, **failures}

@@ -123,7 +123,8 @@ def seed_prune(cloud: Rehearsal, owner: Account) -> None:
     """Put an old release there, the promoted one, and one of each thing that killed runs leave."""
     releases.put(cloud, HOST, age_days=40)
     latest = releases.put(cloud, HOST, is_latest=True).places[DUBLIN].image_id
-    an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason")
+    failed = {ami.IMAGE: "host"}
+    an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason", tags=failed)
     a_snapshot(cloud, region=DUBLIN, started=releases.NOW - timedelta(days=2), tags={ami.IMAGE: "host", "Name": "x"})
     template(DUBLIN, {"ImageId": latest})
     region = owner.region(DUBLIN)
@@ -132,7 +133,6 @@ def seed_prune(cloud: Rehearsal, owner: Account) -> None:
     machines.start(region, launched)
     backend = ec2_backends[ACCOUNT][DUBLIN]
     backend.create_key_pair("mine", "ed25519", {ami.RUN: "x"})
-    backend.create_key_pair("packer_x", "ed25519", {}).create_time -= timedelta(days=1)
 
 
 def prune_all(cloud: Rehearsal, account: Account) -> None:

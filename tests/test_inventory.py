@@ -102,24 +102,16 @@ def test_a_snapshot_with_our_tag_is_lonely_when_no_image_uses_it(cloud: Rehearsa
     assert lonely(region) == {alone.id}
 
 
-@pytest.mark.parametrize(
-    ("description", "is_ours"),
-    [
-        ("Copied for DestinationAmi {ours} from SourceAmi {other} for SourceSnapshot snap-1. Task created on 1.", True),
-        ("Created by CreateImage(i-1) for {ours}", True),
-        (
-            "Copied for DestinationAmi {other} from SourceAmi {ours} for SourceSnapshot snap-1. Task created on 1.",
-            False,
-        ),
-        ("my backup for {ours}", False),
-    ],
-)
-def test_a_snapshot_without_a_tag_is_ours_when_aws_made_it_for_our_image(
-    description: str, is_ours: bool, cloud: Rehearsal, region: Region
-) -> None:
-    ours, other = "ami-11111111111111111", "ami-22222222222222222"
-    found = a_snapshot(cloud, region=DUBLIN, description=description.format(ours=ours, other=other))
-    assert lonely(region, image_ids=[ours]) == ({found.id} if is_ours else set())
+def test_a_snapshot_that_is_marked_to_be_removed_is_lonely_too(cloud: Rehearsal, region: Region) -> None:
+    marked = a_snapshot(cloud, region=DUBLIN, tags={ami.REMOVING: "2026-11-23T04:15:00Z"})
+    assert lonely(region) == {marked.id}
+
+
+def test_what_aws_says_of_a_snapshot_does_not_make_it_ours(cloud: Rehearsal, region: Region) -> None:
+    ours = an_image(cloud, region=DUBLIN, tags=dict(OURS))
+    a_snapshot(cloud, region=DUBLIN, description=f"Created by CreateImage(i-1) for {ours.id}")
+    a_snapshot(cloud, region=DUBLIN, description="a backup", tags={"team": "other"})
+    assert lonely(region) == set()
 
 
 def test_of_groups_and_keys_only_those_of_bakes_are_ours(region: Region) -> None:
@@ -127,12 +119,13 @@ def test_of_groups_and_keys_only_those_of_bakes_are_ours(region: Region) -> None
     for name, tags in (("dokku-bakery-verify", ours), ("dokku-bakery-bake", []), ("dokku-bakery", ours)):
         specified = [{"ResourceType": "security-group", "Tags": tags}] if tags else []
         region.ec2("create_security_group", GroupName=name, Description="x", TagSpecifications=specified)
-    for name, tags in (("packer_1", []), ("mine", []), ("run", ours)):
+    theirs = [{"Key": "team", "Value": "other"}]
+    for name, tags in (("packer_1", []), ("packer_2", theirs), ("mine", []), ("run", ours), ("packer_3", ours)):
         specified = [{"ResourceType": "key-pair", "Tags": tags}] if tags else []
         region.ec2("create_key_pair", KeyName=name, KeyType="ed25519", TagSpecifications=specified)
     found = take(region)
     assert [group["GroupName"] for group in found.groups] == ["dokku-bakery-verify"]
-    assert {pair["KeyName"] for pair in found.keys} == {"packer_1", "run"}
+    assert {pair["KeyName"] for pair in found.keys} == {"run", "packer_3"}
 
 
 def test_it_only_reads(cloud: Rehearsal, region: Region) -> None:

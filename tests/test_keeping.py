@@ -47,7 +47,7 @@ def subject(*releases: Release, latest: dict[Arch, str] | None = None, keep: int
 
 def image(identity: str, **fields: Any) -> dict[str, Any]:
     told = {"ImageId": identity, "State": "available", "Name": "x", "CreationDate": "2026-01-01T00:00:00.000Z"}
-    return told | fields
+    return told | {"Tags": [{"Key": ami.IMAGE, "Value": "host"}]} | fields
 
 
 def answers(*releases: Release, **fields: Any) -> dict[str, Inventory | BakeryError]:
@@ -201,8 +201,10 @@ def test_an_image_that_no_catalog_has_stays_unless_that_is_asked_for() -> None:
     assert not verdict.stays
 
 
-def test_an_image_without_tags_is_known_by_its_name() -> None:
-    (verdict,) = strangers(image("ami-1", Name="dokku-bakery/shop/20250101-0000-0123456789ab/amd64"))
+def test_an_image_without_tags_is_known_by_its_name_and_stays() -> None:
+    found = image("ami-1", Name="dokku-bakery/shop/20250101-0000-0123456789ab/amd64", Tags=[])
+    (verdict,) = strangers(found, is_removed=True)
+    assert verdict.reasons == ("it does not carry our tag",)
     assert (verdict.image, verdict.release, verdict.arch) == ("shop", "20250101-0000-0123456789ab", "amd64")
     assert verdict.parameter == "/dokku-bakery/shop/20250101-0000-0123456789ab/amd64"
 

@@ -27,7 +27,7 @@ def snapshot(*, hours: float = 25, **fields: Any) -> dict[str, Any]:
 
 
 def key(name: str = "packer_1", *, hours: float = 7, **fields: Any) -> dict[str, Any]:
-    return {"KeyName": name, "CreateTime": NOW - timedelta(hours=hours)} | fields
+    return {"KeyName": name, "CreateTime": NOW - timedelta(hours=hours), "Tags": tags(run="x")} | fields
 
 
 GROUP = {"GroupId": "sg-1", "GroupName": "dokku-bakery-bake"}
@@ -59,11 +59,18 @@ def test_machines_that_no_bake_began_or_that_are_ending_are_none(fields: dict[st
 
 
 @pytest.mark.parametrize(
-    ("state", "name", "count"),
-    [("failed", "dokku-bakery/host/x/amd64", 1), ("available", "dokku-bakery/host/x/amd64", 0), ("failed", "other", 0)],
+    ("state", "given", "count"),
+    [
+        ("failed", tags(image="host"), 1),
+        ("failed", tags(run="x"), 1),
+        ("available", tags(image="host"), 0),
+        ("failed", [], 0),
+        ("failed", [{"Key": "team", "Value": "other"}], 0),
+    ],
 )
-def test_an_image_with_our_name_that_failed_is_an_orphan(state: str, name: str, count: int) -> None:
-    image = {"ImageId": "ami-1", "State": state, "Name": name, "StateReason": {"Message": "no key"}}
+def test_an_image_with_our_tag_that_failed_is_an_orphan(state: str, given: list[dict[str, str]], count: int) -> None:
+    name = "dokku-bakery/host/x/amd64"
+    image = {"ImageId": "ami-1", "State": state, "Name": name, "StateReason": {"Message": "no key"}, "Tags": given}
     found = find(images={"ami-1": image})
     assert [orphan.why for orphan in found] == [f"{name} failed: no key"] * count
 
@@ -91,9 +98,8 @@ def test_a_key_that_no_staying_instance_has_is_an_orphan_after_six_hours() -> No
     assert kinds(keys=[key()], instances=[instance(KeyName="packer_1")]) == [Kind.INSTANCE, Kind.KEY]
 
 
-def test_a_young_key_goes_when_that_is_asked_for_if_it_is_ours() -> None:
-    assert kinds(keys=[key(hours=1)], is_now=True) == []
-    assert kinds(keys=[key(hours=1, Tags=tags(run="x"))], is_now=True) == [Kind.KEY]
+def test_a_young_key_goes_when_that_is_asked_for() -> None:
+    assert kinds(keys=[key(hours=1)], is_now=True) == [Kind.KEY]
 
 
 def test_whatever_holds_another_thing_comes_first() -> None:
@@ -101,7 +107,7 @@ def test_whatever_holds_another_thing_comes_first() -> None:
         keys=[key()],
         groups=[GROUP],
         snapshots=[snapshot()],
-        images={"ami-1": {"ImageId": "ami-1", "State": "failed", "Name": "dokku-bakery/x"}},
+        images={"ami-1": {"ImageId": "ami-1", "State": "failed", "Name": "x", "Tags": tags(image="x")}},
         instances=[instance()],
     )
     assert found == list(Kind)

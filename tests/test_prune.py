@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.ec2.models import ec2_backends
 
 from bakery import ami, catalog, digests, prune
 from bakery.clouds import removal
-from bakery.clouds.aws import Account, Region
+from bakery.clouds.aws import Account, ApiError, Region
 from bakery.console import Console
 from bakery.digests import Digests
 from bakery.errors import BakeryError, ExitCode
 from bakery.prune import Order
 from bakery.rehearsal.server import Rehearsal
+from bakery.rehearsal.world import ACCOUNT
 from tests import releases
 from tests.aws_account import account_of, forget_aws
 from tests.rehearsed_images import a_snapshot, an_image
@@ -249,6 +251,63 @@ def test_a_region_that_does_not_answer_is_reported_and_harms_no_other(
     assert caught.value.exit_code is ExitCode.FAILED
     assert "the region does not answer" in capsys.readouterr().out
     assert known()[old.release] == {DUBLIN}
+
+
+def test_a_region_that_falls_silent_is_not_asked_again_for_every_image(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for age in (60, 50, 40):
+        releases.put(cloud, HOST, age_days=age, regions=(DUBLIN,))
+    releases.put(cloud, HOST, is_latest=True)
+    asked: list[str] = []
+
+    def fall_silent(region: Region, image: Any, *, parameter: str) -> str:
+        asked.append(str(image["ImageId"]))
+        raise ApiError("ec2:CreateTags: no answer", code=prune.UNREACHABLE)
+
+    monkeypatch.setattr(removal, "remove_image", fall_silent)
+    with pytest.raises(BakeryError, match="1 region is not done:\n  ec2:CreateTags: no answer"):
+        run(account)
+    assert len(asked) == 1
+
+
+def test_what_an_earlier_run_has_begun_to_remove_goes_first(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, begun = (releases.put(cloud, HOST, age_days=age, regions=(DUBLIN,)) for age in (50, 40))
+    releases.put(cloud, HOST, is_latest=True)
+    cloud.world.images[begun.places[DUBLIN].image_id].tags[ami.REMOVING] = "2026-11-23T04:15:00Z"
+    removed: list[str] = []
+
+    def remove(_: Region, image: Any, *, parameter: str) -> str:
+        removed.append(str(image["ImageId"]))
+        return ""
+
+    monkeypatch.setattr(removal, "remove_image", remove)
+    run(account)
+    assert removed == [one.places[DUBLIN].image_id for one in (begun, first)]
+
+
+def test_what_does_not_carry_our_tag_stays_whatever_its_name_and_age(
+    cloud: Rehearsal, account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = releases.put(cloud, HOST, age_days=40, regions=(DUBLIN,))
+    releases.put(cloud, HOST, is_latest=True)
+    created = releases.NOW - timedelta(days=30)
+    named = an_image(cloud, region=DUBLIN, name="dokku-bakery/host/20260101-0415-0/amd64", created=created)
+    failed = an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no", tags={"team": "other"})
+    adopted = cloud.world.images[old.places[DUBLIN].image_id]
+    adopted.tags = {"team": "other"}
+    alone = a_snapshot(cloud, region=DUBLIN, started=created, description=f"Created by CreateImage(i-1) for {named.id}")
+    ec2 = account.region(DUBLIN).ec2
+    theirs = [{"ResourceType": "key-pair", "Tags": [{"Key": "team", "Value": "other"}]}]
+    ec2("create_key_pair", KeyName="packer_1", KeyType="ed25519", TagSpecifications=theirs)
+    ec2_backends[ACCOUNT][DUBLIN].key_pairs["packer_1"].create_time -= timedelta(days=1)
+    run(account, is_unknown_too=True, is_now=True)
+    assert {named.id, failed.id, adopted.id} <= set(cloud.world.images)
+    assert alone.id in cloud.world.snapshots
+    assert [one["KeyName"] for one in ec2("describe_key_pairs")["KeyPairs"]] == ["packer_1"]
+    assert capsys.readouterr().out.count("it does not carry our tag") == 3
 
 
 def test_what_cannot_be_removed_is_reported_and_the_rest_is_done(

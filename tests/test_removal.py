@@ -177,11 +177,11 @@ def run(region: Region, image_id: str, **asked: Any) -> str:
 def test_every_kind_of_orphan_is_removed(cloud: Rehearsal, region: Region) -> None:
     old = releases.NOW - timedelta(days=2)
     group = group_of(region)
-    region.ec2("create_key_pair", KeyName="packer_x", KeyType="ed25519")
-    tags = [{"ResourceType": "instance", "Tags": [{"Key": ami.RUN, "Value": "x"}]}]
+    pair, tags = ([{"ResourceType": one, "Tags": [{"Key": ami.RUN, "Value": "x"}]}] for one in ("key-pair", "instance"))
+    region.ec2("create_key_pair", KeyName="packer_x", KeyType="ed25519", TagSpecifications=pair)
     base = an_image(cloud, region=DUBLIN)
     run(region, base.id, SecurityGroupIds=[group], KeyName="packer_x", TagSpecifications=tags)
-    an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason")
+    an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason", tags=dict(OURS))
     a_snapshot(cloud, region=DUBLIN, started=old, tags=dict(OURS))
     later = releases.NOW + timedelta(hours=7)
     found = orphans.find(take(region), now=later, is_now=False)

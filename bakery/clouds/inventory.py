@@ -1,4 +1,7 @@
-"""What there is of ours in one AWS region, and what of it is in use; everything is asked, nothing is changed."""
+"""What there is of ours in one AWS region, and what of it is in use; everything is asked, nothing is changed.
+
+Ours is what carries our tag, whatever its name: an image that only has a name like ours is looked at, and stays.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,8 +15,6 @@ from bakery.differences import tags_of
 
 GROUPS = ("dokku-bakery-bake", "dokku-bakery-verify")
 """Made for the time of a bake, and left for the next one."""
-PACKER_KEYS = "packer_"
-"""How the names of those begin that Packer makes for one bake."""
 LIVING = ("pending", "running", "shutting-down", "stopping", "stopped")
 """Every state of an instance but terminated."""
 MOST_NAMES = 10
@@ -34,8 +35,6 @@ class Question:
     """Names of those that say which image is `latest`."""
     templates: frozenset[str] = frozenset()
     """Our own launch templates: only their newest and default version counts, for each promotion makes another."""
-    image_ids: Sequence[str] = ()
-    """Images of ours, here or anywhere: what AWS says it made for one of them is ours too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ def take(region: Region, question: Question) -> Inventory:
         instances=_instances(region),
         templates=_templates(region, own=question.templates),
         parameters=_parameters(region, sorted({*question.parameters, *_usual_parameters(images)})),
-        snapshots=_lonely_snapshots(region, images, question.image_ids),
+        snapshots=_lonely_snapshots(region, images),
         groups=_groups(region),
         keys=_keys(region),
     )
@@ -127,26 +126,11 @@ def _parameters(region: Region, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _lonely_snapshots(region: Region, images: Mapping[str, Found], image_ids: Sequence[str]) -> list[Found]:
-    """Return our snapshots that no image of this account uses: those with our tag, and those AWS made for our images.
-
-    It writes "Copied for DestinationAmi ami-… from SourceAmi ami-…" and "Created by CreateImage(i-…) for ami-…" into
-    their descriptions.
-    """
-    questions = [{"Name": "tag-key", "Values": [ami.IMAGE]}]
-    known = sorted({*images, *image_ids})
-    for begin in range(0, len(known), MOST_VALUES // 2):
-        some = known[begin : begin + MOST_VALUES // 2]
-        patterns = [
-            text
-            for one in some
-            for text in (f"Copied for DestinationAmi {one} *", f"Created by CreateImage(*) for {one}*")
-        ]
-        questions.append({"Name": "description", "Values": patterns})
-    found: dict[str, Found] = {}
-    for question in questions:
-        listed = region.all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=[question])
-        found |= {str(one["SnapshotId"]): one for one in listed}
+def _lonely_snapshots(region: Region, images: Mapping[str, Found]) -> list[Found]:
+    """Return the snapshots with our tag that no image of this account uses."""
+    filters = [{"Name": "tag-key", "Values": [ami.IMAGE, ami.REMOVING]}]
+    listed = region.all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
+    found = {str(one["SnapshotId"]): one for one in listed}
     for image in images.values():
         for one in snapshots_of(image):
             found.pop(one, None)
@@ -169,5 +153,6 @@ def _groups(region: Region) -> list[Found]:
 
 
 def _keys(region: Region) -> list[Found]:
-    pairs: list[Found] = region.ec2("describe_key_pairs")["KeyPairs"]
-    return [one for one in pairs if one["KeyName"].startswith(PACKER_KEYS) or ami.RUN in tags_of(one)]
+    filters = [{"Name": "tag-key", "Values": [ami.RUN]}]
+    pairs: list[Found] = region.ec2("describe_key_pairs", Filters=filters)["KeyPairs"]
+    return pairs

@@ -57,7 +57,8 @@ def begin_again(cloud: Rehearsal, account: Account, build: Path) -> None:
     releases.put(cloud, HOST, age_days=40)
     releases.put(cloud, HOST, is_latest=True)
     base = an_image(cloud, region=DUBLIN, name="a base", imds_support="v2.0")
-    an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason")
+    failed = {ami.IMAGE: "host"}
+    an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason", tags=failed)
     a_snapshot(cloud, region=DUBLIN, started=releases.NOW - timedelta(days=2), tags={ami.IMAGE: "host"})
     ec2 = account.region(DUBLIN).ec2
     tagged = {kind: [{"ResourceType": kind, "Tags": [LEFT]}] for kind in ("security-group", "key-pair", "instance")}
