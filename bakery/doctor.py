@@ -2,19 +2,19 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from bakery import accelerator, process, store, tools
+from bakery import accelerator, arch, images, process, store, tools
 from bakery.apt import mirrors_for
-from bakery.ask import Answer, Source, ask
-from bakery.bases import BASES, BaseName
+from bakery.ask import Source, ask
+from bakery.bases import BASES, Base, BaseFrom
 from bakery.console import table
-from bakery.definition import Definition
-from bakery.errors import missing
+from bakery.errors import BakeryError, missing
+from bakery.preflight import Demand, beside_base, sources_of
 from bakery.tools import Tool
-from bakery.vendors import docker, dokku, nginx
 
 COMMANDS = ("bake", "verify", "up", "test")
 NEEDED_GB = 10
@@ -37,18 +37,32 @@ class Finding:
         return self.subject, self.found, self.verdict or "ok"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """Which sources answer, and what that means for each image."""
+
+    sources: Sequence[Finding]
+    images: Sequence[Finding]
+
+
 def report() -> None:
-    """Print tools, machine, sources and commands as tables on stdout.
+    """Print tools, machine, sources, images and commands as tables on stdout.
 
     Raises BakeryError (exit code 3) when a bake is not possible here.
     """
     known = tools.read()
-    machine, sources = look_at_machine(), look_at_sources()
+    machine, answers = look_at_machine(), look_at_sources()
     table("Tools", ("tool", "version", "what for"), tool_rows(known), to_stdout=True)
     table("Machine", ("what", "found", "verdict"), [finding.row for finding in machine], to_stdout=True)
-    table("Sources", ("base", "from", "answer"), [finding.row for finding in sources], to_stdout=True)
-    obstacles = {command: obstacles_to(command, known=known, machine=machine, sources=sources) for command in COMMANDS}
-    rows = [(command, "; ".join(found) or "works") for command, found in obstacles.items()]
+    table("Sources", ("for", "from", "answer"), [finding.row for finding in answers.sources], to_stdout=True)
+    told = [(finding.subject, finding.verdict or finding.found) for finding in answers.images]
+    table("Images", ("image", "here"), told, to_stdout=True)
+    obstacles = {
+        command: obstacles_to(command, known=known, machine=machine, images=answers.images) for command in COMMANDS
+    }
+    not_for = ", ".join(finding.subject for finding in answers.images if finding.verdict)
+    works = {"bake": f"works, but not for {not_for}" if not_for else "works"}
+    rows = [(command, "; ".join(found) or works.get(command, "works")) for command, found in obstacles.items()]
     table("Commands", ("command", "here"), rows, to_stdout=True)
     if obstacles["bake"]:
         absent = tools.missing_for("bake", known)
@@ -79,37 +93,94 @@ def look_at_machine() -> list[Finding]:
     return [_acceleration(), _room("cache", store.cache_dir()), _room("build", store.build_dir("any")), _memory()]
 
 
-def look_at_sources() -> list[Finding]:
-    """Return for every base whether its package archive and its cloud image answer; asked all at once."""
-    places: list[tuple[str, str, Source | None]] = []
-    for base in BASES.values():
-        mirrors = mirrors_for(base)
-        origin = mirrors.origin.value if mirrors else "archive"
-        archive = Source(name="archive", url=mirrors.sources[0].release_url, needed_for=base.name) if mirrors else None
-        cloud = Source(name="cloud", url=base.cloud_image.sums_url, needed_for=base.name)
-        places += [(base.name.value, origin, archive), (base.name.value, "cloud image", cloud)]
-    # One release stands for all: these vendors' archives answer as a whole or not at all.
-    example = BASES[BaseName.DEBIAN_12]
-    anything = Definition(name="any")
-    for vendor in (docker(anything, example), nginx(anything, example), dokku(anything, example)):
-        places.append(("any", vendor.name, Source(name=vendor.name, url=vendor.source.release_url, needed_for="")))
-    asked = [source for _, _, source in places if source is not None]
-    answers = dict(zip(asked, ask(asked), strict=True))
-    return [
-        Finding(subject=base, found=origin, verdict=_answer(answers.get(source) if source else None))
-        for base, origin, source in places
+def look_at_sources() -> Answers:
+    """Ask at the same time for every base, and for all that each image would be baked from, and judge by that.
+
+    Nothing but whether they answer is asked for, so that it takes one deadline at most, and mostly a second.
+    """
+    bases = [place for base in BASES.values() for place in _of_base(base)]
+    wanted = {name: _demands(name) for name in images.every(images.FOLDER)}
+    vendors = {source.url: (name, source) for name in wanted for source in _beside(wanted[name])}
+    sources = [source for _, _, source in bases if source] + [source for _, source in vendors.values()]
+    sources += [source for found in wanted.values() for demand in found.demands for source in sources_of(demand)]
+    once = list({source.url: source for source in sources}.values())
+    problems = {answer.source.url: answer.problem for answer in ask(once, is_body_wanted=False)}
+    rows = [
+        Finding(subject=base, found=origin, verdict=problems[source.url] if source else "not in this machine's sources")
+        for base, origin, source in bases
     ]
+    beside: dict[tuple[str, str], str] = {}
+    for name, source in vendors.values():
+        place = (name, f"{source.name} ({urlsplit(source.url).hostname})")
+        beside[place] = beside.get(place, "") or problems[source.url]
+    rows += [Finding(subject=name, found=found, verdict=problem) for (name, found), problem in beside.items()]
+    return Answers(sources=rows, images=[_judge(name, found, problems=problems) for name, found in wanted.items()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What an image could be baked from here, its own base first; or why it cannot be at all."""
+
+    demands: Sequence[Demand] = ()
+    mistake: str = ""
+
+
+def _of_base(base: Base) -> list[tuple[str, str, Source | None]]:
+    mirrors = mirrors_for(base)
+    origin = mirrors.origin.value if mirrors else "archive"
+    archive = Source(name="archive", url=mirrors.sources[0].release_url, needed_for=base.name) if mirrors else None
+    cloud = Source(name="cloud", url=base.cloud_image.sums_url, needed_for=base.name)
+    return [(base.name.value, origin, archive), (base.name.value, "cloud image", cloud)]
+
+
+def _demands(name: str) -> Wanted:
+    try:
+        layers = images.chain(name, folder=images.FOLDER)
+        arch.require_bakeable(layers[-1].arch)
+    except BakeryError as error:
+        return Wanted(mistake=error.message)
+    own = BASES[images.effective(layers).base]
+    found = []
+    for base in (own, *(base for base in BASES.values() if base is not own)):
+        mirrors = mirrors_for(base)
+        is_from_archive = mirrors is not None and mirrors.is_own_release
+        if base is own or is_from_archive:
+            source = BaseFrom.ARCHIVE if is_from_archive else BaseFrom.CLOUD
+            found.append(Demand(layers=layers, base=base, base_from=source, mirrors=mirrors, arch=layers[-1].arch))
+    return Wanted(demands=found)
+
+
+def _beside(wanted: Wanted) -> list[Source]:
+    """Return what an image is baked from beside its base: vendors' archives and plugins' repositories."""
+    return beside_base(wanted.demands[0]) if wanted.demands else []
+
+
+def _judge(name: str, wanted: Wanted, *, problems: Mapping[str, str]) -> Finding:
+    """Return whether an image can be baked here, and if not the first reason."""
+    if wanted.mistake:
+        return Finding(subject=name, found="", verdict=f"no: {wanted.mistake}")
+    silent = {
+        demand.base.name: [f"{one.name}: {problems[one.url]}" for one in sources_of(demand) if problems[one.url]]
+        for demand in wanted.demands
+    }
+    own, *others = silent
+    if not silent[own]:
+        return Finding(subject=name, found=f"can be baked, on {own}")
+    another = next((base for base in others if not silent[base]), "")
+    if another:
+        return Finding(subject=name, found=f"only with --base {another} ({own}: {silent[own][0]})")
+    return Finding(subject=name, found="", verdict=f"no: {silent[own][0]}")
 
 
 def obstacles_to(
-    command: str, *, known: Sequence[Tool], machine: Sequence[Finding], sources: Sequence[Finding]
+    command: str, *, known: Sequence[Tool], machine: Sequence[Finding], images: Sequence[Finding]
 ) -> list[str]:
     """Return what keeps a command from working, in a person's words; nothing when it works."""
     absent = tools.missing_for(command, known)
     found = [f"missing: {', '.join(tool.short_name for tool in absent)}"] if absent else []
     found += [f"{finding.subject}: {finding.verdict}" for finding in machine if finding.verdict]
-    if command in {"bake", "test"} and not any(not finding.verdict and finding.subject in BASES for finding in sources):
-        found.append("no base's source answers")
+    if command in {"bake", "test"} and images and all(finding.verdict for finding in images):
+        found.append(f"no image can be baked: {images[0].verdict.removeprefix('no: ')}")
     return found
 
 
@@ -132,7 +203,3 @@ def _memory() -> Finding:
     total_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     verdict = "" if total_gb >= NEEDED_MEMORY_GB else f"needs {NEEDED_MEMORY_GB} GiB"
     return Finding(subject="memory", found=f"{total_gb:.0f} GiB, {os.cpu_count()} processors", verdict=verdict)
-
-
-def _answer(answer: Answer | None) -> str:
-    return answer.problem if answer else "this machine's apt sources do not name it"

@@ -61,6 +61,11 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted({layer.name for name in _files(folder) for layer in _read_chain(name, folder=folder)})
 
 
+def every(folder: Path = FOLDER) -> list[str]:
+    """Return the names of all images that can be asked for, whether or not their files are right."""
+    return sorted(_known(folder))
+
+
 def chain(name: str, *, folder: Path = FOLDER, arch: Arch | None = None) -> list[Definition]:
     """Return an image's layers, the lowest first and the image itself last, each with the steps that it takes.
 

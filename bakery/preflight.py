@@ -86,6 +86,12 @@ def sources_of(demand: Demand) -> list[Source]:
         Source(name=archive.suite, url=archive.release_url, needed_for=f"packages of {base.name}")
         for archive in demand.archives
     ]
+    return list({source.url: source for source in (*found, *beside_base(demand))}.values())
+
+
+def beside_base(demand: Demand) -> list[Source]:
+    """Return every address that has nothing to do with the base: vendors' archives and keys, plugins' repositories."""
+    found = []
     for name, vendor in demand.vendors.items():
         found.append(Source(name=name, url=vendor.source.release_url, needed_for=f"packages of {name}"))
         found.append(Source(name=name, url=vendor.key_url, needed_for=f"the key of {name}"))
@@ -94,7 +100,7 @@ def sources_of(demand: Demand) -> list[Source]:
         url = f"{plugin.url.removesuffix('/')}/info/refs?service=git-upload-pack"
         if url.startswith("http"):
             found.append(Source(name=_plugin_name(plugin), url=url, needed_for="its repository"))
-    return list({source.url: source for source in found}.values())
+    return found
 
 
 def require_sources(answers: Sequence[Answer], *, demand: Demand, open_way: str = "") -> None:
