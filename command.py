@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from invoke.context import Context
+from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from bakery.bases import DEFAULT_BASE, BaseName
-from bakery.errors import BakeryError, ExitCode, impossible
+from bakery.errors import BakeryError, ExitCode, impossible, of_system
 
-__all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "number", "task"]
+__all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "complain", "number", "task"]
 
 IMAGE = "dokku"
 IMAGE_HELP = {
@@ -21,6 +22,21 @@ IMAGE_HELP = {
 REHEARSE_HELP = {
     "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"
 }
+
+
+class Command(Task[Any]):
+    """A task that leaves -h to help: invoke gives an option the first letter of its name that is free."""
+
+    def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
+        """Return how one option is read."""
+        return super().arg_opts(name, default, {*taken_names, "h"})
+
+
+def complain(error: BakeryError) -> None:
+    """Print a mistake and what to type instead."""
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"hint:  {error.hint}", file=sys.stderr)
 
 
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
@@ -35,15 +51,19 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             try:
                 body(*args, **kwargs)
             except BakeryError as error:
-                print(f"error: {error.message}", file=sys.stderr)
-                if error.hint:
-                    print(f"hint:  {error.hint}", file=sys.stderr)
+                complain(error)
                 sys.exit(error.exit_code)
+            except OSError as error:
+                known = of_system(error)
+                if known is None:
+                    raise
+                complain(known)
+                sys.exit(known.exit_code)
             except KeyboardInterrupt:
                 print("interrupted: everything was stopped and cleaned up", file=sys.stderr)
                 sys.exit(ExitCode.INTERRUPTED)
 
-        return invoke_task(guarded, **options)
+        return invoke_task(guarded, klass=Command, **options)
 
     return decorate
 

@@ -22,7 +22,7 @@ def amis(
     arch: str = "",
     release: str = "",
     format_: str = "table",
-    rehearse: bool = False,  # before `region`: else invoke leaves it -h, which people type for help
+    rehearse: bool = False,
     region: Sequence[str] | None = None,  # a tuple here would make invoke read one value, letter by letter
 ) -> None:
     """Print the AMI ids of a release, for people or for Terraform, CloudFormation, a shell or Packer."""
@@ -56,9 +56,9 @@ def amis(
 def launch(
     _context: Context,
     image: str = IMAGE,
-    rehearse: bool = False,  # before `region`: else invoke leaves it -h, which people type for help
+    rehearse: bool = False,
     region: Sequence[str] | None = None,
-    no_wait: bool = False,  # likewise: all its letters would be taken
+    no_wait: bool = False,
     count: str = "1",
     arch: str = "",
     release: str = "",

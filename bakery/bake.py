@@ -155,11 +155,13 @@ def _keep(planned: Plan, *, draft: Artifact, record: dict[str, object]) -> None:
     kept = planned.artifact
     files = sorted(path for path in draft.folder.iterdir() if path.is_file())
     record["files"] = {path.name: {"bytes": path.stat().st_size, "sha256": basedisk.sha256(path)} for path in files}
+    # Written before anything is moved: a disk that is full by now must not cost what was baked before.
+    store.write_json(draft.record, record)
     kept.record.unlink(missing_ok=True)
     for path in files:
         path.replace(kept.folder / path.name)
     kept.rejected.unlink(missing_ok=True)
-    store.write_json(kept.record, record)
+    draft.record.replace(kept.record)
 
 
 def _summarize(artifact: Artifact, *, console: Console) -> None:

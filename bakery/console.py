@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ class Console:
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         else:
-            # One write: many threads talk, and print makes two.
-            sys.stderr.write(f"{self._stamped(text)}\n")
-            sys.stderr.flush()
+            _talk(self._stamped(text))
 
     def update(self, text: str, *, done: int | None = None, total: int | None = None) -> None:
         """Say what the current phase is doing; on a terminal this replaces the live line."""
@@ -59,11 +57,11 @@ class Console:
     @contextmanager
     def _shown(self, name: str) -> Iterator[None]:
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            print(f"::group::{name}", file=sys.stderr, flush=True)
+            _talk(f"::group::{name}")
             try:
                 yield
             finally:
-                print("::endgroup::", file=sys.stderr, flush=True)
+                _talk("::endgroup::")
         elif is_terminal():
             with self._live(name):
                 yield
@@ -94,6 +92,14 @@ class Console:
             finally:
                 self._progress = None
         screen.print(f"✓ {name}  {time.monotonic() - began:.1f} s", markup=False, highlight=False)
+
+
+def _talk(line: str) -> None:
+    # Nobody may listen any more (`2>&1 | head`), or a log's disk be full: that is no reason to stop a bake.
+    with suppress(OSError):
+        # One write: many threads talk, and print makes two.
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def is_terminal() -> bool:

@@ -1,6 +1,8 @@
 """The one error a person may see: what is wrong, what to type instead, which exit code."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -34,6 +36,25 @@ def impossible(message: str, *, hint: str = "") -> BakeryError:
 def missing(message: str, *, hint: str = "") -> BakeryError:
     """A tool or a source this needs is missing or unreachable (exit code 3)."""
     return BakeryError(message, hint=hint, exit_code=ExitCode.MISSING)
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOLONG)
+ELSEWHERE = "BAKERY_BUILD_DIR, XDG_CACHE_HOME and TMPDIR say where else files go"
+
+
+def of_system(error: OSError, *, what: str = "") -> BakeryError | None:
+    """Return what a person can do about a file that could not be written or read; None for what may be our mistake.
+
+    *what* is said where the system names no file, as for one that is open already.
+    """
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else what or "a file"
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in FULL:
+        return BakeryError(f"{name}: {reason}", hint=f"make room (./inv clean removes the cache); {ELSEWHERE}")
+    if error.errno in CLOSED:
+        return BakeryError(f"{name}: {reason}", hint=f"let this user write there; {ELSEWHERE}")
+    return None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

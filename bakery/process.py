@@ -1,8 +1,8 @@
 """The one place that starts programs: never a shell string, and never left running but for `detached`.
 
-A child runs in a process group of its own. On Ctrl-C or SIGTERM the whole group gets SIGINT once and is waited
-for, because a killed packer leaves its machine behind. Pressing Ctrl-C again sends SIGTERM, then SIGKILL. When we
-ourselves are killed, `afterlife` ends what still runs.
+A child runs in a process group of its own. On Ctrl-C, SIGTERM or SIGHUP the whole group gets SIGINT once and is
+waited for, because a killed packer leaves its machine behind. Pressing Ctrl-C again sends SIGTERM, then SIGKILL. When
+we ourselves are killed, `afterlife` ends what still runs.
 """
 
 import os
@@ -29,7 +29,10 @@ TOLD_TO = 'read -r go || exit 1; exec "$@" <"$0"'
 """What begins a program when it is told to: not before its end is seen to, and never when we are killed until then."""
 ALONE_S = 60.0
 """How long a program is waited for that may be asking something at a terminal that is not there."""
-INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+PLAIN = {"LC_ALL": "C.UTF-8", "LANGUAGE": ""}
+"""For programs whose words are read here: e2fsprogs, libvirt and apt speak the person's language."""
 
 SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where mke2fs, sfdisk and libvirtd are on Debian; a user's PATH leaves them out."""
@@ -82,7 +85,7 @@ def start(
         sign=signal.SIGINT,
         source=stdin or Path(os.devnull),
         cwd=cwd,
-        env={**os.environ, "PATH": search_path(), **(env or {})},
+        env=environment(PLAIN, env or {}),
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",
@@ -105,7 +108,7 @@ def start(
 def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program while the body runs, its output in *log*; end it with SIGTERM afterwards."""
     with log.open("wb") as sink:
-        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), stdout=sink)
+        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), env=environment(), stdout=sink)
         try:
             yield child
         finally:
@@ -152,7 +155,7 @@ def detached(
     with log.open("wb") as sink:
         child = subprocess.Popen(
             [find(argv[0]), *argv[1:]],
-            env={**os.environ, "PATH": search_path(), **(env or {})},
+            env=environment(env or {}),
             stdin=stdin,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -208,7 +211,7 @@ def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
 
     It shares our process group, so Ctrl-C reaches it from the terminal itself; we wait for it to end.
     """
-    with subprocess.Popen([find(argv[0]), *argv[1:]], cwd=cwd) as child:
+    with subprocess.Popen([find(argv[0]), *argv[1:]], cwd=cwd, env=environment()) as child:
         AFTERLIFE.watch(child.pid, signal.SIGINT)
         try:
             return child.wait()
@@ -218,6 +221,18 @@ def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
             raise
         finally:
             AFTERLIFE.forget(child.pid)
+
+
+def environment(*more: Mapping[str, str]) -> dict[str, str]:
+    """Return our environment for a program: with PATH as `search_path` has it, a HOME, and *more*.
+
+    Go and Ruby, and so packer and vagrant, insist on HOME, which services and `env -i` leave out.
+    """
+    home = {} if os.environ.get("HOME") else {"HOME": os.path.expanduser("~")}  # noqa: PTH111  # never raises
+    ours = {**os.environ, "PATH": search_path(), **{name: path for name, path in home.items() if path != "~"}}
+    for words in more:
+        ours |= words
+    return ours
 
 
 def search_path() -> str:
@@ -257,7 +272,8 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     came: list[int] = []
-    before = {sign: signal.signal(sign, lambda number, _: came.append(number)) for sign in INTERRUPTS}
+    counting = [sign for sign in INTERRUPTS if signal.getsignal(sign) is not signal.SIG_IGN]
+    before = {sign: signal.signal(sign, lambda number, _: came.append(number)) for sign in counting}
     try:
         yield
     finally:
@@ -268,9 +284,11 @@ def uninterrupted() -> Iterator[None]:
 
 
 def interrupt_on_sigterm() -> None:
-    """Treat SIGTERM (a CI job that is cancelled, `docker stop`) like Ctrl-C."""
+    """Treat SIGTERM (a CI job that is cancelled, `docker stop`) and SIGHUP (a terminal that closes) like Ctrl-C."""
 
     def handler(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it shall go on
+        signal.signal(signal.SIGHUP, handler)

@@ -25,8 +25,20 @@ its own; so does Vagrant with a box and `%`, `?`, `[`; ssh reads `${`, quotes an
 
 
 def cache_dir() -> Path:
-    """Return the folder for what can be made or fetched again (XDG_CACHE_HOME/dokku-bakery)."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Return the folder for what can be made or fetched again (XDG_CACHE_HOME/dokku-bakery).
+
+    A relative XDG_CACHE_HOME counts as none (XDG Base Directory Specification). Raises BakeryError (exit code 2) when
+    there is no home for this user.
+    """
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if not Path(home).is_absolute():
+        try:
+            home = str(Path.home() / ".cache")
+        except RuntimeError as error:
+            raise impossible(
+                f"HOME is not set, and user {os.getuid()} has no home folder",
+                hint="HOME=/some/folder ./inv …  (or XDG_CACHE_HOME alone)",
+            ) from error
     return Path(home) / "dokku-bakery"
 
 

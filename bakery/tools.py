@@ -27,7 +27,9 @@ class Tool:
         if "/" not in self.name:
             return shutil.which(self.name, path=process.search_path())
         for place in self.name.split("|"):
-            path = Path(place).expanduser()
+            path = Path(os.path.expanduser(place))  # noqa: PTH111  # Path's own raises where there is no home
+            if not path.is_absolute():
+                continue
             found = next(Path(path.anchor).glob(str(path.relative_to(path.anchor))), None)
             if found is not None:
                 return str(found)

@@ -69,8 +69,15 @@ class Copy:
         path.chmod(0o755)
         return path
 
-    def run(self, *arguments: str, cwd: Path | None = None, inv: Path | None = None, user: str | None = None) -> "Ran":
-        env = {"PATH": str(self.programs), "HOME": str(self.root), "LC_ALL": "C"}
+    def run(
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        inv: Path | None = None,
+        user: str | None = None,
+        has_home: bool = True,
+    ) -> "Ran":
+        env = {"PATH": str(self.programs), "LC_ALL": "C", **({"HOME": str(self.root)} if has_home else {})}
         ended = subprocess.run(
             [str(inv or self.root / "inv"), *arguments],
             cwd=cwd or self.root,
@@ -107,7 +114,9 @@ def copy(tmp_path: Path) -> Copy:
     root, programs = tmp_path / "check out", tmp_path / "programs"
     programs.mkdir()
     (root / ".venv/bin").mkdir(parents=True)
-    shutil.copy(ROOT / "inv", root / "inv")
+    for name in ("inv", "program.py", "command.py"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "bakery").symlink_to(ROOT / "bakery")
     (root / "tasks.py").write_text(TASKS)
     (root / "tools.tsv").write_text(TABLE)
     for name in ("requirements.lock", ".venv/installed.lock"):
@@ -327,6 +336,74 @@ def test_an_environment_whose_python_is_gone_is_made_again(stocked: Copy) -> Non
     stand_in_python(stocked)
     (stocked.root / ".venv/bin/python").symlink_to("/usr/bin/python-that-was-upgraded-away")
     assert stocked.run("bake").exit_code == 0
+
+
+def made_at(copy: Copy, *, place: Path, version: str = "") -> None:
+    """Say in .venv what Python's venv module says of it."""
+    version = version or ".".join(map(str, sys.version_info[:3]))
+    told = f"home = /usr/bin\nversion = {version}\ncommand = /usr/bin/python3 -m venv {place}/.venv\n"
+    (copy.root / ".venv/pyvenv.cfg").write_text(told)
+
+
+def test_an_environment_that_was_made_here_stays(stocked: Copy) -> None:
+    stand_in_python(stocked)
+    stocked.run("bake")
+    made_at(stocked, place=stocked.root)
+    (stocked.root / ".venv/kept").touch()
+    assert stocked.run("bake").err == ""
+    assert (stocked.root / ".venv/kept").exists()
+
+
+def test_a_checkout_that_was_moved_gets_a_new_environment(stocked: Copy) -> None:
+    stand_in_python(stocked)
+    made_at(stocked, place=Path("/where/it/was"))
+    ran = stocked.run("bake")
+    assert "making .venv" in ran.err
+    assert ran.out.startswith("baked")
+    assert not (stocked.root / ".venv/pyvenv.cfg").exists()
+
+
+def test_an_environment_that_is_a_link_may_be_elsewhere(stocked: Copy, tmp_path: Path) -> None:
+    made_at(stocked, place=tmp_path / "shared")
+    (stocked.root / ".venv").rename(tmp_path / "shared")
+    (stocked.root / ".venv").symlink_to(tmp_path / "shared")
+    assert stocked.run("bake").err == ""
+
+
+def test_an_upgrade_of_the_systems_python_makes_a_new_environment(stocked: Copy) -> None:
+    stand_in_python(stocked)
+    made_at(stocked, place=stocked.root, version="3.1.4")
+    assert "making .venv" in stocked.run("bake").err
+
+
+def test_no_home_is_needed(debian: Copy) -> None:
+    ran = debian.run("bake", has_home=False)
+    assert ran.out.startswith("baked")
+    assert "unbound" not in ran.err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_ends_nothing(closed: str, debian: Copy) -> None:
+    script = f'exec "{debian.root}/inv" bake {closed}'
+    env = {"PATH": str(debian.programs), "HOME": str(debian.root)}
+    assert subprocess.run(["bash", "-c", script], env=env, capture_output=True, check=False).returncode == 0
+
+
+def test_a_checkout_by_a_git_that_converts_line_ends_has_none(tmp_path: Path) -> None:
+    where = tmp_path / "c"
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    where.mkdir()
+    git = ["git", "-C", str(where), "-c", "core.autocrlf=true", "-c", "core.safecrlf=false"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for name in ("inv", "provision/run", "tools.tsv", "images/dokku.toml", ".gitattributes"):
+        assert name in files.stdout.split("\0")
+        (where / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, where / name)
+    subprocess.run([*git, "add", "."], check=True)
+    shutil.rmtree(where / "provision")
+    (where / "inv").unlink()
+    subprocess.run([*git, "checkout", "-q", "."], check=True)
+    assert b"\r" not in (where / "inv").read_bytes() + (where / "provision/run").read_bytes()
 
 
 def test_an_old_python_is_one_clear_line(stocked: Copy) -> None:

@@ -1,6 +1,7 @@
 """Programs are started, heard, and never left behind."""
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery import process
+from bakery import ROOT, process
 from bakery.errors import BakeryError, ExitCode
 
 
@@ -63,7 +64,7 @@ except KeyboardInterrupt:
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_lets_its_program_clean_up_and_waits_for_it(tmp_path: Path, sent: signal.Signals) -> None:
     mark, ready = tmp_path / "mark", tmp_path / "ready"
     code = INTERRUPTED.format(mark=mark, ready=ready)
@@ -72,6 +73,33 @@ def test_an_interrupted_run_lets_its_program_clean_up_and_waits_for_it(tmp_path:
         ours.send_signal(sent)
         assert ours.wait(20) == 130
     assert mark.read_text() == "cleaned\n"
+
+
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    ready, go_on = tmp_path / "ready", tmp_path / "go-on"
+    script = f"echo > {ready}; while [ ! -e {go_on} ]; do sleep 0.05; done"
+    code = f"""
+from bakery import process
+process.interrupt_on_sigterm()
+with process.uninterrupted():
+    process.run(["sh", "-c", {script!r}])
+"""
+    with subprocess.Popen(["nohup", sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as ours:
+        wait_until(ready.exists)
+        ours.send_signal(signal.SIGHUP)
+        go_on.touch()
+        assert ours.wait(20) == 0
+
+
+def test_programs_whose_words_are_read_speak_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "de")
+    assert process.run(["sh", "-c", "echo $LC_ALL:$LANGUAGE"]).output == "C.UTF-8:"
+
+
+def test_programs_have_a_home_where_nobody_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    assert process.run(["sh", "-c", "echo $HOME"]).output == pwd.getpwuid(os.getuid()).pw_dir
 
 
 def test_a_program_that_ignores_ctrl_c_is_ended_by_the_next_ones(tmp_path: Path) -> None:

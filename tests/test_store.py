@@ -18,6 +18,24 @@ def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert store.cache_dir() == tmp_path / "dokku-bakery"
 
 
+@pytest.mark.parametrize("told", ["", "relative/cache"])
+def test_without_xdg_the_cache_is_in_the_home(told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", told)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert store.cache_dir() == tmp_path / ".cache/dokku-bakery"
+
+
+def test_a_user_without_a_home_is_told_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    with pytest.raises(BakeryError, match="HOME is not set, and user") as caught:
+        store.cache_dir()
+    assert "XDG_CACHE_HOME" in caught.value.hint
+
+
 @pytest.mark.parametrize("character", [",", "#", "?", "%", "{", "$", '"', "\\", "[", "\n"])
 def test_artifacts_go_to_no_folder_that_a_program_of_a_bake_misreads(
     character: str, monkeypatch: pytest.MonkeyPatch

@@ -153,3 +153,12 @@ def test_the_help_of_a_command_shows_its_options(tmp_path: Path) -> None:
     done = invoke("--help", "up", folder=tmp_path)
     assert done.returncode == 0
     assert re.search(r"^  -m STRING, --memory-mb=STRING +\S", done.stdout, re.MULTILINE)
+
+
+def test_a_build_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "build").touch()
+    done = invoke("render", "--image", "host", "--base", "debian-12", folder=tmp_path)
+    assert done.returncode == 1
+    assert re.match(rf"error: {tmp_path}/build\S*: Not a directory\nhint:  .*BAKERY_BUILD_DIR", done.stderr), (
+        done.stderr
+    )
