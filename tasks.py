@@ -64,8 +64,8 @@ def bake(
     verify_upload: bool = False,
 ) -> None:
     """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
+    from bakery import accelerator, packer
     from bakery import bake as baking
-    from bakery import packer
     from bakery import plan as planning
     from bakery.console import Console
 
@@ -87,6 +87,8 @@ def bake(
     if dry_run:
         planned = planning.make(order)
         print("\n".join(planned.lines()))
+        if not planned.is_done:
+            print(f"time         {baking.expected(planned, machine=accelerator.probe())}")
         print(f"command      {shlex.join(packer.build_argv(planned.artifact.workspace))}")
         if sent:
             print(f"then         send it to {', '.join(sent.regions)} (once baked: ./inv plan --from local)")

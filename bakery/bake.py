@@ -9,6 +9,7 @@ from bakery import (
     basedisk,
     boxes,
     builder,
+    estimate,
     packages,
     packer,
     plan,
@@ -49,7 +50,8 @@ def bake(order: Order, *, console: Console) -> Artifact:
         if planned.is_done and not order.is_forced:
             console.say("unchanged: the other run has baked it")
             return artifact
-        for line in planned.own_lines():
+        machine = accelerator.probe()
+        for line in [*planned.own_lines(), f"time         {expected(planned, machine=machine)}"]:
             console.say(line)
         # All sources of all layers, before the first of them costs minutes.
         with console.phase("preflight"):
@@ -58,8 +60,18 @@ def bake(order: Order, *, console: Console) -> Artifact:
         below = bake(order.of_layer(planned.below), console=console) if planned.below else None
         console.seconds.clear()
         console.seconds["preflight"] = asked_s
-        _bake_one(planned, below=below, digests=digests, console=console)
+        _bake_one(planned, below=below, digests=digests, machine=machine, console=console)
     return artifact
+
+
+def expected(planned: Plan, *, machine: Accelerator) -> str:
+    """Return how long a bake and those below it will take, for people."""
+    parts = []
+    one: Plan | None = planned
+    while one is not None and not one.is_done:
+        parts.append(estimate.seconds(one.record, has_below=one.below is not None, accelerator=machine))
+        one = one.below
+    return estimate.line(parts[::-1])
 
 
 def base_disk(planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], console: Console) -> BaseDisk:
@@ -73,9 +85,10 @@ def base_disk(planned: Plan, *, below: Artifact | None, digests: Mapping[str, st
     return basedisk.from_archive(planned.recipe, digests=digests, console=console)
 
 
-def _bake_one(planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], console: Console) -> None:
+def _bake_one(
+    planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], machine: Accelerator, console: Console
+) -> None:
     engine = packer.installed()
-    machine = accelerator.probe()
     console.say(f"guests run with {machine.name.upper()}: {machine.reason}")
     store.require_space(planned.artifact.folder, need_gb=NEED_GB, what=f"the image {planned.definition.name}")
     with console.phase("base"):

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from bakery.accelerator import Accelerator
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode, impossible, missing
 from bakery.own_steps import OwnStep
+from bakery.suite_progress import SuiteProgress
 
 SUITE = ROOT / "tests/image"
 NODE_PATH = "/etc/bakery/node.yaml"
@@ -170,7 +171,8 @@ def judge(argv: list[str], *, env: dict[str, str], console: Console, log: Path) 
     report = Path(next(option.partition("=")[2] for option in argv if option.startswith("--junitxml=")))
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", buffering=1) as file:
-        finished = process.run(argv, cwd=ROOT, env=env, on_line=_follow(console, file.write), is_checked=False)
+        progress = SuiteProgress(console, write=file.write)
+        finished = process.run(argv, cwd=ROOT, env=env, on_line=progress.hear, is_checked=False)
     if finished.exit_code not in PYTEST_ANSWERS or not report.exists():
         tail = "\n".join(finished.output.splitlines()[-process.TAIL_LINES :])
         raise BakeryError(f"the image tests could not be run (pytest ended with {finished.exit_code}):\n{tail}")
@@ -183,13 +185,3 @@ def judge(argv: list[str], *, env: dict[str, str], console: Console, log: Path) 
             exit_code=ExitCode.REJECTED,
         )
     return verdict
-
-
-def _follow(console: Console, write: Callable[[str], object]) -> Callable[[str], None]:
-    def follow(line: str) -> None:
-        write(line + "\n")
-        found = re.match(r"\S*::(\w+)\S* .*\[ *(\d+)/(\d+)\]$", line)
-        if found:
-            console.update(f"test {found[2]}/{found[3]} {found[1]}", done=int(found[2]), total=int(found[3]))
-
-    return follow
