@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from bakery import ami, digests, disk_blocks, store
+from bakery import ami, basedisk, digests, disk_blocks, store
 from bakery.broadcast import Lane, broadcast
 from bakery.clouds import ebs, removal
 from bakery.clouds.aws import Account, ApiError, Region
@@ -24,7 +24,7 @@ from bakery.meter import Meter
 from bakery.parallel import everywhere
 from bakery.parents import Encryption, Parent
 
-REFUSED_PARENT = "ValidationException"
+REFUSED_PARENT = ebs.INVALID
 """Where the account encrypts everything and the parent is not ("Encryption outcomes for EBS direct APIs")."""
 READERS = 8
 """Blocks that are read back at once from one region."""
@@ -63,13 +63,15 @@ class _Begun:
 def read_digests(image: LocalImage, *, console: Console) -> Digests:
     """Return the digests of a disk's blocks; it is read unless they are known from its bake.
 
-    Raises BakeryError (exit code 2) when the disk cannot be read.
+    Raises BakeryError (exit code 2) when the disk cannot be read, or is another one afterwards.
     """
     kept = digests.read(image.artifact.blocks)
     if kept is not None and kept.disk_sha256 == image.disk_sha256:
         return kept
     meter = Meter(console, doing="read")
     made = digests.of(image.artifact.disk, sha256=image.disk_sha256, on_block=meter.show)
+    if basedisk.sha256(image.artifact.disk) != image.disk_sha256:
+        raise _changed(image)
     digests.write(image.artifact.blocks, made)
     return made
 
@@ -212,8 +214,12 @@ def _send(image: LocalImage, known: Digests, lanes: list[Lane], *, account: Acco
 def _checked(blocks: Iterable[Block], known: Digests, *, image: LocalImage) -> Iterator[Block]:
     for block in blocks:
         if block.digest != _digest(known, block.index):
-            raise impossible(f"{image.artifact.disk} was changed while it was read", hint="run it again")
+            raise _changed(image)
         yield block
+
+
+def _changed(image: LocalImage) -> BakeryError:
+    return impossible(f"{image.artifact.disk} was changed while it was read", hint="run it again")
 
 
 def _complete(begun: _Begun, lane: Lane, known: Digests, *, console: Console) -> None:
@@ -225,6 +231,10 @@ def _complete(begun: _Begun, lane: Lane, known: Digests, *, console: Console) ->
             ebs.complete(region, begun.snapshot, digests_there)
         except ApiError as error:
             failure = error
+            if error.code == ebs.INVALID and not ebs.is_closed(error) and begun.journal:
+                # Of what our notes say has arrived, something has not.
+                begun.journal.forget()
+                failure = BakeryError(error.message, hint="run it again: it sends every block again")
     if ebs.is_closed(failure):
         console.say(f"{region.name}: {begun.snapshot} takes no blocks any more: another run may have completed it")
     elif failure:

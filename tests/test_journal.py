@@ -66,6 +66,48 @@ def test_a_full_disk_costs_the_note_and_not_the_upload(path: Path, monkeypatch: 
     assert arrived(path) == {2}
 
 
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_a_note_that_is_cut_by_a_full_disk_does_not_garble_those_that_follow(
+    path: Path, written: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, journal = os.write, Journal(path)
+    journal.add(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", lambda file, data: whole(file, data[:written]))
+        journal.add(2)
+    journal.add(0x01020304)
+    journal.close()
+    assert arrived(path) == {1, 0x01020304}
+
+
+@pytest.mark.parametrize("call", ["open", "truncate"])
+def test_where_no_journal_can_be_kept_the_upload_goes_on_without(
+    call: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    write(path, 1, 2)
+    os.truncate(path, path.stat().st_size - 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        journal = Journal(path)
+        assert journal.arrived == {1}
+        journal.add(2)
+        journal.close()
+        journal.forget()
+    assert arrived(path) == set()
+
+
+def test_a_folder_that_cannot_be_made_costs_the_notes_alone(path: Path) -> None:
+    path.parent.parent.write_text("no folder")
+    journal = Journal(path)
+    journal.add(1)
+    journal.close()
+    journal.forget()
+    assert journal.arrived == set()
+
+
 def test_it_is_gone_when_the_snapshot_is_complete(path: Path) -> None:
     journal = Journal(path)
     journal.add(1)

@@ -20,7 +20,8 @@ TIMEOUT_MIN = 240
 UNKNOWN = "ResourceNotFoundException"
 """What a snapshot that was started a moment ago may be answered with, for a while."""
 UNKNOWN_DEADLINE_S = 60.0
-CLOSED = ("ValidationException", "INVALID_SNAPSHOT_ID")
+INVALID = "ValidationException"
+CLOSED = (INVALID, "INVALID_SNAPSHOT_ID")
 """What is answered to whoever writes to a snapshot that is complete, or that AWS has given up (EBS direct APIs, "Common
 errors", ValidationExceptionReason)."""
 COMPLETED_DEADLINE_S = 3600.0
