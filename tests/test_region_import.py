@@ -280,7 +280,7 @@ def test_there_is_one_ami_in_each_region_where_new_ones_show_late(
 ) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
     for _ in range(3):
-        cloud.faults = Faults(hidden_s=0.3)
+        cloud.faults = Faults(hidden_s=0.3, lag_s=0.3)
         bring(account_of(cloud), HOME, OTHER, THIRD, fan_out=fan_out)
         assert [len(releases.own_images(cloud, region)) for region in (HOME, OTHER, THIRD)] == [1, 1, 1]
         assert len(releases.own_snapshots(cloud)) == 3

@@ -25,6 +25,9 @@ class Faults:
     """How long a new image is not found yet by calls that list or name it (eventual consistency)."""
     parameter_s: float = 0.0
     """How long a parameter of type aws:ec2:image takes until its new value is read back."""
+    lag_s: float = 0.0
+    """How long a question to EC2 or to Parameter Store that was asked before is answered as it was (eventual
+    consistency): every write is seen that late by who looks again."""
     kill_at: int = 0
     """At the n-th call (from 1) the process kill_pid gets SIGKILL, after the call was carried out; 0: never."""
     kill_pid: int = 0

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from bakery.rehearsal import answers, control, parameters, regions
 from bakery.rehearsal.answers import Answer
 from bakery.rehearsal.faults import Faults
+from bakery.rehearsal.lagging import Lagging, Question
 from bakery.rehearsal.stage import Call, Rehearsal
+from bakery.rehearsal.world import World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -63,6 +65,14 @@ class Gate:
     """Those that `chance` was made for."""
     chance: random.Random = field(default_factory=random.Random)
 
+    lagging: Lagging = field(init=False)
+    world: World | None = None
+    """The one that `lagging` knows."""
+
+    def __post_init__(self) -> None:
+        """Let what lags ask the truth here."""
+        self.lagging = Lagging(lambda one: self.let_in(_again(one), service=one.service))
+
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Answer one call; everything is in memory, so that nothing of it happens while it is being sent."""
         body = environ["wsgi.input"].read()
@@ -73,13 +83,15 @@ class Gate:
         elif asked is None:
             answer = self.let_in(environ, service="")
         else:
-            answer = self.take(environ, *asked)
+            service, region, action = asked
+            answer = self.take(Question(service=service, region=region, action=action, body=body, environ={**environ}))
         start_response(answer.status, list(answer.headers))
         return [answer.body]
 
-    def take(self, environ: dict[str, Any], service: str, region: str, action: str) -> Answer:
+    def take(self, call: Question) -> Answer:
         """Count a call, spoil it, carry it out."""
-        spoiling = self.count(service, region, action)
+        service = call.service
+        spoiling = self.count(service, call.region, call.action)
         if spoiling.latency_s:
             # Whoever ends the rehearsal does not wait for calls that are only late.
             self.rehearsal.over.wait(spoiling.latency_s)
@@ -87,15 +99,23 @@ class Gate:
             answer = answers.throttled(service)
         elif spoiling.is_refused:
             answer = answers.unavailable(service)
-        elif not regions.is_open(region, self.rehearsal.world):
+        elif not regions.is_open(call.region, self.rehearsal.world):
             answer = answers.unknown_caller(service)
         else:
-            parameters.settle(self.rehearsal.world)
-            answer = self.let_in(environ, service=service)
+            answer = self.carry_out(call)
         if spoiling.kill_pid:
             with suppress(ProcessLookupError):
                 os.kill(spoiling.kill_pid, signal.SIGKILL)
         return answers.lost(service) if spoiling.is_lost else answer
+
+    def carry_out(self, call: Question) -> Answer:
+        """Answer a call as things are, or as they were where that is asked for."""
+        world, lag_s = self.rehearsal.world, self.rehearsal.faults.lag_s
+        parameters.settle(world)
+        if world is not self.world:
+            self.world = world
+            self.lagging.forget()
+        return self.lagging.answer(call, lag_s=lag_s) if lag_s else self.let_in(_again(call), service=call.service)
 
     def count(self, service: str, region: str, action: str) -> Spoiling:
         """Write a call down and decide what happens to it: for one seed, the n-th call always has the same fate."""
@@ -132,6 +152,11 @@ class Gate:
             return answers.broken_stage(service, error)
         status, headers = begun[-1]
         return Answer(status=status, headers=tuple(headers), body=body)
+
+
+def _again(call: Question) -> dict[str, Any]:
+    """Return what moto is given: it reads the body to its end."""
+    return {**call.environ, "wsgi.input": BytesIO(call.body)}
 
 
 def asked_for(environ: Mapping[str, Any], body: bytes) -> tuple[str, str, str] | None:
