@@ -116,6 +116,7 @@ def promote(
     rehearse: bool = False,
 ) -> None:
     """Point `latest` at a release in its AWS regions (--release, or the newest); prints its ids."""
+    from bakery import promote as promoting
     from bakery import publish as publishing
     from bakery.clouds.session import open_account
     from bakery.console import Console
@@ -123,14 +124,22 @@ def promote(
     console = Console()
     order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
     account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
-    print_ids(publishing.promote(order, account=account, console=console))
+    print_ids(promoting.promote(order, account=account, console=console))
 
 
-@task(help={**PUBLISHED_HELP, **REHEARSE_HELP}, iterable=["region"])
+@task(
+    help={
+        "image": IMAGE_HELP["image"],
+        "region": "only this AWS region; give it as often as there are (default: wherever the last promote reached)",
+        **REHEARSE_HELP,
+    },
+    iterable=["region"],
+)
 def rollback(
     _context: Context, image: str = IMAGE, rehearse: bool = False, region: Sequence[str] | None = None
 ) -> None:
-    """Point `latest` back at the release that was promoted before; prints its ids."""
+    """Point `latest` back at the release that was there before the last promote; prints its ids."""
+    from bakery import promote as promoting
     from bakery import publish as publishing
     from bakery.clouds.session import open_account
     from bakery.console import Console
@@ -138,7 +147,8 @@ def rollback(
     console = Console()
     order = publishing.Order(image=image, regions=tuple(region or ()))
     account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
-    print_ids(publishing.rollback(order, account=account, console=console))
+    for release in promoting.rollback(order, account=account, console=console):
+        print_ids(release)
 
 
 @task(help={"stop": "end it, and every machine in it"})

@@ -1,12 +1,14 @@
 """Shows a release's AMI ids, read from the catalog alone: it asks no cloud and needs no account."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakery import catalog, formats, images
+from bakery import catalog, formats, images, promotions
 from bakery.bases import Arch
 from bakery.catalog import Catalog, Release
 from bakery.console import Console
 from bakery.errors import did_you_mean, impossible
+from bakery.places import REGIONS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,12 @@ def show(order: Order, *, console: Console) -> str:
     definition = images.whole(order.image)
     arch = choose_arch(order.arch) if order.arch else definition.arch
     known = catalog.read(order.image, is_rehearsal=order.is_rehearsal)
-    release = choose_release(order.release, arch, known=known, console=console)
-    return formats.render(in_regions(release, order.regions, known=known), known, form=form)
+    releases = choose_releases(order.release, arch, known=known, console=console)
+    found = in_regions(releases, order.regions, known=known)
+    if len(found) > 1:
+        told = "; ".join(f"{one.release} in {', '.join(sorted(one.places))}" for one in found)
+        console.say(f"latest is not the same everywhere: {told}")
+    return formats.render(found, known, form=form)
 
 
 def choose_arch(name: str) -> Arch:
@@ -46,35 +52,44 @@ def choose_arch(name: str) -> Arch:
     return Arch(name)
 
 
-def choose_release(name: str, arch: Arch, *, known: Catalog, console: Console) -> Release:
+def choose_releases(name: str, arch: Arch, *, known: Catalog, console: Console) -> list[Release]:
     """Return the release of that name; without one, what was promoted, or else the newest, with a note.
 
-    Raises BakeryError (exit code 2) when there is none.
+    What was promoted may be more than one, each in the places where it is `latest`. Raises BakeryError (exit code 2)
+    when there is none.
     """
-    if name:
-        return known.find(name, arch)
-    if arch in known.latest:
-        return known.find(catalog.LATEST, arch)
+    if name not in {"", catalog.LATEST}:
+        return [known.find(name, arch)]
+    if name or promotions.everywhere(known.history(arch)):
+        return known.latest_releases(arch)
     newest = known.newest(arch)
     state = "verified" if newest.verified_at else "not verified"
     console.say(f"nothing of {known.image} was promoted for {arch}: this is the newest, {newest.release} ({state})")
-    return newest
+    return [newest]
 
 
-def in_regions(release: Release, regions: tuple[str, ...], *, known: Catalog) -> Release:
-    """Return a release as if it were in these regions alone; in all of its own when there are none.
+def in_regions(releases: Sequence[Release], regions: tuple[str, ...], *, known: Catalog) -> list[Release]:
+    """Return releases as if they were in these regions alone; in all of their own when there are none.
 
-    Raises BakeryError (exit code 2) for a region it is not in.
+    Raises BakeryError (exit code 2) for a region they are not in.
     """
-    if not release.places:
-        raise impossible(
-            f"{known.image} {release.release} is in no region yet", hint=f"./inv publish --image {known.image}"
-        )
-    absent = [region for region in regions if region not in release.places]
+    main, places = releases[0].release, sorted({name for one in releases for name in one.places})
+    if not places:
+        raise impossible(f"{known.image} {main} is in no region yet", hint=f"./inv publish --image {known.image}")
+    absent = [region for region in regions if region not in places]
+    heard_of = {*REGIONS, *places, *(name for one in known.releases for name in one.places)}
+    for region in absent:
+        if region not in heard_of:
+            raise impossible(f"there is no region {region!r} in the catalog", hint=did_you_mean(region, places))
     if absent:
+        publish = f"./inv publish --image {known.image} --release {main} --region {' --region '.join(absent)}"
         raise impossible(
-            f"{known.image} {release.release} is not in {', '.join(absent)}",
-            hint=f"it is in {', '.join(sorted(release.places))}",
+            f"{known.image} {main} is not in {', '.join(absent)}", hint=f"it is in {', '.join(places)}; or {publish}"
         )
-    chosen = {region: release.places[region] for region in regions or release.places}
-    return release.model_copy(update={"places": chosen})
+    chosen = [
+        one.model_copy(update={"places": {name: placed for name, placed in one.places.items() if name in regions}})
+        if regions
+        else one
+        for one in releases
+    ]
+    return [one for one in chosen if one.places]

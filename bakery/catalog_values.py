@@ -4,20 +4,27 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from bakery.errors import did_you_mean
 from bakery.places import REGIONS
 from bakery.rules import wrong
 
-FORMAT = 1
-"""Of the file: a bakery that would misread an older or newer one says so instead."""
+FORMAT = 2
+"""Of the file: an older one is brought up to it, and a bakery that would misread a newer one says so instead."""
 
 _RELEASE = re.compile(r"\d{8}-\d{4}-[0-9a-f]{12}")
 # 8 hex digits before 2016, 17 since (docs.aws.amazon.com/AWSEC2, "Resource IDs").
 _IMAGE_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
+
+
+class Entry(BaseModel):
+    """A part of a catalog, read strictly."""
+
+    # Strict, yet JSON's text is good enough for an enum and its lists for a tuple: pydantic, "Strict Mode".
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def _release_name(text: str) -> str:
@@ -45,12 +52,6 @@ def _region(text: str) -> str:
     return text
 
 
-def _format(number: int) -> int:
-    if number != FORMAT:
-        raise wrong(f"{number} is no format that this bakery reads: it is {FORMAT}", hint="git pull")
-    return number
-
-
 def _time(value: object) -> datetime:
     try:
         return value if isinstance(value, datetime) else datetime.fromisoformat(value)  # type: ignore[arg-type]
@@ -68,7 +69,6 @@ def _written(value: datetime) -> str:
     return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-Format = Annotated[int, AfterValidator(_format)]
 ReleaseName = Annotated[str, AfterValidator(_release_name)]
 ImageId = Annotated[str, AfterValidator(_image_id)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]

@@ -1,11 +1,10 @@
 """Which images stay, and why: values in, verdicts out; what nobody answers for is a reason to stay."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bakery import ami
+from bakery import ami, promotions
 from bakery.aws_table import Aws
 from bakery.bases import Arch
 from bakery.catalog import LATEST, Catalog, Release
@@ -114,10 +113,14 @@ def _release_reasons(subject: Subject, answers: Answers, *, now: datetime) -> di
     found: dict[tuple[str, Arch], list[str]] = {(one.release, one.arch): [] for one in known.releases}
     for arch in Arch:
         having = sorted(one.release for one in known.releases if one.arch is arch)
-        if arch in known.latest:
-            found[known.latest[arch], arch].append("latest")
-        with suppress(BakeryError):
-            found[known.previous(arch).release, arch].append("a rollback goes to it")
+        history = known.history(arch)
+        pointed = promotions.everywhere(history)
+        for name in promotions.held(history):
+            where = [region for region, release in pointed.items() if release == name]
+            told = "latest" if where == [*pointed] else f"latest in {', '.join(where)}"
+            found[name, arch].append(told if where else "to be latest")
+        for name in {to for regions in ((), [*pointed]) for to in promotions.ways_back(history, regions).values()}:
+            found[name, arch].append("a rollback goes to it")
         for name in having[-subject.keep :]:
             found[name, arch].append(f"one of the newest {subject.keep}")
     for release in known.releases:
@@ -125,7 +128,7 @@ def _release_reasons(subject: Subject, answers: Answers, *, now: datetime) -> di
         if now - release.baked_at < YOUNG:
             reasons.append("younger than a day")
         pointing = _pointing_regions(subject, release, answers)
-        if pointing and "latest" not in reasons:
+        if pointing and not any(reason.startswith("latest") for reason in reasons):
             reasons.append(f"latest in {', '.join(pointing)}")
     return found
 

@@ -14,7 +14,7 @@ from bakery.clouds.machines import Launch
 from bakery.console import Console
 from bakery.definition import Definition
 from bakery.errors import BakeryError, ExitCode
-from bakery.launch_choice import Choice, choose, release_of
+from bakery.launch_choice import Choice, choose, releases_of
 from bakery.launch_order import Order
 from bakery.parallel import everywhere
 
@@ -71,10 +71,14 @@ def launch(order: Order, *, account: Account, console: Console) -> Launched:
     """
     definition = images.whole(order.image)
     arch = amis.choose_arch(order.arch) if order.arch else definition.arch
-    release = release_of(order, arch, is_rehearsal=account.is_rehearsal)
+    known = releases_of(order, arch, is_rehearsal=account.is_rehearsal)
     regions = account.require(order.regions)
+
+    def look(region: Region) -> Choice:
+        return choose(region, order, definition, arch=arch, release=known[region.name] if known else None)
+
     with console.phase("look"):
-        choices = everywhere(regions, lambda region: choose(region, order, definition, arch=arch, release=release))
+        choices = everywhere(regions, look)
     require_possible(choices)
     if not order.key:
         console.say(f"no --key: no key of EC2 lets anybody in{_other_ways_in(definition)}")

@@ -28,16 +28,19 @@ class Choice:
     login_user: str
 
 
-def release_of(order: Order, arch: Arch, *, is_rehearsal: bool) -> Release | None:
-    """Return the catalog's release that an order means; None when the region's parameter is to say which image.
+def releases_of(order: Order, arch: Arch, *, is_rehearsal: bool) -> Mapping[str, Release] | None:
+    """Return the catalog's release that an order means in each region; None when the region's parameter is to say it.
 
-    Raises BakeryError (exit code 2) when the catalog has releases, and not this one.
+    Where no release was promoted, `latest` is the one that most other regions have. Raises BakeryError (exit code 2)
+    when the catalog has releases, and not this one.
     """
     known = catalog.read(order.image, is_rehearsal=is_rehearsal)
-    is_known = any(release.arch is arch for release in known.releases)
-    if order.source == From.PARAMETER or (not order.source and not is_known):
+    if order.source == From.PARAMETER or (not order.source and not known.having(arch)):
         return None
-    return known.find(order.release or catalog.LATEST, arch)
+    release = known.find(order.release or catalog.LATEST, arch)
+    if order.release not in {"", catalog.LATEST}:
+        return dict.fromkeys(order.regions, release)
+    return {region: known.latest_in(region, arch) or release for region in order.regions}
 
 
 def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> Choice:

@@ -1,9 +1,9 @@
-"""The story of publishing: bring a verified release to its regions, point `latest` at it, and back again.
+"""The story of publishing: bring a verified release to its regions.
 
 Every place is recorded as soon as it is done; one that fails never harms another; the next run goes on from there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,8 @@ from bakery.ami import Wanted
 from bakery.catalog import Catalog, Placed, Release
 from bakery.clouds import converging, published
 from bakery.clouds.acts import gone
-from bakery.clouds.aws import Account, Region
+from bakery.clouds.aws import Account, ApiError, Region
+from bakery.clouds.aws_errors import NO_ANSWER
 from bakery.console import Console, table
 from bakery.definition import Definition
 from bakery.differences import Seen
@@ -66,93 +67,81 @@ def publish(order: Order, *, account: Account, console: Console) -> Release:
     catalog has them.
     """
     subject = choose(order, is_rehearsal=account.is_rehearsal)
+    account.require(subject.regions)
+    catalog.require_writable(order.image, is_rehearsal=account.is_rehearsal, console=console)
     with console.phase("publish"):
-        _bring(subject, account=account, console=console, is_latest=False)
+        require_source(subject, account=account, console=console)
+        bring(dict.fromkeys(subject.regions, subject), account=account, console=console)
     return catalog.read(order.image, is_rehearsal=account.is_rehearsal).find(
         subject.release.release, subject.release.arch
     )
 
 
-def promote(order: Order, *, account: Account, console: Console) -> Release:
-    """Point `latest` at a release in each of its regions, which are brought up to what they should be first.
+def bring(
+    subjects: Mapping[str, Subject],
+    *,
+    account: Account,
+    console: Console,
+    latest: frozenset[str] = frozenset(),
+    edit: Callable[[Catalog, str], Catalog] = lambda known, _region: known,
+) -> None:
+    """Converge the regions, each with its subject, at the same time, and record each as it is done.
 
-    Raises BakeryError like `publish`; `latest` stays where it was in a region that is not done.
+    In those of *latest* the release is `latest`, too; *edit* changes what else the catalog says of a region that is
+    done. Raises BakeryError when a region is not done: the others are.
     """
-    subject = choose(order, is_rehearsal=account.is_rehearsal)
-    with console.phase("promote"):
-        _bring(subject, account=account, console=console, is_latest=True)
-        return _point_latest(subject, promoted_at=datetime.now(UTC), account=account, console=console)
-
-
-def rollback(order: Order, *, account: Account, console: Console) -> Release:
-    """Point `latest` at the release that was promoted before the one it points at now.
-
-    Raises BakeryError: exit code 2 when there is none, else like `promote`.
-    """
-    known = catalog.read(order.image, is_rehearsal=account.is_rehearsal)
-    arch = images.whole(order.image).arch
-    before = known.previous(arch)
-    chosen = Order(image=order.image, release=before.release, regions=order.regions)
-    subject = choose(chosen, is_rehearsal=account.is_rehearsal)
-    console.say(f"latest is {known.latest[arch]}: back to {before.release}")
-    with console.phase("rollback"):
-        _bring(subject, account=account, console=console, is_latest=True)
-        # Its own date stays, so that the next rollback goes one further back.
-        return _point_latest(subject, promoted_at=before.promoted_at, account=account, console=console)
-
-
-def _bring(subject: Subject, *, account: Account, console: Console, is_latest: bool) -> None:
-    """Converge all regions at the same time, and tell how each went."""
-    regions = account.require(subject.regions)
-    _require_source(subject, account=account)
+    regions = account.require([*subjects])
 
     def act(region: Region) -> Seen:
-        wanted = subject.wanted(region.name, is_latest=is_latest)
+        wanted = subjects[region.name].wanted(region.name, is_latest=region.name in latest)
         return converging.converge(region, wanted, say=lambda text: console.say(f"{region.name}: {text}"))
 
     def record(region: Region, outcome: Seen | BakeryError) -> None:
         if isinstance(outcome, BakeryError):
             console.say(f"{region.name}: failed: {outcome.message}")
             return
-        _record_place(subject, region.name, outcome.image_id, account=account, console=console)
+        subject, image_id = subjects[region.name], outcome.image_id
+        catalog.change(
+            subject.definition.name,
+            lambda known: edit(_with_place(known, subject.release, region.name, image_id=image_id), region.name),
+            is_rehearsal=account.is_rehearsal,
+            console=console,
+        )
 
-    _report(subject, everywhere(regions, act, on_done=record))
+    _report(subjects, everywhere(regions, act, on_done=record))
 
 
-def _require_source(subject: Subject, *, account: Account) -> None:
-    """Raise BakeryError (exit code 2) when the image that copies are made of is not there any more."""
+def require_source(subject: Subject, *, account: Account, console: Console) -> None:
+    """Raise BakeryError (exit code 2) when the image that copies are made of is not there any more.
+
+    Where its region does not answer, the others may have their copies already: each then tells for itself.
+    """
     release = subject.release
     wanted = subject.wanted(release.baked_in, is_latest=False)
-    if published.find(account.region(release.baked_in), name=wanted.name) is None:
+    try:
+        found = published.find(account.region(release.baked_in), name=wanted.name)
+    except ApiError as error:
+        if error.code != NO_ANSWER:
+            raise
+        console.say(f"{error.message}: the others go on without it")
+        return
+    if found is None:
         raise gone(wanted)
 
 
-def _record_place(subject: Subject, region: str, image_id: str, *, account: Account, console: Console) -> None:
-    def edit(known: Catalog) -> Catalog:
-        release = known.find(subject.release.release, subject.release.arch)
-        if region in release.places and release.places[region].image_id == image_id:
-            return known
-        placed = Placed(image_id=image_id, published_at=datetime.now(UTC).replace(microsecond=0))
-        places = dict(sorted({**release.places, region: placed}.items()))
-        return known.with_release(release.model_copy(update={"places": places}))
-
-    catalog.change(subject.definition.name, edit, is_rehearsal=account.is_rehearsal, console=console)
+def _with_place(known: Catalog, made: Release, region: str, *, image_id: str) -> Catalog:
+    release = known.find(made.release, made.arch)
+    if region in release.places and release.places[region].image_id == image_id:
+        return known
+    placed = Placed(image_id=image_id, published_at=datetime.now(UTC).replace(microsecond=0))
+    return known.with_release(release.model_copy(update={"places": {**release.places, region: placed}}))
 
 
-def _point_latest(subject: Subject, *, promoted_at: datetime | None, account: Account, console: Console) -> Release:
-    def edit(known: Catalog) -> Catalog:
-        release = known.find(subject.release.release, subject.release.arch)
-        moved = known.with_release(release.model_copy(update={"promoted_at": promoted_at}))
-        return moved.model_copy(update={"latest": {**moved.latest, release.arch: release.release}})
-
-    changed = catalog.change(subject.definition.name, edit, is_rehearsal=account.is_rehearsal, console=console)
-    return changed.find("latest", subject.release.arch)
-
-
-def _report(subject: Subject, outcomes: Mapping[str, Seen | BakeryError]) -> None:
+def _report(subjects: Mapping[str, Subject], outcomes: Mapping[str, Seen | BakeryError]) -> None:
     """Show how each region went, and raise when one is not done."""
+    releases = dict.fromkeys(f"{one.definition.name} {one.release.release}" for one in subjects.values())
     table(
-        f"{subject.definition.name} {subject.release.release}",
+        " and ".join(releases),
         ("region", "", "image", "state"),
         [_row(name, outcomes[name]) for name in sorted(outcomes)],
     )

@@ -4,46 +4,21 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from bakery import ami, catalog, images, keeping
-from bakery.catalog import Catalog, Release
+from bakery.catalog import Release
 from bakery.clouds import published
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console, table
-from bakery.definition import Definition
-from bakery.differences import Seen, differences, failure, tags_of
+from bakery.differences import Seen, differences, failure
 from bakery.errors import BakeryError
+from bakery.findings import Finding, State, Subject, of_release, silence, stranger
 from bakery.parallel import everywhere
 
 PATIENCE_S = 20.0
 """A look is worth less waiting than a bake."""
 MOST_WAYS = 3
 """Hints that are told at once."""
-
-
-class State(StrEnum):
-    """How a release is in a region."""
-
-    CORRECT = "correct"
-    MISSING = "missing"
-    WRONG = "wrong"
-    UNEXPECTED = "unexpected"
-    UNREACHABLE = "unreachable"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One release in one region, or what stands in its way."""
-
-    image: str
-    region: str
-    state: State
-    release: str = ""
-    arch: str = ""
-    is_latest: bool = False
-    image_id: str = ""
-    why: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,32 +43,10 @@ class Report:
             return
         counts = {state: sum(one.state is state for one in bad) for state in State}
         told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-        ways = dict.fromkeys(way for one in bad if (way := _way_out(one)))
+        ways = dict.fromkeys(one.hint for one in bad if one.hint)
         more = f"; and {len(ways) - MOST_WAYS} more" if len(ways) > MOST_WAYS else ""
         hint = "; ".join([*ways][:MOST_WAYS]) + more
         raise BakeryError(f"{len(bad)} of {len(self.findings)} are not as they should be: {told}", hint=hint)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """One image as its definition and its catalog say it should be."""
-
-    definition: Definition
-    known: Catalog
-
-    @property
-    def regions(self) -> set[str]:
-        """Where it is, or is to be."""
-        return {*self.definition.aws.regions, *(name for release in self.known.releases for name in release.places)}
-
-    @property
-    def ids(self) -> set[str]:
-        """Every image of it."""
-        return {placed.image_id for release in self.known.releases for placed in release.places.values()}
-
-    def is_latest(self, release: Release) -> bool:
-        """Return whether `latest` points at a release."""
-        return self.known.latest.get(release.arch) == release.release
 
 
 def validate(names: Sequence[str], *, regions: Sequence[str], account: Account, console: Console) -> Report:
@@ -117,16 +70,10 @@ def validate(names: Sequence[str], *, regions: Sequence[str], account: Account, 
     found = [one for answer in answers.values() if isinstance(answer, list) for one in answer]
     for name, answer in answers.items():
         if isinstance(answer, BakeryError):
-            found += _silence(name, subjects, why=answer.message.removeprefix(f"{name}: "))
+            found += silence(name, subjects, why=answer.message.removeprefix(f"{name}: "))
     for name in () if regions else sorted(wanted - {*account.usable}):
-        found += _silence(name, subjects, why="this account has not opted in to it")
+        found += silence(name, subjects, why="this account has not opted in to it")
     return Report(findings=sorted(found, key=lambda one: (one.image, one.region, one.release, one.arch)))
-
-
-def _silence(region: str, subjects: Sequence[Subject], *, why: str) -> list[Finding]:
-    return [
-        Finding(image=subject.definition.name, region=region, state=State.UNREACHABLE, why=why) for subject in subjects
-    ]
 
 
 def _in_region(region: Region, subjects: Sequence[Subject]) -> list[Finding]:
@@ -138,58 +85,59 @@ def _in_region(region: Region, subjects: Sequence[Subject]) -> list[Finding]:
 
 
 def _releases(region: Region, subject: Subject) -> Iterator[Finding]:
-    for release in subject.known.releases:
+    known = subject.known
+    for release in known.releases:
         if region.name in release.places:
             yield _placed(region, subject, release)
-        elif subject.is_latest(release) and region.name in subject.definition.aws.regions:
+        elif subject.is_unfinished(release, region.name):
+            why = subject.begun(release, region.name)
+            yield of_release(region.name, subject, release, state=State.MISSING, why=why)
+        elif known.is_latest(release, region.name) and region.name in subject.definition.aws.regions:
             why = "the definition wants it here, and it was never published here"
-            yield _finding(region, subject, release, state=State.MISSING, why=why)
+            yield of_release(region.name, subject, release, state=State.MISSING, why=why)
 
 
 def _placed(region: Region, subject: Subject, release: Release) -> Finding:
-    is_latest = subject.is_latest(release)
+    is_latest = subject.known.is_latest(release, region.name)
     wanted = ami.wanted(release, subject.definition, region=region.name, is_latest=is_latest)
     seen = published.look(region, wanted)
     if seen.image is None or seen.state == "failed":
         why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {failure(seen.image)}"
-        return _finding(region, subject, release, state=State.MISSING, why=why)
+        return of_release(region.name, subject, release, state=State.MISSING, why=why)
     problems = [*_problems(seen, subject, release, region=region.name)]
     problems += [f"{one.act}: {one.why}" for one in differences(wanted, seen, now=datetime.now(UTC))]
     state = State.WRONG if problems else State.CORRECT
-    return _finding(region, subject, release, state=state, why="; ".join(problems))
+    return of_release(region.name, subject, release, state=state, why="; ".join(problems))
 
 
 def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) -> Iterator[str]:
     """Give what publishing again would not set right."""
     placed = release.places[region].image_id
+    if subject.is_unfinished(release, region):
+        yield subject.begun(release, region)
     if seen.image_id != placed:
         yield f"the catalog says {placed}, and {seen.image_id} is there"
     if seen.is_being_removed:
         yield "it is being removed"
-    if subject.is_latest(release) and release.verified_at is None:
+    if subject.known.is_latest(release, region) and release.verified_at is None:
         yield "it is latest, and was never verified"
 
 
 def _strangers(region: Region, subject: Subject) -> Iterator[Finding]:
     filters = [{"Name": f"tag:{ami.IMAGE}", "Values": [subject.definition.name]}]
-    for image in region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters):
+    listed = [*region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)]
+    there = {image["ImageId"] for image in listed}
+    for image in listed:
         if image["ImageId"] not in subject.ids:
-            yield Finding(
-                image=subject.definition.name,
-                region=region.name,
-                state=State.UNEXPECTED,
-                release=ami.release_of(image["Name"]),
-                arch=tags_of(image).get(ami.ARCH, ""),
-                image_id=image["ImageId"],
-                why=f"no catalog has {image['Name']} ({image['State']})",
-            )
+            yield stranger(region.name, subject, image, there=there)
 
 
 def _stray_latest(region: Region, subject: Subject) -> Iterator[Finding]:
     """Give the parameters that say `latest` where no promoted release is; elsewhere they are a release's own."""
     known = subject.known
     for arch in sorted({subject.definition.arch, *(release.arch for release in known.releases)}):
-        if any(subject.is_latest(one) and one.arch is arch and region.name in one.places for one in known.releases):
+        having = [one for one in known.releases if one.arch is arch and known.is_latest(one, region.name)]
+        if any(region.name in one.places or subject.is_unfinished(one, region.name) for one in having):
             continue
         name = keeping.latest_parameter(subject.definition, arch)
         for found in region.ssm("get_parameters", Names=[name])["Parameters"]:
@@ -200,34 +148,8 @@ def _stray_latest(region: Region, subject: Subject) -> Iterator[Finding]:
                 arch=arch,
                 image_id=found["Value"],
                 why=f"{name} names it, and the catalog has no latest release here",
+                hint=subject.hint("catalog --rebuild"),
             )
-
-
-def _finding(region: Region, subject: Subject, release: Release, *, state: State, why: str) -> Finding:
-    placed = release.places.get(region.name)
-    return Finding(
-        image=subject.definition.name,
-        region=region.name,
-        state=state,
-        release=release.release,
-        arch=release.arch,
-        is_latest=subject.is_latest(release),
-        image_id=placed.image_id if placed else "",
-        why=why,
-    )
-
-
-def _way_out(one: Finding) -> str:
-    """Return what sets a finding right, empty where a person has to look."""
-    match one.state:
-        case State.UNEXPECTED:
-            return f"./inv prune --image {one.image} --unknown --dry-run"
-        case State.MISSING | State.WRONG if one.is_latest:
-            return f"./inv promote --release {one.release} --image {one.image}"
-        case State.MISSING | State.WRONG:
-            return f"./inv publish --image {one.image} --release {one.release}"
-        case _:
-            return ""
 
 
 def _cells(one: Finding) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from bakery import ROOT, ami, catalog, publish, rehearsing
+from bakery import ROOT, ami, catalog, promote, publish, rehearsing
 from bakery.bases import Arch, BaseName
 from bakery.catalog import Placed, Release
 from bakery.clouds import aws, lateness, published
@@ -97,7 +97,10 @@ def state(rehearsal: Any, account: Account, *, image: str = "host", regions: tup
             release.release: {region: names[placed.image_id] for region, placed in release.places.items()}
             for release in known.releases
         },
-        "latest": {str(arch): name for arch, name in known.latest.items()},
+        "latest": {
+            str(arch): [(one.release, one.regions, one.missing, one.leaving) for one in history]
+            for arch, history in known.latest.items()
+        },
     }
 
 
@@ -163,7 +166,8 @@ def carry_out(order: dict[str, Any], account: Account) -> None:
     aws.FIRST_PAUSE_S = 0.05
     os.environ["BAKERY_BUILD_DIR"] = order["build"]
     wanted = publish.Order(image="host", release=RELEASE, regions=SIX)
-    getattr(publish, order["act"])(wanted, account=account, console=Console())
+    acts = {"publish": publish.publish, "promote": promote.promote}
+    acts[order["act"]](wanted, account=account, console=Console())
 
 
 def say(text: str, *, to: TextIO = sys.stdout) -> None:

@@ -12,6 +12,7 @@ from bakery.catalog import Placed, Release
 from bakery.clouds.aws import Account
 from bakery.console import Console
 from bakery.definition import Definition
+from bakery.promotions import Promotion
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT, Image
 from tests.rehearsed_images import a_snapshot, an_image
@@ -51,7 +52,6 @@ def put(
         baked_at=baked,
         baked_in=regions[0],
         verified_at=baked,
-        promoted_at=NOW if is_latest else None,
     )
     places = {}
     for region in regions:
@@ -61,8 +61,7 @@ def put(
 
     def edit(known: catalog.Catalog) -> catalog.Catalog:
         known = known.with_release(release)
-        latest = {**known.latest, arch: name} if is_latest else known.latest
-        return known.model_copy(update={"latest": latest})
+        return promoted(known, release, at=NOW) if is_latest else known
 
     catalog.change(wanted_by.name, edit, is_rehearsal=True, console=Console())
     return release
@@ -70,8 +69,15 @@ def put(
 
 def was_latest(release: Release, *, days_ago: float, image: str = "host") -> None:
     """Note in the catalog that a release was promoted once."""
-    promoted = release.model_copy(update={"promoted_at": NOW - timedelta(days=days_ago)})
-    catalog.change(image, lambda known: known.with_release(promoted), is_rehearsal=True, console=Console())
+    at = NOW - timedelta(days=days_ago)
+    catalog.change(image, lambda known: promoted(known, release, at=at), is_rehearsal=True, console=Console())
+
+
+def promoted(known: catalog.Catalog, release: Release, *, at: datetime) -> catalog.Catalog:
+    """Return a catalog in which a release was promoted everywhere at some time."""
+    one = Promotion(release=release.release, promoted_at=at, regions=tuple(sorted(release.places)))
+    history = sorted([*known.history(release.arch), one], key=lambda each: each.promoted_at)
+    return known.with_history(release.arch, tuple(history))
 
 
 def place(cloud: Rehearsal, release: Release, wanted_by: Definition, *, region: str, is_latest: bool = False) -> Image:

@@ -10,17 +10,19 @@ from typing import Any
 
 import pytest
 
-from bakery import ROOT, amis, catalog, images
+from bakery import ROOT, amis, catalog, images, promotions
 from bakery.amis import Order
 from bakery.bases import Arch, BaseName
 from bakery.catalog import Catalog, Placed, Release
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.formats import Form
+from tests.releases import promoted
 
 BAKED = datetime(2026, 1, 31, 4, 5, 6, tzinfo=UTC)
 OLD, NEW = "20260131-0405-0123456789ab", "20260207-0405-123456789abc"
 REGIONS = ("ap-southeast-2", "eu-west-2")
+PUBLISH = f"./inv publish --image host --release {OLD}"
 
 
 def release(name: str, *, arch: Arch = Arch.AMD64, regions: tuple[str, ...] = REGIONS) -> Release:
@@ -38,7 +40,8 @@ def release(name: str, *, arch: Arch = Arch.AMD64, regions: tuple[str, ...] = RE
 
 def keep(*releases: Release, latest: str = "", is_rehearsal: bool = False) -> None:
     def edit(known: Catalog) -> Catalog:
-        return known.model_copy(update={"releases": releases, "latest": {Arch.AMD64: latest} if latest else {}})
+        kept = known.model_copy(update={"releases": releases})
+        return promoted(kept, kept.find(latest, Arch.AMD64), at=BAKED) if latest else kept
 
     catalog.change("host", edit, is_rehearsal=is_rehearsal, console=Console())
 
@@ -83,6 +86,35 @@ def test_the_note_says_whether_the_newest_was_verified(capsys: pytest.CaptureFix
     assert f"{OLD} (verified)" in capsys.readouterr().err
 
 
+def test_regions_that_differ_in_what_is_latest_show_their_own_with_a_note(capsys: pytest.CaptureFixture[str]) -> None:
+    keep(release(OLD), release(NEW), latest=OLD)
+
+    def promote_in_london(known: Catalog) -> Catalog:
+        history = promotions.begin(known.history(Arch.AMD64), NEW, REGIONS, now=BAKED)
+        return known.with_history(Arch.AMD64, promotions.finish(history, NEW, "eu-west-2"))
+
+    catalog.change("host", promote_in_london, is_rehearsal=False, console=Console())
+    for asked in ("", "latest"):
+        found = show(release=asked)
+        assert found["releases"] == {"ap-southeast-2": OLD, "eu-west-2": NEW}
+        assert found["amis"] == {"ap-southeast-2": "ami-60131000000000000", "eu-west-2": "ami-60207000000000000"}
+        note = f"latest is not the same everywhere: {NEW} in eu-west-2; {OLD} in ap-southeast-2"
+        assert note in capsys.readouterr().err
+    assert show(regions=("ap-southeast-2",))["release"] == OLD
+    assert show(release=NEW)["releases"] == dict.fromkeys(REGIONS, NEW)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_promotion_that_reached_nothing_shows_the_newest() -> None:
+    keep(release(OLD), release(NEW))
+
+    def begin(known: Catalog) -> Catalog:
+        return known.with_history(Arch.AMD64, promotions.begin((), OLD, REGIONS, now=BAKED))
+
+    catalog.change("host", begin, is_rehearsal=False, console=Console())
+    assert show()["release"] == NEW
+
+
 @pytest.mark.parametrize(("asked", "expected"), [("latest", OLD), ("newest", NEW), ("20260207", NEW), (OLD, OLD)])
 def test_a_release_is_asked_for_by_name_beginning_or_state(asked: str, expected: str) -> None:
     keep(release(OLD), release(NEW), latest=OLD)
@@ -115,7 +147,7 @@ def test_a_region_that_the_release_is_not_in_leads_to_those_it_is_in() -> None:
     keep(release(OLD), latest=OLD)
     assert refusal(regions=("eu-west-2", "eu-west-3", "sa-east-1")) == (
         f"host {OLD} is not in eu-west-3, sa-east-1",
-        "it is in ap-southeast-2, eu-west-2",
+        f"it is in ap-southeast-2, eu-west-2; or {PUBLISH} --region eu-west-3 --region sa-east-1",
     )
 
 
@@ -151,7 +183,7 @@ def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
         shutil.copy(path, folder)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "BAKERY_IMAGES_DIR": str(folder)}
     environment["BAKERY_BUILD_DIR"] = str(folder / "build")
-    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "amis", *words]
+    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "amis", "--image", "host", *words]
     return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -167,7 +199,7 @@ def test_the_command_prints_the_result_and_nothing_else(form: Form, folder: Path
 
 def test_the_command_takes_every_option(folder: Path) -> None:
     keep(release(OLD, arch=Arch.ARM64), is_rehearsal=True)
-    words = ["--image", "host", "--arch", "arm64", "--release", "2026", "--format", "json", "--rehearse"]
+    words = ["--arch", "arm64", "--release", "2026", "--format", "json", "--rehearse"]
     done = invoke(*words, "--region", "eu-west-2", "--region", "ap-southeast-2", folder=folder)
     assert done.stderr == ""
     found = json.loads(done.stdout)
@@ -178,7 +210,8 @@ def test_the_command_takes_every_option(folder: Path) -> None:
     ("words", "error", "hint"),
     [
         (["--format", "tabel"], "there is no format 'tabel'", "did you mean 'table'?"),
-        (["--region", "eu-west-1"], f"host {OLD} is not in eu-west-1", "it is in ap-southeast-2, eu-west-2"),
+        (["--region", "eu-west-22"], "there is no region 'eu-west-22' in the catalog", "did you mean 'eu-west-2'?"),
+        (["--region", "london"], "there is no region 'london' in the catalog", "known: ap-southeast-2, eu-west-2"),
     ],
 )
 def test_a_mistake_is_one_line_a_hint_and_exit_code_2(words: list[str], error: str, hint: str, folder: Path) -> None:

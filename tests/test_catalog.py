@@ -1,5 +1,6 @@
 """The catalog: nothing is lost, nothing is half written, and nonsense is refused with the path to it."""
 
+import errno
 import json
 import os
 import signal
@@ -20,10 +21,11 @@ from bakery.catalog import Catalog, Placed, Release
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.places import REGIONS
+from bakery.promotions import Promotion
 from tests.conftest import Golden
 
 BAKED = datetime(2026, 1, 31, 4, 5, 6, tzinfo=UTC)
-OLD, NEW = "20260131-0405-0123456789ab", "20260207-0405-123456789abc"
+OLDEST, OLD, NEW = "20260124-0405-00123456789a", "20260131-0405-0123456789ab", "20260207-0405-123456789abc"
 
 
 def placed(number: int = 1) -> Placed:
@@ -59,7 +61,8 @@ def add(added: Release) -> Catalog:
 
 
 def latest(known: Catalog, name: str) -> Catalog:
-    return known.model_copy(update={"latest": {Arch.AMD64: name}})
+    one = Promotion(release=name, promoted_at=BAKED, regions=("eu-west-2",))
+    return known.with_history(Arch.AMD64, (one,))
 
 
 def complaint(*, is_rehearsal: bool = False) -> tuple[str, str]:
@@ -92,11 +95,18 @@ def test_the_file_is_the_same_whatever_the_order_of_events(folder: Path, golden:
                 add(release(name, arch=arch, places={}))
                 for number, region in list(enumerate(("eu-west-2", "ap-southeast-2"), start=1))[::order]:
                     change(lambda known: with_place(known, name, region, number, arch=arch))  # noqa: B023  # called at once
-        change(lambda known: known.model_copy(update={"latest": dict.fromkeys(list(Arch)[::order], NEW)}))  # noqa: B023
+        for arch in list(Arch)[::order]:
+            change(lambda known: promote(known, arch, ("eu-west-2", "ap-southeast-2")[::order]))  # noqa: B023
         texts.append((folder / "host.json").read_text())
         (folder / "host.json").unlink()
     assert texts[0] == texts[1]
     golden("amis/catalog.json", texts[0])
+
+
+def promote(known: Catalog, arch: Arch, regions: tuple[str, ...]) -> Catalog:
+    old = Promotion(release=OLD, promoted_at=BAKED, regions=regions)
+    new = Promotion(release=NEW, promoted_at=BAKED, missing=regions, leaving=dict.fromkeys(regions, OLD))
+    return known.with_history(arch, (old, new))
 
 
 def with_place(known: Catalog, name: str, region: str, number: int, *, arch: Arch = Arch.AMD64) -> Catalog:
@@ -116,7 +126,6 @@ def test_times_are_utc_to_the_second_wherever_they_come_from(folder: Path) -> No
     add(release().model_copy(update={"verified_at": local, "baked_at": local}))
     entry = json.loads((folder / "host.json").read_text())["releases"][0]
     assert (entry["verified_at"], entry["baked_at"]) == ("2026-01-31T04:05:06Z", "2026-01-31T04:05:06Z")
-    assert entry["promoted_at"] is None
     assert catalog.read("host", is_rehearsal=False).releases[0].verified_at == BAKED
 
 
@@ -157,16 +166,22 @@ def broken(folder: Path, edit: Callable[[Any], object]) -> None:
         (lambda top: top.update(lastest={}), "lastest: unknown key", "did you mean 'latest'?"),
         (lambda top: top.pop("image"), "image: is missing", ""),
         (lambda top: top.update(image="shop"), "image: is 'shop', and the file's name says 'host'", ""),
-        (lambda top: top.update(format=2), "format: 2 is no format that this bakery reads: it is 1", "git pull"),
+        (
+            lambda top: top.update(format=3, more=1),
+            "format: 3 is newer than what this bakery reads, which is 2",
+            "git pull  (in the bakery's checkout)",
+        ),
+        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2"),
+        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2"),
         (lambda top: top.update(is_rehearsal="no"), "is_rehearsal: must be true or false", ""),
         (lambda top: top.update(releases={}), "releases: must be a list", ""),
         (lambda top: top.update(latest=[]), "latest: must be an object: { … }", ""),
         (
-            lambda top: top.update(latest={"amd64": NEW}),
-            f"latest.amd64: there is no release '{NEW}' for amd64",
+            lambda top: top.update(latest={"amd64": [{"release": NEW, "promoted_at": "2026-01-31T04:05:06Z"}]}),
+            f"latest.amd64.0: there is no release '{NEW}' for amd64",
             f"did you mean '{OLD}'?",
         ),
-        (lambda top: top.update(latest={"amd65": OLD}), "latest.amd65.[key]: 'amd65' is not possible here", "'amd64'?"),
+        (lambda top: top.update(latest={"amd65": []}), "latest.amd65.[key]: 'amd65' is not possible here", "'amd64'?"),
         (lambda top: top["releases"].append(top["releases"][0]), f"releases: '{OLD}' for amd64 is listed twice", ""),
         (lambda top: top["releases"].append("x"), "releases.1: must be an object: { … }", ""),
     ],
@@ -227,8 +242,14 @@ def test_nonsense_in_a_release_is_refused_with_its_path(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "line 1: Expecting value"),
-        (b'{\n  "image": "host",\n<<<<<<< HEAD\n', "line 3: Expecting property name enclosed in double quotes"),
+        (b"", "the file is empty"),
+        (b"\n", "the file is empty"),
+        (b'{\n  "image": "ho', "line 2: the file ends in the middle"),
+        (b'{\n  "image": "host",\n  "latest": {', "line 3: the file ends in the middle"),
+        (b'{\n  image: "host"}', "line 2: Expecting property name enclosed in double quotes"),
+        (b'{\n<<<<<<< HEAD\n  "image": "host",\n', "line 2: a merge was not finished here: <<<<<<< HEAD"),
+        (b'{"image": "host",\r\n=======\r\n}', "line 2: a merge was not finished here: ======="),
+        (b'{"image": "host",\n>>>>>>> 1234567 (catalog: Add)\n}', "line 2: a merge was not finished here: >>>>>>> 12"),
         (b'{"image": "\xff"}', "not UTF-8 text"),
         (b'{"image": "host", "image": "host"}', "image: the key is there twice in one object"),
         (b'{"image": "host", "latest": {"amd64": "a", "amd64": "b"}}', "amd64: the key is there twice in one object"),
@@ -238,13 +259,71 @@ def test_nonsense_in_a_release_is_refused_with_its_path(
 def test_what_is_no_catalog_at_all_is_refused(content: bytes, message: str, folder: Path) -> None:
     folder.mkdir()
     (folder / "host.json").write_bytes(content)
-    assert complaint()[0] == f"{folder}/host.json: {message}"
+    assert complaint()[0].startswith(f"{folder}/host.json: {message}")
 
 
-def test_a_file_that_is_no_json_leads_to_what_was_changed(folder: Path) -> None:
+@pytest.mark.parametrize("content", ["", "{", "<<<<<<< HEAD\n"])
+def test_a_file_that_is_no_catalog_leads_to_the_last_one_and_to_what_aws_has(
+    content: str, folder: Path, tmp_path: Path
+) -> None:
     folder.mkdir()
-    (folder / "host.json").write_text("{")
-    assert complaint()[1] == f"git diff {folder}/host.json  (shows what was changed)"
+    path = folder / "host.json"
+    path.write_text(content)
+    again = "./inv catalog --rebuild --image host  (adds what AWS has)"
+    assert complaint()[1] == f"git checkout HEAD {path}, or rm {path}; then {again}"
+    kept = tmp_path / "build/rehearsal/catalog/host.json"
+    kept.parent.mkdir(parents=True)
+    kept.write_text(content)
+    assert complaint(is_rehearsal=True)[1] == f"rm {kept}, then ./inv catalog --rebuild --rehearse --image host"
+
+
+def test_a_file_that_is_no_catalog_is_not_written_over(folder: Path) -> None:
+    add(release())
+    path = folder / "host.json"
+    cut = path.read_bytes()[:-20]
+    path.write_bytes(cut)
+    with pytest.raises(BakeryError, match="the file ends in the middle"):
+        add(release(NEW))
+    assert path.read_bytes() == cut
+
+
+def test_a_catalog_that_cannot_be_read_is_one_line(folder: Path) -> None:
+    (folder / "host.json").mkdir(parents=True)
+    with pytest.raises(BakeryError, match=r"host.json could not be read: Is a directory") as caught:
+        catalog.read("host", is_rehearsal=False)
+    assert caught.value.exit_code is ExitCode.FAILED
+
+
+@pytest.mark.parametrize("method", ["open", "write_text", "replace"])
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES], ids=errno.errorcode.get)
+def test_a_folder_that_cannot_be_written_to_is_one_line_and_the_old_catalog_stays(
+    method: str, number: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(release())
+    before = (folder / "host.json").read_bytes()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, method, fail)
+        with pytest.raises(BakeryError) as caught:
+            add(release(NEW))
+    assert caught.value.message == f"{folder}/host.json could not be written: {os.strerror(number)}"
+    assert "type the same again" in caught.value.hint
+    assert (folder / "host.json").read_bytes() == before
+    assert [one.release for one in add(release(NEW)).releases] == [OLD, NEW]
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_anything_is_done(folder: Path) -> None:
+    folder.write_text("a file")
+    with pytest.raises(BakeryError, match=r"host.json could not be (read|written)"):
+        catalog.require_writable("host", is_rehearsal=False, console=Console())
+
+
+def test_asking_whether_it_can_be_written_makes_no_catalog(folder: Path) -> None:
+    catalog.require_writable("host", is_rehearsal=False, console=Console())
+    assert sorted(path.name for path in folder.iterdir()) == [".host.lock"]
 
 
 def test_a_rehearsals_catalog_in_the_real_folder_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -268,9 +347,84 @@ def test_a_real_catalog_among_rehearsals_is_refused(folder: Path, tmp_path: Path
 def test_a_change_that_could_not_be_read_again_is_not_written(folder: Path) -> None:
     add(release())
     before = (folder / "host.json").read_bytes()
-    with pytest.raises(BakeryError, match=f"latest.amd64: there is no release '{NEW}'"):
+    with pytest.raises(BakeryError, match=f"latest.amd64.0: there is no release '{NEW}'"):
         change(lambda known: latest(known, NEW))
     assert (folder / "host.json").read_bytes() == before
+
+
+# Format 1, which knew one `latest` for all regions
+
+
+def first(folder: Path, *, latest: dict[str, str], promoted: dict[str, str]) -> Path:
+    """Write a catalog as it was before, with releases that were promoted at some times."""
+    places = {"eu-west-2": {"image_id": "ami-00000000000000001", "published_at": "2026-01-31T04:05:06Z"}}
+    releases = [
+        {
+            "release": name,
+            "arch": "amd64",
+            "base": "debian-12",
+            "fingerprint": "0123456789ab" + "0" * 52,
+            "size_gb": 40,
+            "baked_at": "2026-01-31T04:05:06Z",
+            "baked_in": "eu-west-2",
+            "verified_at": "2026-01-31T04:05:06Z",
+            "promoted_at": promoted.get(name),
+            "places": places | ({"sa-east-1": places["eu-west-2"]} if name == NEW else {}),
+        }
+        for name in (OLDEST, OLD, NEW)
+    ]
+    top = {"format": 1, "is_rehearsal": False, "image": "host", "latest": latest, "releases": releases}
+    folder.mkdir()
+    (folder / "host.json").write_text(json.dumps(top))
+    return folder / "host.json"
+
+
+def test_a_catalog_of_the_first_format_is_read_and_keeps_what_a_rollback_goes_to(folder: Path) -> None:
+    promoted = {OLDEST: "2026-02-01T00:00:00Z", OLD: "2026-02-02T00:00:00Z", NEW: "2026-02-03T00:00:00Z"}
+    first(folder, latest={"amd64": NEW}, promoted=promoted)
+    known = catalog.read("host", is_rehearsal=False)
+    assert [(one.release, one.regions) for one in known.history(Arch.AMD64)] == [
+        (OLDEST, ("eu-west-2",)),
+        (OLD, ("eu-west-2",)),
+        (NEW, ("eu-west-2", "sa-east-1")),
+    ]
+    assert known.find("latest", Arch.AMD64).release == NEW
+    assert {to.release for to in known.ways_back(Arch.AMD64).values()} == {OLD}
+
+
+def test_what_was_promoted_after_latest_in_the_first_format_was_rolled_back_from(folder: Path) -> None:
+    promoted = {OLDEST: "2026-02-01T00:00:00Z", OLD: "2026-02-02T00:00:00Z", NEW: "2026-02-03T00:00:00Z"}
+    first(folder, latest={"amd64": OLD}, promoted=promoted)
+    history = catalog.read("host", is_rehearsal=False).history(Arch.AMD64)
+    assert [one.release for one in history] == [OLDEST, OLD]
+
+
+def test_promotions_of_one_second_in_the_first_format_are_told_apart_by_their_names(folder: Path) -> None:
+    first(folder, latest={"amd64": OLD}, promoted=dict.fromkeys((OLDEST, OLD, NEW), "2026-02-01T00:00:00Z"))
+    history = catalog.read("host", is_rehearsal=False).history(Arch.AMD64)
+    assert [one.release for one in history] == [OLDEST, OLD]
+
+
+def test_a_change_brings_the_first_format_up_to_the_present_one(folder: Path) -> None:
+    path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
+    change(lambda known: known)
+    written = json.loads(path.read_text())
+    assert written["format"] == 2
+    assert written["latest"] == {
+        "amd64": [{"release": NEW, "promoted_at": "2026-02-03T00:00:00Z", "regions": ["eu-west-2", "sa-east-1"]}]
+    }
+    assert [{*one} & {"promoted_at"} for one in written["releases"]] == [set()] * 3
+
+
+def test_nonsense_in_the_first_format_is_refused_with_its_own_path(folder: Path) -> None:
+    path = first(folder, latest={"amd64": "v1"}, promoted={})
+    assert complaint()[0] == (
+        f"{path}: latest.amd64: 'v1' is no name of a release such as '20260131-0405-0123456789ab'"
+    )
+    path.unlink()
+    folder.rmdir()
+    first(folder, latest={"amd64": "20260131-0405-ffffffffffff"}, promoted={})
+    assert "there is no release '20260131-0405-ffffffffffff' for amd64" in complaint()[0]
 
 
 # Many at a time
@@ -410,6 +564,24 @@ def test_a_release_takes_the_place_of_the_one_of_its_name() -> None:
 def test_a_release_is_removed_by_its_name() -> None:
     known = known_both().without(release(OLD, places={}))
     assert [one.release for one in known.releases] == [NEW]
+
+
+def test_with_a_release_goes_what_was_said_of_its_promotion() -> None:
+    both = promote(known_both(), Arch.AMD64, ()).with_history(
+        Arch.AMD64,
+        (
+            Promotion(release=OLD, promoted_at=BAKED, regions=("eu-west-2",)),
+            Promotion(release=NEW, promoted_at=BAKED, regions=("eu-west-2",)),
+        ),
+    )
+    left = both.without(release(OLD))
+    assert [one.release for one in left.history(Arch.AMD64)] == [NEW]
+
+
+def test_a_release_that_is_to_be_latest_somewhere_cannot_be_removed() -> None:
+    asked = (Promotion(release=OLD, promoted_at=BAKED, missing=("eu-west-2",)),)
+    with pytest.raises(BakeryError, match=f"{OLD} is the latest release"):
+        known_both().with_history(Arch.AMD64, asked).without(release(OLD))
 
 
 def test_the_latest_release_cannot_be_removed() -> None:

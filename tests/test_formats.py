@@ -15,6 +15,7 @@ from bakery.errors import BakeryError, ExitCode
 from bakery.formats import REHEARSAL, Form, render
 from bakery.places import REGIONS
 from tests.conftest import Golden
+from tests.releases import promoted
 
 BAKED = datetime(2026, 1, 31, 4, 5, 6, tzinfo=UTC)
 REGIONS_HERE = ("sa-east-1", "eu-west-2", "ap-southeast-2", "us-gov-west-1")
@@ -39,12 +40,12 @@ def release(*regions: str) -> Release:
 
 
 def known(kept: Release, *, image: str = "host", is_rehearsal: bool = False) -> Catalog:
-    return Catalog(image=image, is_rehearsal=is_rehearsal, releases=(kept,), latest={kept.arch: kept.release})
+    return promoted(Catalog(image=image, is_rehearsal=is_rehearsal, releases=(kept,)), kept, at=BAKED)
 
 
 def text(form: Form, *, image: str = "host", is_rehearsal: bool = False) -> str:
     kept = release(*REGIONS_HERE)
-    return render(kept, known(kept, image=image, is_rehearsal=is_rehearsal), form=form)
+    return render([kept], known(kept, image=image, is_rehearsal=is_rehearsal), form=form)
 
 
 @pytest.mark.parametrize("form", Form)
@@ -85,7 +86,7 @@ def test_json_holds_the_ids_by_region() -> None:
 @pytest.mark.parametrize("regions", [REGIONS_HERE, ("eu-west-2",), tuple(REGIONS)], ids=len)
 def test_hcl_is_formatted_as_packer_formats_it(form: Form, regions: tuple[str, ...], tmp_path: Path) -> None:
     kept = release(*regions)
-    (tmp_path / HCL[form]).write_text(render(kept, known(kept, image="0-shop"), form=form))
+    (tmp_path / HCL[form]).write_text(render([kept], known(kept, image="0-shop"), form=form))
     process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=packer.ENVIRONMENT)
 
 
@@ -143,7 +144,7 @@ def test_cloudformation_finds_the_id_in_a_map() -> None:
 def test_every_name_in_a_mapping_is_one_that_cloudformation_takes() -> None:
     # docs.aws.amazon.com/AWSCloudFormation, "Mappings": a logical id is alphanumeric, a key may hold - and . too.
     kept = release(*REGIONS)
-    found = yaml.safe_load(render(kept, known(kept, image="my-shop2"), form=Form.CLOUDFORMATION))
+    found = yaml.safe_load(render([kept], known(kept, image="my-shop2"), form=Form.CLOUDFORMATION))
     for name, mapping in found["Mappings"].items():
         assert name.isalnum()
         assert all(re.fullmatch(r"[A-Za-z0-9.-]+", region) for region in mapping)
@@ -160,7 +161,7 @@ def test_a_shell_reads_the_ids(tmp_path: Path) -> None:
 def test_a_value_is_quoted_for_the_shell() -> None:
     kept = release("eu-west-2")
     odd = kept.model_copy(update={"release": "a b; $(reboot)"})
-    line = render(odd, known(kept), form=Form.ENV).splitlines()[2]
+    line = render([odd], known(kept), form=Form.ENV).splitlines()[2]
     assert process.run(["bash", "-c", f'{line}; printf "%s" "$BAKERY_RELEASE"']).output == "a b; $(reboot)"
 
 
@@ -174,14 +175,44 @@ def test_the_table_names_the_cities() -> None:
 def test_the_table_says_what_a_release_is_good_for() -> None:
     kept = release("eu-west-2")
     nothing = Catalog(image="host", releases=(kept,))
-    assert "verified)" in render(kept, nothing, form=Form.TABLE)
+    assert "verified)" in render([kept], nothing, form=Form.TABLE)
     unverified = kept.model_copy(update={"verified_at": None})
-    assert "not verified)" in render(unverified, nothing, form=Form.TABLE)
+    assert "not verified)" in render([unverified], nothing, form=Form.TABLE)
+
+
+OTHER = "20260207-0405-123456789abc"
+
+
+def two(form: Form) -> str:
+    """Return two releases, each `latest` in a region of its own."""
+    kept = release("eu-west-2")
+    newer = release("sa-east-1").model_copy(update={"release": OTHER})
+    both = promoted(known(kept).with_release(newer), newer, at=BAKED)
+    return render([kept, newer], both, form=form)
+
+
+def test_regions_that_differ_in_what_is_latest_have_their_own_ids_under_both_names() -> None:
+    lines = two(Form.TABLE).splitlines()
+    assert lines[0] == "host 20260131-0405-0123456789ab (amd64, debian-12, latest, in eu-west-2)"
+    assert lines[1] == f"host {OTHER} (amd64, debian-12, latest, in sa-east-1)"
+    assert [line.split()[0] for line in lines[3:]] == ["region", "eu-west-2", "sa-east-1"]
+    found = json.loads(two(Form.JSON))
+    assert found["releases"] == {"eu-west-2": "20260131-0405-0123456789ab", "sa-east-1": OTHER}
+    assert list(found["amis"]) == ["eu-west-2", "sa-east-1"]
+    heading = two(Form.TERRAFORM).splitlines()[0]
+    assert heading.endswith(f"ab (amd64, debian-12, in eu-west-2) and {OTHER} (amd64, debian-12, in sa-east-1)")
+
+
+def test_a_release_that_is_latest_in_some_regions_says_in_which() -> None:
+    kept = release("eu-west-2", "sa-east-1")
+    newer = release("sa-east-1").model_copy(update={"release": OTHER})
+    both = promoted(known(kept).with_release(newer), newer, at=BAKED)
+    assert "(amd64, debian-12, latest in eu-west-2)" in render([kept], both, form=Form.TABLE)
 
 
 def test_a_region_that_our_table_does_not_know_has_no_city() -> None:
     kept = release("eu-west-2", "xx-new-1")
-    lines = render(kept, known(kept), form=Form.TABLE).splitlines()
+    lines = render([kept], known(kept), form=Form.TABLE).splitlines()
     assert lines[-1].split() == ["xx-new-1", "ami-00000000000000001", "2026-01-31"]
 
 

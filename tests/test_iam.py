@@ -15,6 +15,7 @@ from bakery import (
     images,
     launch,
     launch_order,
+    promote,
     prune,
     publish,
     region_bake,
@@ -29,9 +30,9 @@ from bakery.clouds.aws import Account
 from bakery.clouds.base_images import FoundBy
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
+from bakery.findings import State
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.rehearsal.world import ACCOUNT
-from bakery.validate import State
 from tests import releases
 from tests.aws_account import forget_aws
 from tests.policing import Police, document, entries, named, policing
@@ -86,8 +87,9 @@ def publish_all(cloud: Rehearsal, account: Account) -> None:
     told: dict[str, Any] = {"account": account, "console": Console()}
     order = publish.Order(image="host", release=releases.name_of(2), regions=BOTH)
     publish.publish(order, **told)
-    publish.promote(order, **told)
-    assert publish.rollback(publish.Order(image="host"), **told).release == releases.name_of(30)
+    promote.promote(order, **told)
+    (back,) = promote.rollback(publish.Order(image="host"), **told)
+    assert back.release == releases.name_of(30)
 
 
 def seed_launch(cloud: Rehearsal, owner: Account) -> None:

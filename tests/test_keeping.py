@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
-from bakery import ami, keeping
+from bakery import ami, keeping, promotions
 from bakery.bases import Arch, BaseName
 from bakery.catalog import Catalog, Placed, Release
 from bakery.clouds.inventory import Inventory
 from bakery.definition import Definition
 from bakery.errors import BakeryError
 from bakery.keeping import Answers, Subject, Verdict
+from tests import releases as releases_of
 
 LONDON, DUBLIN = "eu-west-2", "eu-west-1"
 NOW = datetime(2026, 11, 23, 4, 15, tzinfo=UTC)
@@ -40,8 +41,11 @@ def release(number: int, *, age_days: float = 30, arch: Arch = Arch.AMD64, **fie
     return Release(**told | fields)
 
 
-def subject(*releases: Release, latest: dict[Arch, str] | None = None, keep: int = 1) -> Subject:
-    known = Catalog(image="host", releases=releases, latest=latest or {})
+def subject(*releases: Release, promoted: tuple[Release, ...] = (), keep: int = 1) -> Subject:
+    """Return an image whose releases *promoted* were promoted one after the other, everywhere."""
+    known = Catalog(image="host", releases=releases)
+    for one in promoted:
+        known = releases_of.promoted(known, one, at=NOW)
     return Subject(definition=HOST, known=known, keep=keep)
 
 
@@ -86,9 +90,8 @@ def test_each_architecture_has_its_own_newest() -> None:
 
 
 def test_the_promoted_release_and_the_one_that_a_rollback_goes_to_stay() -> None:
-    promoted = {1: 9, 2: 5, 3: 2}
-    four = [release(number, promoted_at=NOW - timedelta(days=days)) for number, days in promoted.items()] + [release(4)]
-    asked = subject(*four, latest={Arch.AMD64: four[2].release})
+    four = [release(number) for number in (1, 2, 3, 4)]
+    asked = subject(*four, promoted=tuple(four[:3]))
     found = reasons(asked, answers(*four))
     assert [found[number, DUBLIN] for number in (1, 2, 3, 4)] == [
         (),
@@ -96,6 +99,31 @@ def test_the_promoted_release_and_the_one_that_a_rollback_goes_to_stay() -> None
         ("latest",),
         ("one of the newest 1",),
     ]
+
+
+def test_what_is_latest_in_some_regions_stays_and_so_does_what_each_goes_back_to() -> None:
+    four = [release(number) for number in (1, 2, 3, 4)]
+    history = promotions.begin((), four[0].release, (LONDON, DUBLIN), now=NOW)
+    for region in (LONDON, DUBLIN):
+        history = promotions.finish(history, four[0].release, region)
+    history = promotions.begin(history, four[1].release, (LONDON, DUBLIN), now=NOW)
+    history = promotions.finish(history, four[1].release, LONDON)
+    known = Catalog(image="host", releases=tuple(four), latest={Arch.AMD64: history})
+    found = reasons(Subject(definition=HOST, known=known, keep=1), answers(*four))
+    assert [found[number, DUBLIN] for number in (1, 2, 3, 4)] == [
+        (f"latest in {DUBLIN}", "a rollback goes to it"),
+        (f"latest in {LONDON}",),
+        (),
+        ("one of the newest 1",),
+    ]
+
+
+def test_what_is_to_be_latest_stays() -> None:
+    both = [release(1), release(2)]
+    history = promotions.begin((), both[0].release, (LONDON,), now=NOW)
+    known = Catalog(image="host", releases=tuple(both), latest={Arch.AMD64: history})
+    found = reasons(Subject(definition=HOST, known=known, keep=1), answers(*both))
+    assert found[1, DUBLIN] == ("to be latest",)
 
 
 def test_a_release_that_is_latest_in_one_region_stays_in_all() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bakery import accelerator, catalog, images, launch, launch_order, prune, publish
+from bakery import accelerator, catalog, images, launch, launch_order, promote, prune, publish
 from bakery.accelerator import Accelerator
 from bakery.clouds import inventory, lateness, machines, published
 from bakery.clouds.aws import Account
@@ -74,8 +74,8 @@ def test_publish_promote_and_rollback_end_the_same(
         told: dict[str, Any] = {"account": account, "console": Console()}
         for name in (OLDER, RELEASE):
             publish.publish(publish.Order(image="host", release=name, regions=TWO), **told)
-            publish.promote(publish.Order(image="host", release=name, regions=TWO), **told)
-        publish.rollback(publish.Order(image="host"), **told)
+            promote.promote(publish.Order(image="host", release=name, regions=TWO), **told)
+        promote.rollback(publish.Order(image="host"), **told)
         cloud.faults = NONE
         fleet = [started(account, region) for region in TWO]
         return {**rehearsed.state(cloud, account, regions=TWO), "fleet": fleet, "readers": readers(cloud)}

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from moto.ec2.models import ec2_backends
 
-from bakery import accelerator, ami, health, launch
+from bakery import accelerator, ami, catalog, health, launch, promotions
 from bakery.accelerator import Accelerator
 from bakery.bases import Arch
 from bakery.clouds import machines
@@ -91,6 +91,38 @@ def test_each_region_starts_its_own_image_of_the_latest_release(cloud: Rehearsal
     assert found.addresses == [one["PublicIpAddress"] for one in instances]
     assert len(set(found.addresses)) == 2
     found.require_all()
+
+
+def test_each_region_starts_what_is_latest_there(cloud: Rehearsal, account: Account) -> None:
+    old = releases.put(cloud, HOST, age_days=40, is_latest=True)
+    new = releases.put(cloud, HOST, age_days=2)
+
+    def promote_in_dublin(known: catalog.Catalog) -> catalog.Catalog:
+        history = promotions.begin(known.history(Arch.AMD64), new.release, BOTH, now=releases.NOW)
+        return known.with_history(Arch.AMD64, promotions.finish(history, new.release, DUBLIN))
+
+    catalog.change("host", promote_in_dublin, is_rehearsal=True, console=Console())
+    expected = {LONDON: old.places[LONDON].image_id, DUBLIN: new.places[DUBLIN].image_id}
+    for asked in ("", "latest"):
+        found = start(account, release=asked)
+        instances = described(account, found)
+        assert {
+            machine.region: one["ImageId"] for machine, one in zip(found.machines, instances, strict=True)
+        } == expected
+    (instance,) = described(account, start(account, DUBLIN, release=old.release))
+    assert instance["ImageId"] == old.places[DUBLIN].image_id
+
+
+def test_where_nothing_was_promoted_what_is_latest_elsewhere_starts(cloud: Rehearsal, account: Account) -> None:
+    release = releases.put(cloud, HOST)
+
+    def promote_in_london(known: catalog.Catalog) -> catalog.Catalog:
+        history = promotions.begin((), release.release, (LONDON,), now=releases.NOW)
+        return known.with_history(Arch.AMD64, promotions.finish(history, release.release, LONDON))
+
+    catalog.change("host", promote_in_london, is_rehearsal=True, console=Console())
+    (instance,) = described(account, start(account, DUBLIN))
+    assert instance["ImageId"] == release.places[DUBLIN].image_id
 
 
 def test_a_machine_is_as_the_definition_says_and_tagged(cloud: Rehearsal, account: Account) -> None:

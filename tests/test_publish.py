@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bakery import ami, catalog, images, publish
+from bakery import ami, catalog, images, promote, publish
 from bakery.catalog import Release
 from bakery.clouds import converging, lateness, published
 from bakery.clouds.aws import Account
@@ -20,7 +20,6 @@ from tests import rehearsed
 from tests.aws_account import account_of, forget_aws
 from tests.rehearsed import HOME, RELEASE, SIX
 
-OLDER = "20261001-0415-0123456789ab"
 LATEST = "/dokku-bakery/host/latest/amd64"
 Define = Callable[..., None]
 
@@ -57,8 +56,8 @@ def bring(account: Account, *regions: str, release: str = "") -> Release:
     return publish.publish(Order(image="host", release=release, regions=regions), account=account, console=Console())
 
 
-def move(account: Account, *regions: str, release: str = "") -> Release:
-    return publish.promote(Order(image="host", release=release, regions=regions), account=account, console=Console())
+def move(account: Account, *regions: str) -> Release:
+    return promote.promote(Order(image="host", regions=regions), account=account, console=Console())
 
 
 def latest(account: Account, region: str) -> str:
@@ -264,15 +263,6 @@ def test_a_disabled_copy_is_told_and_stops_no_other_region(account: Account) -> 
     assert latest(account, HOME) == image_in(account, HOME)["ImageId"]
 
 
-def test_what_is_being_removed_is_not_promoted(account: Account) -> None:
-    region = account.region(HOME)
-    mark = {"Key": ami.REMOVING, "Value": "now"}
-    region.ec2("create_tags", Resources=[image_in(account, HOME)["ImageId"]], Tags=[mark])
-    with pytest.raises(BakeryError, match="is being removed"):
-        move(account, HOME)
-    assert region.ssm("get_parameters", Names=[LATEST])["Parameters"] == []
-
-
 def test_an_unknown_region_and_one_that_is_not_opted_in_are_refused(account: Account) -> None:
     with pytest.raises(BakeryError, match="there is no region 'eu-west-9'") as unknown:
         bring(account, "eu-west-9")
@@ -280,44 +270,3 @@ def test_an_unknown_region_and_one_that_is_not_opted_in_are_refused(account: Acc
         bring(account, "ap-east-1")
     assert {unknown.value.exit_code, closed.value.exit_code} == {ExitCode.IMPOSSIBLE}
     assert "eu-west-" in unknown.value.hint
-
-
-def test_promoting_points_latest_and_the_catalog_at_it(account: Account) -> None:
-    release = move(account, HOME, "eu-west-1")
-    assert latest(account, "eu-west-1") == release.places["eu-west-1"].image_id
-    assert catalog.read("host", is_rehearsal=True).find("latest", release.arch) == release
-
-
-def test_latest_may_come_late_and_is_read_back_until_it_is_true(cloud: Rehearsal, account: Account) -> None:
-    cloud.faults = Faults(parameter_s=0.3)
-    release = move(account, HOME)
-    assert latest(account, HOME) == release.places[HOME].image_id
-
-
-def test_a_rollback_goes_to_the_release_before_and_the_next_one_further(cloud: Rehearsal, account: Account) -> None:
-    oldest = "20260901-0415-0123456789ab"
-    for name in (oldest, OLDER):
-        rehearsed.bake(cloud, name)
-        move(account, HOME, release=name)
-    move(account, HOME, release=RELEASE)
-    order = Order(image="host")
-    assert publish.rollback(order, account=account, console=Console()).release == OLDER
-    assert publish.rollback(order, account=account, console=Console()).release == oldest
-    with pytest.raises(BakeryError, match="the only release that was ever promoted"):
-        publish.rollback(order, account=account, console=Console())
-    assert latest(account, HOME) == catalog.read("host", is_rehearsal=True).releases[0].places[HOME].image_id
-
-
-def test_a_launch_template_is_made_and_then_renewed(cloud: Rehearsal, account: Account, define: Define) -> None:
-    define(launch_template="host")
-    region = account.region(HOME)
-
-    def started() -> str:
-        answer = region.ec2("describe_launch_template_versions", LaunchTemplateName="host", Versions=["$Default"])
-        return str(answer["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"])
-
-    first = move(account, HOME)
-    assert started() == first.places[HOME].image_id
-    newer = rehearsed.bake(cloud, "20261124-0415-0123456789ab")
-    move(account, HOME, release=newer.release)
-    assert started() == newer.places[HOME].image_id

@@ -38,6 +38,10 @@ _ACTION = re.compile(r"not authorized to perform: (?P<action>[a-z0-9-]+:\w+)")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message: \S+")
 
 
+NO_ANSWER = "NoAnswer"
+"""Our own word, where AWS said none."""
+
+
 class ApiError(BakeryError):
     """A call that AWS refused for good: `code` is AWS's own word for it, `reason` the finer one that EBS direct has."""
 
@@ -73,7 +77,7 @@ def complaint(error: Exception, *, action: str, region: str) -> BakeryError:
         return _answered(error, action=action, region=region)
     if isinstance(error, LOST_CONNECTION):
         said = f"{region}: {action}: no answer{_endpoint(error)}: {reason(error)}"
-        return _api_error(said, code="NoAnswer", hint=_way_there(error, region))
+        return _api_error(said, code=NO_ANSWER, hint=_way_there(error, region))
     return ApiError(f"{region}: {action}: {error}", code=kind_of(error))
 
 
