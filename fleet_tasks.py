@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bakery.errors import impossible
 from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
 
 
@@ -126,6 +127,36 @@ def validate(
     else:
         report.show()
     report.require_correct()
+
+
+@task(
+    help={
+        **REHEARSE_HELP,
+        "image": "only this definition's catalog (default: all)",
+        "rebuild": "first add what AWS has: for a catalog that was lost; nothing is taken out of it",
+        "region": "with --rebuild: only this AWS region; give it as often as there are (default: all that may be used)",
+    },
+    iterable=["region"],
+)
+def catalog(
+    _context: Context,
+    rebuild: bool = False,
+    rehearse: bool = False,
+    image: str = "",
+    region: Sequence[str] | None = None,
+) -> None:
+    """Show what was published, as the catalog has it; with --rebuild, out of what AWS has."""
+    from bakery import rebuild as rebuilding
+    from bakery.clouds.session import open_account
+    from bakery.console import Console
+
+    console, names, regions = Console(), (image,) if image else (), tuple(region or ())
+    if regions and not rebuild:
+        raise impossible("--region is for --rebuild", hint="./inv amis --region …  (shows the ids in a region)")
+    if rebuild:
+        account = open_account(is_rehearsal=rehearse, console=console, regions=regions)
+        rebuilding.rebuild(names, regions=regions, account=account, console=console)
+    rebuilding.show(names, is_rehearsal=rehearse, console=console)
 
 
 @task(

@@ -25,10 +25,11 @@ from cloud_tasks import (
     rollback,
 )
 from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
-from fleet_tasks import amis, launch, prune, validate
+from fleet_tasks import amis, catalog, launch, prune, validate
 
 # invoke takes every task among the names of this module.
-__all__ = ["amis", "launch", "plan", "promote", "prune", "publish", "regions", "rehearsal", "rollback", "validate"]
+__all__ = ["amis", "catalog", "launch", "plan", "promote", "prune", "publish"]
+__all__ += ["regions", "rehearsal", "rollback", "validate"]
 
 SOURCE_HELP = {
     "base-from": "archive: this machine's package archive; cloud: the official cloud image (default: what fits)"

@@ -85,6 +85,12 @@ class Catalog(Entry):
         """Return the releases for an architecture."""
         return [release for release in self.releases if release.arch is arch]
 
+    @property
+    def _first_step(self) -> str:
+        rehearse = " --rehearse" if self.is_rehearsal else ""
+        bake = f"./inv bake{rehearse} --image {self.image} --region …"
+        return f"{bake}, or ./inv catalog --rebuild{rehearse} --image {self.image}  (asks AWS what there is)"
+
     def latest_in(self, region: str, arch: Arch) -> Release | None:
         """Return the release that `latest` names in a region, as far as is known; None where there is none."""
         name = promotions.current(self.history(arch), region)
@@ -125,11 +131,7 @@ class Catalog(Entry):
         if name == LATEST:
             name = promotions.usual(self.history(arch))
             if not name:
-                hint = (
-                    f"./inv promote --release RELEASE --image {self.image}"
-                    if having
-                    else f"./inv bake --image {self.image} --region …"
-                )
+                hint = f"./inv promote --release RELEASE --image {self.image}" if having else self._first_step
                 raise impossible(f"no release of {self.image} for {arch} was promoted yet", hint=hint)
         found = [release for release in having if release.release.startswith(name)] if name else []
         if len(found) == 1:
@@ -173,7 +175,7 @@ class Catalog(Entry):
         if not having:
             raise impossible(
                 f"{self.image} was never baked for {arch} in a region",
-                hint=f"./inv bake --image {self.image} --region …",
+                hint=self._first_step,
             )
         return max(having, key=_age)
 

@@ -57,6 +57,7 @@ def put(
     for region in regions:
         image = place(cloud, release, wanted_by, region=region, is_latest=is_latest)
         places[region] = Placed(image_id=image.id, published_at=baked)
+        image.source = None if region == regions[0] else (regions[0], places[regions[0]].image_id)
     release = release.model_copy(update={"places": places})
 
     def edit(known: catalog.Catalog) -> catalog.Catalog:

@@ -552,7 +552,9 @@ def test_a_release_that_is_not_there_is_refused(name: str, message: str, hint: s
 def test_an_image_that_was_never_baked_leads_to_bake(name: str) -> None:
     with pytest.raises(BakeryError) as caught:
         known_both().find(name, Arch.ARM64)
-    assert caught.value.hint == "./inv bake --image host --region …"
+    assert caught.value.hint == (
+        "./inv bake --image host --region …, or ./inv catalog --rebuild --image host  (asks AWS what there is)"
+    )
 
 
 def test_a_release_takes_the_place_of_the_one_of_its_name() -> None:

@@ -24,7 +24,7 @@ ASKED_FOR = {
     "rules",
 }
 STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"} | {
-    *("amis", "launch", "lending", "promote", "prune", "publish"),
+    *("amis", "launch", "lending", "promote", "prune", "publish", "rebuild"),
     *("region_bake", "region_import", "region_outlook", "region_rendering", "regions", "validate"),
 }
 MODULES = sorted((ROOT / "bakery").rglob("*.py"))

@@ -18,6 +18,7 @@ from bakery import (
     promote,
     prune,
     publish,
+    rebuild,
     region_bake,
     region_outlook,
     region_plan,
@@ -71,6 +72,7 @@ def read(cloud: Rehearsal, account: Account) -> None:
     if problems:
         raise BakeryError("; ".join(problems))
     assert len(report.findings) == len(BOTH)
+    rebuild.rebuild(("host",), regions=(), account=account, console=Console())
     assert amis.show(amis.Order(image="host", is_rehearsal=True), console=Console())
 
 

@@ -41,6 +41,12 @@ def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "--memory-mb 512",
         ),
         (["up", "--http-port", "0"], 2, "--http-port 0: a whole number of at least 1 is needed", "--http-port 2"),
+        (
+            ["catalog", "--region", "eu-west-2"],
+            2,
+            "--region is for --rebuild",
+            "./inv amis --region …  (shows the ids in a region)",
+        ),
         (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
     ],
 )
@@ -129,7 +135,7 @@ def test_every_command_means_dokku_unless_it_means_all_images() -> None:
     done = subprocess.run([sys.executable, "-c", DEFAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
     defaults = json.loads(done.stdout)
     assert len(defaults) >= 15
-    assert {name for name, image in defaults.items() if image == ""} == {"prune", "validate"}
+    assert {name for name, image in defaults.items() if image == ""} == {"catalog", "prune", "validate"}
     assert {image for image in defaults.values() if image} == {"dokku"}
 
 
