@@ -65,7 +65,8 @@ def _named(region: Region, name: str) -> list[Mapping[str, Any]]:
         return list(pages)
 
     def is_new(images: list[Mapping[str, Any]]) -> bool:
-        return lateness.remembered(region, name) <= {image["ImageId"] for image in images}
+        unlisted = lateness.remembered(region, name) - {image["ImageId"] for image in images}
+        return all(is_gone(region, image_id) for image_id in unlisted)
 
     return lateness.until(region, listed, is_enough=is_new, deadline_s=lateness.DEADLINE_S)
 
