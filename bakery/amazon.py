@@ -5,11 +5,10 @@ What belongs to the definition or the region is written into the templates; what
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bakery import render
+from bakery import ami, render
 from bakery.aws_table import Login
 from bakery.bases import Arch, Base, Distro
 from bakery.definition import Definition
@@ -102,7 +101,7 @@ def _values(build: Build, *, packer: Packer) -> dict[str, object]:
         "region": build.region,
         "source_image": build.source_image,
         "ami_name": build.name,
-        "ami_description": plain(ascii_only(build.definition.description)),
+        "ami_description": plain(ami.described(build.definition.description)),
         "instance_type": build.instance_type,
         "is_spot": aws.spot,
         "security_group": build.security_group,
@@ -131,11 +130,3 @@ def plain(text: str) -> str:
     Nothing that comes out again as two braces was found: Packer 1.6.6 does not even take `{{"{{"}}` everywhere.
     """
     return re.sub(r"\{(?=\{)", "{ ", text)
-
-
-def ascii_only(text: str) -> str:
-    """Return *text* without accents and what else ASCII has no letter for: AWS takes nothing else in a description.
-
-    ModifyImageAttribute answers InvalidParameterValue, "Character sets beyond ASCII are not supported".
-    """
-    return " ".join(unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().split())

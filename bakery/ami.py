@@ -5,7 +5,8 @@ A name tells what is in the image, so that a run that was killed finds its own w
 
 import hashlib
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,6 +20,8 @@ from bakery.fingerprint import SHORT
 OWNER = "dokku-bakery"
 LONGEST_NAME = 128
 """Characters of an AMI's name, and which they are: CreateImage, "Name"."""
+LONGEST_DESCRIPTION = 255
+"""Characters of an AMI's description: CopyImage, "Description"."""
 IMAGE, RELEASE, ARCH, BASE = "bakery:image", "bakery:release", "bakery:arch", "bakery:base"
 FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", "bakery:removing", "bakery:run"
 
@@ -39,6 +42,15 @@ def name(image: str, release: str, arch: Arch) -> str:
             f"the AMI's name {text!r} is longer than {LONGEST_NAME} characters", hint="a shorter image name"
         )
     return text
+
+
+def described(text: str) -> str:
+    """Return a description without accents and what else ASCII has no letter for: AWS takes nothing else.
+
+    It answers InvalidParameterValue, "Character sets beyond ASCII are not supported". One letter may become several.
+    """
+    ascii_only = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return " ".join(ascii_only.split())[:LONGEST_DESCRIPTION]
 
 
 def pattern(image: str, fingerprint: str, arch: Arch) -> str:
@@ -129,7 +141,7 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
     return Wanted(
         region=region,
         name=name(image, release.release, release.arch),
-        description=definition.description,
+        description=described(definition.description),
         arch=release.arch,
         source=(release.baked_in, source.image_id if source else ""),
         tags=tags(release, image=image),
@@ -143,6 +155,18 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
         launch_template=aws.launch_template if is_latest else "",
         placed=placed.image_id if placed else "",
     )
+
+
+def require_readable(definition: Definition, regions: Sequence[str]) -> None:
+    """Raise BakeryError (exit code 2) for a region where readers could not read: it would be AWS's own key there.
+
+    The definition's own regions are held against its keys when it is read; these are asked for beside it.
+    """
+    aws = definition.aws
+    for region in regions:
+        if aws.encrypt and aws.share_with and region not in aws.kms_keys:
+            hint = f"aws.kms_keys.{region} in images/{definition.name}.toml"
+            raise impossible(f"{region}: what is encrypted and shared needs a key of your own there", hint=hint)
 
 
 def deprecation(baked_at: datetime, *, days: int) -> datetime:

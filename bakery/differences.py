@@ -24,6 +24,7 @@ class Act(StrEnum):
     WAIT = "wait"
     TAG_IMAGE = "tag image"
     TAG_SNAPSHOT = "tag snapshot"
+    DESCRIBE = "change description"
     REQUIRE_IMDSV2 = "require IMDSv2"
     SHARE_IMAGE = "share image"
     SHARE_SNAPSHOT = "share snapshot"
@@ -106,6 +107,7 @@ def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference
         is_needed=bool(snapshot) and bool(_other_tags(wanted, snapshot)),
     )
     if seen.state != "pending":
+        need(Act.DESCRIBE, f"it is {_described(image)!r}", is_needed=_is_other_text(wanted, image))
         need(Act.REQUIRE_IMDSV2, "machines would answer without a token", is_needed=image.get("ImdsSupport") != "v2.0")
         readers = frozenset(wanted.readers)
         need(
@@ -146,6 +148,15 @@ def _records(wanted: Wanted, seen: Seen) -> list[Difference]:
 def _other_tags(wanted: Wanted, resource: Mapping[str, Any]) -> str:
     having = tags_of(resource)
     return ", ".join(sorted(key for key, value in wanted.tags.items() if having.get(key) != value))
+
+
+def _described(image: Mapping[str, Any]) -> str:
+    return str(image.get("Description", ""))
+
+
+def _is_other_text(wanted: Wanted, image: Mapping[str, Any]) -> bool:
+    """Return whether a description is to be changed; none leaves what is there, since AWS gives copies one itself."""
+    return bool(wanted.description) and wanted.description != _described(image)
 
 
 def _sets(wanted: frozenset[str], having: frozenset[str]) -> str:

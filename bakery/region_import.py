@@ -117,7 +117,7 @@ def _register(region: Region, plan: Plan, sent: Sent | BakeryError) -> str:
         region,
         Registration(
             name=made.name,
-            description=image.definition.description,
+            description=ami.described(image.definition.description),
             arch=made.arch,
             snapshot=sent.snapshot,
             size_gb=max(made.size_gb, plan.known.size_gb),

@@ -7,7 +7,7 @@ import pytest
 from bakery import ami
 from bakery.ami import Wanted
 from bakery.bases import Arch
-from bakery.differences import Act, Seen, differences
+from bakery.differences import SOONEST, Act, Seen, differences
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = datetime(2027, 5, 22, 4, 15, tzinfo=UTC)
@@ -15,7 +15,7 @@ ID = "ami-0123456789abcdef0"
 WANTED = Wanted(
     region="eu-west-1",
     name="dokku-bakery/host/20261123-0415-0123456789ab/amd64",
-    description="",
+    description="What it is",
     arch=Arch.AMD64,
     source=("eu-west-2", "ami-0fedcba9876543210"),
     tags={"Name": "host", ami.IMAGE: "host"},
@@ -32,6 +32,7 @@ TAGS = [{"Key": key, "Value": value} for key, value in WANTED.tags.items()]
 IMAGE: dict[str, Any] = {
     "ImageId": ID,
     "State": "available",
+    "Description": "What it is",
     "Tags": TAGS,
     "ImdsSupport": "v2.0",
     "DeprecationTime": "2027-05-22T04:15:00.000Z",
@@ -63,10 +64,15 @@ def test_a_release_that_is_as_it_should_be_needs_nothing() -> None:
     [
         (image(Tags=[]), Act.TAG_IMAGE),
         (replace(DONE, snapshot={"SnapshotId": "snap-0123456789abcdef0"}), Act.TAG_SNAPSHOT),
+        (image(Description="an older one"), Act.DESCRIBE),
+        (image(Description=""), Act.DESCRIBE),
+        (image(State="disabled"), Act.ENABLE),
         (image(ImdsSupport=""), Act.REQUIRE_IMDSV2),
         (replace(DONE, image_readers=frozenset()), Act.SHARE_IMAGE),
         (replace(DONE, image_readers=frozenset({*WANTED.readers, "999999999999"})), Act.SHARE_IMAGE),
         (replace(DONE, snapshot_readers=frozenset({"public"})), Act.SHARE_SNAPSHOT),
+        (replace(DONE, snapshot_readers=frozenset()), Act.SHARE_SNAPSHOT),
+        (replace(DONE, snapshot_readers=frozenset({"210987654321", "999999999999"})), Act.SHARE_SNAPSHOT),
         (image(DeprecationTime=""), Act.DEPRECATE),
         (image(DeprecationTime="2027-05-23T04:15:00.000Z"), Act.DEPRECATE),
         (image(DeregistrationProtection="disabled"), Act.PROTECT),
@@ -107,9 +113,44 @@ def test_latest_and_the_launch_template_come_after_all_else() -> None:
     ]
 
 
-def test_a_date_that_is_past_is_not_set_any_more() -> None:
-    wanted = replace(WANTED, deprecate_at=NOW - timedelta(days=1))
-    assert acts(wanted, image(DeprecationTime="")) == []
+@pytest.mark.parametrize(
+    ("away", "expected"),
+    [
+        (timedelta(days=-1), []),
+        (timedelta(0), []),
+        (SOONEST - timedelta(seconds=1), []),
+        (SOONEST, [Act.DEPRECATE]),
+        (timedelta(days=1), [Act.DEPRECATE]),
+    ],
+)
+def test_a_date_that_is_past_or_near_is_not_set_any_more(away: timedelta, expected: list[Act]) -> None:
+    wanted = replace(WANTED, deprecate_at=NOW + away)
+    assert acts(wanted, image(DeprecationTime="")) == expected
+    assert acts(wanted, DONE) == expected
+
+
+def test_what_is_not_to_be_protected_stays_as_it_is() -> None:
+    wanted = replace(WANTED, is_protected=False)
+    assert acts(wanted, image(DeregistrationProtection="disabled")) == []
+    assert acts(wanted, DONE) == []
+    assert Act.PROTECT not in acts(wanted, Seen())
+    assert Act.PROTECT in acts(WANTED, Seen())
+
+
+def test_no_description_leaves_what_is_there() -> None:
+    assert acts(replace(WANTED, description=""), image(Description="[Copied ami-1 from eu-west-2]")) == []
+
+
+def test_after_a_copy_that_is_yet_to_be_made_all_that_is_wanted_follows_and_nothing_else() -> None:
+    latest = replace(WANTED, latest="/dokku-bakery/host/latest/amd64")
+    begin = [Act.COPY, Act.WAIT, Act.REQUIRE_IMDSV2, Act.SHARE_SNAPSHOT, Act.SHARE_IMAGE, Act.DEPRECATE, Act.PROTECT]
+    assert acts(WANTED, Seen()) == [*begin, Act.RECORD]
+    assert acts(latest, Seen()) == [*begin, Act.RECORD, Act.LATEST]
+    assert acts(replace(latest, launch_template="host"), Seen()) == [*begin, Act.RECORD, Act.LATEST, Act.LAUNCH]
+    organization = replace(WANTED, readers=WANTED.readers[1:])
+    assert acts(organization, Seen()) == [act for act in [*begin, Act.RECORD] if act is not Act.SHARE_SNAPSHOT]
+    nobody = replace(WANTED, readers=(), is_protected=False)
+    assert acts(nobody, Seen()) == [Act.COPY, Act.WAIT, Act.REQUIRE_IMDSV2, Act.DEPRECATE, Act.RECORD]
 
 
 def test_tags_of_others_are_left_alone() -> None:
@@ -117,7 +158,10 @@ def test_tags_of_others_are_left_alone() -> None:
 
 
 def test_the_same_copy_has_the_same_token_and_a_second_attempt_another() -> None:
-    assert WANTED.client_token("") == replace(WANTED, readers=()).client_token("")
+    assert WANTED.client_token("") == replace(WANTED, readers=(), placed=ID).client_token("")
+    told = {"description": "else", "source": ("eu-west-2", ID), "tags": {}, "is_encrypted": True, "kms_key": "mine"}
+    tokens = {replace(WANTED, **{key: value}).client_token("") for key, value in told.items()}  # type: ignore[arg-type]
+    assert len({*tokens, WANTED.client_token("")}) == len(told) + 1
     assert WANTED.client_token("") != WANTED.client_token(ID)
     assert WANTED.client_token("") != replace(WANTED, region="eu-west-3").client_token("")
     assert len(WANTED.client_token("")) == 64

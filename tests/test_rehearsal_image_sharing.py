@@ -13,9 +13,11 @@ from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import Image
 from tests.rehearsed_images import (
     OWN_KEY,
+    REGION,
     STRANGER,
     a_snapshot,
     an_image,
+    an_instance,
     described,
     ec2_of,
     refused,
@@ -234,6 +236,29 @@ def test_a_description_is_set_in_either_form(ec2: Any, image: Image, asked: dict
     ec2.modify_image_attribute(ImageId=image.id, **asked)
     answer = ec2.describe_image_attribute(ImageId=image.id, Attribute="description")
     assert answer["Description"] == {"Value": "d"}
+
+
+# AWS's own words, for all that describes an image; CopyImage in botocore has the length.
+@pytest.mark.parametrize("text", ["Zürich", "x" * 256])
+def test_a_description_is_255_letters_of_ascii_wherever_it_is_given(
+    rehearsal: Rehearsal, ec2: Any, image: Image, text: str
+) -> None:
+    disk = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": image.snapshot}}
+    instance = an_instance(image)
+    before = len(rehearsal.world.images), len(rehearsal.world.snapshots)
+    for call, asked in (
+        (ec2.modify_image_attribute, {"ImageId": image.id, "Description": {"Value": text}}),
+        (ec2.copy_image, {"SourceRegion": REGION, "SourceImageId": image.id, "Name": "copy", "Description": text}),
+        (ec2.create_image, {"InstanceId": instance.id, "Name": "made", "Description": text}),
+        (
+            ec2.register_image,
+            {"Name": "new", "RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [disk], "Description": text},
+        ),
+    ):
+        code, message = refused(call, **asked)[1:]
+        assert code == "InvalidParameterValue"
+        assert ("Character sets beyond ASCII are not supported" in message) == (text != "x" * 256)
+    assert (len(rehearsal.world.images), len(rehearsal.world.snapshots)) == before
 
 
 # What ImdsSupport says: "After you set the value to v2.0, you can't undo it."

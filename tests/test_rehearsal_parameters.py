@@ -187,6 +187,27 @@ def test_names_of_aws_are_refused(rehearsal: Rehearsal, ssm: Any, name: str, cod
     assert answer[:2] == (400, code)
 
 
+# PutParameter in botocore: 1011 characters with the ARN's, fifteen levels, and a description of 1024.
+@pytest.mark.parametrize(
+    ("longest", "one_more"),
+    [
+        (
+            {"Name": "/" + "x" * (1010 - len(f"arn:aws:ssm:{REGION}:123456789012:parameter"))},
+            {"Name": "/" + "x" * 1000},
+        ),
+        ({"Name": "/x" * 15}, {"Name": "/x" * 16}),
+        ({"Description": "x" * 1024}, {"Description": "x" * 1025}),
+    ],
+)
+def test_a_parameter_is_named_and_described_in_bounds(
+    rehearsal: Rehearsal, ssm: Any, longest: dict[str, str], one_more: dict[str, str]
+) -> None:
+    image_id = image(rehearsal)
+    put(ssm, image_id, **longest)
+    asked = {"Name": NAME, "Value": image_id, "Type": "String", "DataType": "aws:ec2:image"}
+    assert refused(ssm.put_parameter, **asked | one_more)[1] == "ValidationException"
+
+
 def test_versions_and_labels_name_what_was_written(rehearsal: Rehearsal, ssm: Any) -> None:
     first, second = image(rehearsal, 1), image(rehearsal, 2)
     put(ssm, first)

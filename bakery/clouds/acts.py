@@ -56,6 +56,10 @@ def _tag_snapshot(region: Region, wanted: Wanted, seen: Seen) -> None:
     region.ec2("create_tags", Resources=[seen.snapshot["SnapshotId"]], Tags=tag_list(wanted.tags))
 
 
+def _describe(region: Region, wanted: Wanted, seen: Seen) -> None:
+    region.ec2("modify_image_attribute", ImageId=seen.image_id, Description={"Value": wanted.description})
+
+
 def _require_imdsv2(region: Region, wanted: Wanted, seen: Seen) -> None:
     region.ec2("modify_image_attribute", ImageId=seen.image_id, ImdsSupport={"Value": "v2.0"})
 
@@ -161,6 +165,7 @@ def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
 ACTS: Mapping[Act, Callable[[Region, Wanted, Seen], None]] = {
     Act.TAG_IMAGE: _tag_image,
     Act.TAG_SNAPSHOT: _tag_snapshot,
+    Act.DESCRIBE: _describe,
     Act.REQUIRE_IMDSV2: _require_imdsv2,
     Act.SHARE_IMAGE: _share_image,
     Act.SHARE_SNAPSHOT: _share_snapshot,

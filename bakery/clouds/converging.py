@@ -16,6 +16,7 @@ from bakery.errors import BakeryError, ExitCode, impossible
 LAST = frozenset({Act.LATEST, Act.LAUNCH})
 """What moves others to a release, and is done only when all else is."""
 TAGGING = {
+    Act.DESCRIBE: Act.TAG_IMAGE,
     Act.REQUIRE_IMDSV2: Act.TAG_IMAGE,
     Act.SHARE_IMAGE: Act.TAG_IMAGE,
     Act.DEPRECATE: Act.TAG_IMAGE,

@@ -55,6 +55,7 @@ class ImageActions(ImageCopies, ImageSharing, ImageLifecycle):
         self.error_on_dryrun()
         self._refuse("ImageLocation", "KernelId", "RamdiskId", "BillingProducts", "UefiData")
         name = images.checked_name(self._required("Name"))
+        description = images.checked_description(self._text("Description"))
         # "The value for ResourceType must be image. If you specify another value … the request fails."
         labels = self._tags("image")["image"]
         device = self._required("RootDeviceName")
@@ -73,7 +74,7 @@ class ImageActions(ImageCopies, ImageSharing, ImageLifecycle):
                     created=world.today(),
                     snapshot=snapshot.id,
                     size_gb=snapshot.size_gb,
-                    description=self._text("Description"),
+                    description=description,
                     root_device=device,
                     is_encrypted=snapshot.is_encrypted,
                     tags=labels,

@@ -37,6 +37,7 @@ class ImageCopies(SnapshotCopies):
 
     def _image_copy(self) -> Image:
         world, name = self._world, images.checked_name(self._required("Name"))
+        description = images.checked_description(self._text("Description"))
         source = images.named(world, self._required("SourceImageId"), region=self._source_region())
         specified = self._tags("image", "snapshot")
         original = world.snapshots.get(source.snapshot)
@@ -59,7 +60,7 @@ class ImageCopies(SnapshotCopies):
             snapshot=snapshot.id,
             owner=ACCOUNT,
             owner_alias="",
-            description=self._text("Description"),
+            description=description,
             is_encrypted=snapshot.is_encrypted,
             source=(source.region, source.id),
             source_instance="",
@@ -80,6 +81,7 @@ class ImageCopies(SnapshotCopies):
         self.error_on_dryrun()
         self._refuse("SnapshotLocation", "BootModeOverride")
         name = images.checked_name(self._required("Name"))
+        description = images.checked_description(self._text("Description"))
         specified = self._tags("image", "snapshot")
         instance: Any = self.ec2_backend.get_instance(self._required("InstanceId"))
         if instance.state not in {"running", "stopped"}:
@@ -96,6 +98,7 @@ class ImageCopies(SnapshotCopies):
         with world.lock:
             images.require_free_name(world, name, region=self.region)
             image = self._image_of(instance.id, source, snapshot=snapshot, name=name, labels=specified["image"])
+            image.description = description
             world.snapshots[snapshot.id] = snapshot
             world.images[image.id] = mappings.with_volume(image, volume)
             return ActionResult({"ImageId": image.id})
@@ -129,7 +132,6 @@ class ImageCopies(SnapshotCopies):
             snapshot=snapshot.id,
             owner=ACCOUNT,
             owner_alias="",
-            description=self._text("Description"),
             is_encrypted=snapshot.is_encrypted,
             source=None,
             source_instance=instance_id,

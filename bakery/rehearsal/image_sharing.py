@@ -47,7 +47,7 @@ class ImageSharing(Strict):
             image = images.available(world, images.owned(world, self._required("ImageId"), region=self.region))
             attribute = self._attribute()
             if attribute == "description":
-                image.description = self._value("Description")
+                image.description = images.checked_description(self._value("Description"))
             elif attribute == "imdsSupport":
                 self._set_imds_support(image)
             else:

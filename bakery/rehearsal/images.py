@@ -11,6 +11,8 @@ from bakery.rehearsal.world import ACCOUNT, Image, World
 _ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./'@_-]{3,128}")
 
+LONGEST_DESCRIPTION = 255
+
 EVERYBODY = {"Group": "all"}
 
 FILTERS = {
@@ -110,6 +112,19 @@ def checked_name(name: str) -> str:
             f"AMI names must be between 3 and 128 characters long, and may contain {allowed}",
         )
     return name
+
+
+def checked_description(text: str) -> str:
+    """Return the description.
+
+    Raises InvalidParameterValue for letters beyond ASCII, and for more than the 255 that botocore tells (CopyImage,
+    Description); the words for the latter are assumed.
+    """
+    if not text.isascii():
+        raise refusals.not_ascii()
+    if len(text) > LONGEST_DESCRIPTION:
+        raise refusals.bad_value(f"Image descriptions are limited to {LONGEST_DESCRIPTION} characters.")
+    return text
 
 
 def require_free_name(world: World, name: str, *, region: str) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bakery.rehearsal.stage import Rehearsal
 
 IMAGE = "aws:ec2:image"
+LONGEST_NAME, LONGEST_DESCRIPTION, MOST_LEVELS = 1011, 1024, 15
+"""Of a parameter; its name counts with the ARN before it (PutParameter in botocore)."""
 PUBLIC = ("/aws/service/canonical", "/aws/service/debian")
 MOST_NAMES = 10
 """Of one GetParameters, and results of one page of GetParametersByPath (botocore's model)."""
@@ -38,6 +40,7 @@ class ParameterActions(SimpleSystemManagerResponse):
         PutParameter, "DataType".
         """
         asked = self._asked()
+        _require_form(asked["name"], asked["description"] or "", region=self.region)
         self._refuse_another_type(asked["name"], asked["data_type"])
         if asked["data_type"] != IMAGE:
             return super().put_parameter()
@@ -140,6 +143,16 @@ class ParameterActions(SimpleSystemManagerResponse):
             "ARN": f"arn:{partition(self.region)}:ssm:{self.region}::parameter{name}",
             "DataType": IMAGE,
         }
+
+
+def _require_form(name: str, description: str, *, region: str) -> None:
+    # PutParameter in botocore, "Name" and "Description"; moto looks at the letters of a name alone.
+    if len(f"arn:{partition(region)}:ssm:{region}:{ACCOUNT}:parameter{name}") > LONGEST_NAME:
+        raise ValidationException(f"The name of a parameter has at most {LONGEST_NAME} characters with its ARN's.")
+    if name.count("/") > MOST_LEVELS:
+        raise ValidationException(f"The hierarchy of a parameter has at most {MOST_LEVELS} levels.")
+    if len(description) > LONGEST_DESCRIPTION:
+        raise ValidationException(f"A description has at most {LONGEST_DESCRIPTION} characters.")
 
 
 def settle(world: World) -> None:

@@ -66,6 +66,11 @@ def bad_value(message: str) -> EC2ClientError:
     return EC2ClientError("InvalidParameterValue", message)
 
 
+def not_ascii() -> EC2ClientError:
+    """A description with letters that EC2 does not take, in its own words."""
+    return bad_value("Character sets beyond ASCII are not supported.")
+
+
 def bad_item(value: str, *, kind: str) -> EC2ClientError:
     """Nobody that something could be shared with."""
     return EC2ClientError(
