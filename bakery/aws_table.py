@@ -25,9 +25,13 @@ _ORGANIZATION = re.compile(
     r"|ou/o-[a-z0-9]{10,32}/ou-[a-z0-9-]{10,40})"
 )
 _KEY = re.compile(rf"{ARN}:kms:(?P<region>[a-z0-9-]+):\d{{12}}:(key|alias)/[A-Za-z0-9/_-]+")
+_AWS_OWN = ":alias/aws/"
+"""How the aliases begin that AWS keeps for its own keys (KMS developer guide, "Aliases")."""
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]*\.[a-z0-9-]+")
 # An SSM parameter's name: PutParameter, "Name"; two of its beginnings are AWS's own.
 _PREFIX = re.compile(r"(/[A-Za-z0-9_.-]+){1,10}")
+LONGEST_PREFIX = 800
+"""Characters: a parameter's name has at most 1011 with its ARN's (PutParameter), and what is below has to fit."""
 # A launch template's: CreateLaunchTemplate, "LaunchTemplateName".
 _TEMPLATE = re.compile(r"[A-Za-z0-9()./_-]{3,128}")
 
@@ -54,6 +58,8 @@ def _reader(text: str) -> str:
 def _key(text: str) -> str:
     if not _KEY.fullmatch(text):
         raise wrong(f"{text!r} is no ARN of a KMS key or alias")
+    if _AWS_OWN in text and not text.endswith(f"{_AWS_OWN}ebs"):
+        raise wrong(f"{text!r} is another service's key: a key of your own, or alias/aws/ebs")
     return text
 
 
@@ -66,6 +72,8 @@ def _instance_type(text: str) -> str:
 def _prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text) or re.match(r"/(aws|ssm)", text, re.IGNORECASE):
         raise wrong(f"{text!r} is no prefix of parameters such as '/dokku-bakery'; /aws and /ssm are AWS's")
+    if len(text) > LONGEST_PREFIX:
+        raise wrong(f"a prefix of parameters has at most {LONGEST_PREFIX} characters")
     return text
 
 
@@ -144,7 +152,14 @@ class Aws(Table):
                 if name not in self.kms_keys:
                     # AWS's own key of an account cannot be shared: "Share an AMI", encrypted snapshots.
                     raise wrong(f"what is shared needs a key of your own in {name}", key=f"kms_keys.{name}")
+        return self
+
+    @model_validator(mode="after")
+    def _keys_can_encrypt(self) -> Self:
         for name, key in self.kms_keys.items():
+            if self.share_with and _AWS_OWN in key:
+                said = f"{key} is AWS's own key, and what it encrypts can be shared with nobody"
+                raise wrong(said, key=f"kms_keys.{name}", hint="a key of your own")
             found = _KEY.fullmatch(key)
             if found and found["region"] != name:
                 raise wrong(f"that key is in {found['region']}", key=f"kms_keys.{name}")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bakery import catalog, disk_blocks, fan_out, images, local_image, parents, partitions, prices
+from bakery import ami, catalog, disk_blocks, fan_out, images, local_image, parents, partitions, prices
 from bakery import upload as uploading
 from bakery.clouds import published
 from bakery.clouds.aws import Account, Region
@@ -72,6 +72,7 @@ class Plan:
 def require(order: Order, *, account: Account) -> None:
     """Raise BakeryError for what would be refused after minutes of baking: regions, credentials, keys."""
     definition = images.whole(order.image)
+    ami.require_readable(definition, order.regions)
     for region in account.require(order.regions):
         _encryption(definition, region.name)
 

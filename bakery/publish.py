@@ -56,6 +56,7 @@ def choose(order: Order, *, is_rehearsal: bool) -> Subject:
     if release.verified_at is None:
         hint = f"./inv bake --image {order.image} --region {release.baked_in}  (verifies it first)"
         raise impossible(f"{order.image} {release.release} was not verified yet", hint=hint)
+    ami.require_readable(definition, order.regions)
     asked = order.regions or (*definition.aws.regions, *release.places)
     return Subject(definition=definition, release=release, regions=tuple(dict.fromkeys((release.baked_in, *asked))))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bakery import (
     ami,
     builder,
+    images,
     lending,
     packer,
     publish,
@@ -49,6 +50,7 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
     Raises BakeryError with the exit codes that README.md lists; 4 when the image did not pass verification.
     """
     first, *others = account.require(order.regions)
+    ami.require_readable(images.whole(order.image), order.regions)
     if account.is_rehearsal:
         lending.lend(order.image, base=order.base, console=console)
     release = bake_in(first, order, console=console)

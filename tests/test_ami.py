@@ -4,6 +4,7 @@ import pytest
 
 from bakery import ami, images
 from bakery.bases import Arch
+from bakery.definition import Definition
 from bakery.errors import BakeryError, ExitCode
 from tests import rehearsed
 
@@ -65,3 +66,28 @@ def test_organizations_cannot_read_a_snapshot_and_are_left_out_there() -> None:
     aws = definition.aws.model_copy(update={"share_with": ("210987654321", organization)})
     wanted = ami.wanted(release, definition.model_copy(update={"aws": aws}), region="eu-west-1")
     assert wanted.accounts == {"210987654321"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Zürich \u2013 a node", "Zurich a node"),
+        ("plain (text) + more", "plain (text) + more"),
+        ("\u4e1c\u4eac", ""),
+        ("\u2026" * 255, "." * 255),
+    ],
+)
+def test_a_description_has_at_most_255_letters_that_aws_takes(text: str, expected: str) -> None:
+    assert ami.described(text) == expected
+
+
+def test_what_is_encrypted_and_shared_needs_a_key_in_every_region_that_is_asked_for() -> None:
+    key = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    told = {"encrypt": True, "share_with": ["210987654321"], "kms_keys": {"eu-west-2": key}}
+    wanted_by = Definition.model_validate({"name": "host", "aws": told})
+    ami.require_readable(wanted_by, ["eu-west-2"])
+    ami.require_readable(Definition.model_validate({"name": "host", "aws": {"encrypt": True}}), ["us-east-1"])
+    with pytest.raises(BakeryError, match="us-east-1: what is encrypted and shared needs a key") as caught:
+        ami.require_readable(wanted_by, ["eu-west-2", "us-east-1"])
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert caught.value.hint == "aws.kms_keys.us-east-1 in images/host.toml"

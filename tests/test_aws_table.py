@@ -11,6 +11,7 @@ from bakery.images import load_file
 ORGANIZATION = "arn:aws:organizations::123456789012:organization/o-abcdefghij"
 UNIT = "arn:aws:organizations::123456789012:ou/o-abcdefghij/ou-abcd-12345678"
 KEY = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+AWS_OWN = "arn:aws:kms:eu-west-2:123456789012:alias/aws/"
 
 
 def read(folder: Path, text: str) -> Aws:
@@ -47,6 +48,11 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
     assert aws.share_with == ("123456789012", ORGANIZATION, UNIT)
     assert aws.kms_keys["eu-west-2"] == KEY
     assert (aws.instance_type, aws.launch_template, aws.parameters) == ("c7gn.metal", "shop(web)/1.0", "/shop/images")
+
+
+def test_aws_own_key_encrypts_what_nobody_else_reads(tmp_path: Path) -> None:
+    aws = read(tmp_path, f"encrypt = true\nkms_keys = {{ eu-west-2 = '{AWS_OWN}ebs' }}")
+    assert aws.kms_keys == {"eu-west-2": f"{AWS_OWN}ebs"}
 
 
 def test_public_is_said_by_the_table(tmp_path: Path) -> None:
@@ -86,6 +92,15 @@ WRONG = {
         "kms_keys.eu-west-2: what is shared needs a key of your own in eu-west-2",
         "",
     ),
+    f"encrypt = true\nshare_with = ['123456789012']\nkms_keys = {{ eu-west-2 = '{AWS_OWN}ebs' }}": (
+        f"kms_keys.eu-west-2: {AWS_OWN}ebs is AWS's own key, and what it encrypts can be shared with nobody",
+        "a key of your own",
+    ),
+    f"encrypt = true\nkms_keys = {{ eu-west-2 = '{AWS_OWN}s3' }}": (
+        f"kms_keys.eu-west-2: '{AWS_OWN}s3' is another service's key: a key of your own, or alias/aws/ebs",
+        "",
+    ),
+    f"parameters = '/{'x' * 800}'": ("parameters: a prefix of parameters has at most 800 characters", ""),
     "parameters = '/aws/x'": (
         "parameters: '/aws/x' is no prefix of parameters such as '/dokku-bakery'; /aws and /ssm are AWS's",
         "",

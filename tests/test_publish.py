@@ -181,6 +181,31 @@ def test_who_cannot_be_a_reader_keeps_nobody_else_in_and_stops_nothing_else(acco
     assert account.region(HOME).ssm("get_parameters", Names=[LATEST])["Parameters"] == []
 
 
+def test_a_description_that_changes_reaches_every_image_in_letters_that_aws_takes(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe(text: str) -> set[str]:
+        changed = images.whole("host").model_copy(update={"description": text})
+        monkeypatch.setattr(images, "whole", lambda _: changed)
+        bring(account, HOME, "eu-west-1")
+        return {image_in(account, region).get("Description", "") for region in (HOME, "eu-west-1")}
+
+    assert describe("Für Zürich") == {"Fur Zurich"}
+    assert describe("Für Genf \u2013 und Basel") == {"Fur Genf und Basel"}
+    assert describe("") == {"Fur Genf und Basel"}
+
+
+def test_readers_without_a_key_are_told_before_anything_is_done(
+    cloud: Rehearsal, account: Account, define: Define
+) -> None:
+    define(encrypt=True, share_with=("210987654321",))
+    for act in (bring, move):
+        with pytest.raises(BakeryError, match="needs a key of your own there") as caught:
+            act(account, HOME, "eu-west-1")
+        assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert cloud.calls == []
+
+
 def test_a_bad_key_in_one_region_harms_no_other(account: Account, define: Define) -> None:
     bad = "arn:aws:kms:eu-west-1:123456789012:key/bad"
     define(encrypt=True, kms_keys={"eu-west-1": bad})

@@ -36,4 +36,5 @@ def arn(key: str, *, region: str) -> str:
 def problem(key: str, *, region: str) -> str:
     """Return why EBS cannot use a key in this region; empty if it can."""
     found = _ARN.fullmatch(arn(key, region=region))
-    return "" if found and found["region"] == region and "bad" not in key else REFUSED
+    is_another_service_s = found and found["name"].startswith("alias/aws/") and found["name"] != "alias/aws/ebs"
+    return "" if found and found["region"] == region and "bad" not in key and not is_another_service_s else REFUSED
