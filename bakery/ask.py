@@ -54,10 +54,10 @@ def ask(sources: Sequence[Source], *, deadline_s: float = DEADLINE_S, is_body_wa
     came: queue.SimpleQueue[Answer] = queue.SimpleQueue()
     urls = {source.url: source for source in sources}
     # Here and not above: a plan reads this module, and a bake with nothing to do must not pay 0.2 s for it.
-    import httpx
+    from bakery import web
 
     # One client for all threads, because each reads every certificate there is (0.1 s); those that are late keep it.
-    client = httpx.Client(follow_redirects=True, timeout=deadline_s)
+    client = web.client(timeout_s=deadline_s)
     for source in urls.values():
         how = {"is_whole": is_body_wanted}
         threading.Thread(target=_put_answer, args=(source, came, client), kwargs=how, daemon=True).start()

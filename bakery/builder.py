@@ -1,12 +1,13 @@
 """Runs `packer build` on a workspace and tells what goes on inside the machine, step by step."""
 
+import os
 import shlex
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import packer, process
+from bakery import packer, process, proxies
 from bakery.console import Console
 from bakery.errors import BakeryError
 from bakery.packer import Packer
@@ -60,7 +61,8 @@ def build(workspace: Workspace, *, log: Path, packer_: Packer, console: Console)
 
     Raises BakeryError (exit code 1) with the failed step's name, its last lines, and where the log is.
     """
-    narrator = _run(workspace, log=log, packer_=packer_, console=console, env={})
+    behind = {f"PKR_VAR_{name}": value for name, value in proxies.of_guest(os.environ).items()}
+    narrator = _run(workspace, log=log, packer_=packer_, console=console, env=behind)
     if not workspace.disk.exists():
         raise _failure(narrator, log=log)
     return narrator.step_seconds

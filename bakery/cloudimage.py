@@ -55,10 +55,12 @@ def download(url: str, *, out: Path, algorithm: str, digest: str, console: Conso
     """
     import httpx
 
+    from bakery import web
+
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     try:
-        with httpx.Client(follow_redirects=True, timeout=TIMEOUT_S) as client:
+        with web.client(timeout_s=TIMEOUT_S) as client:
             _fetch(client, url, part=part, console=console)
     except httpx.HTTPError as error:
         raise missing(
@@ -94,8 +96,11 @@ def _fetch(client: "httpx.Client", url: str, *, part: Path, console: Console) ->
 def _get(url: str) -> bytes:
     import httpx
 
+    from bakery import web
+
     try:
-        return httpx.get(url, follow_redirects=True, timeout=TIMEOUT_S).raise_for_status().content
+        with web.client(timeout_s=TIMEOUT_S) as client:
+            return client.get(url).raise_for_status().content
     except httpx.HTTPError as error:
         raise missing(f"{url}: {reason(error)}", hint="--base-from archive") from error
 

@@ -59,11 +59,11 @@ def available_versions(package: str, lists: Sequence[PackageList]) -> list[str]:
 
     Raises BakeryError (exit code 3) when a list does not come, or is not what its Release file says.
     """
-    import httpx
+    from bakery import web
 
     pattern = re.compile(rb"^" + re.escape(package.encode()) + rb" (.+)$", re.MULTILINE)
     found: set[str] = set()
-    with httpx.Client(follow_redirects=True, timeout=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
+    with web.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
         for lines in pool.map(lambda wanted: _lines(wanted, client=client), lists):
             found |= {version.decode() for version in pattern.findall(lines)}
     return sorted(found, key=sort_key, reverse=True)

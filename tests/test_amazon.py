@@ -249,7 +249,9 @@ def test_every_variable_without_a_default_has_a_value(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
     wanted = rehearsed(build("host"))
     declared = re.findall(r'^variable "(\w+)"', "".join(rendered(wanted).values()), re.MULTILINE)
-    assert set(declared) - {"source_image"} == set(workspace.region_variables(space, wanted))
+    assert set(declared) - {"source_image", "http_proxy", "https_proxy", "no_proxy"} == set(
+        workspace.region_variables(space, wanted)
+    )
 
 
 def pack(wanted: Build, folder: Path, *, cloud: Rehearsal) -> BuiltImage:

@@ -28,7 +28,7 @@ STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"}
     *("region_bake", "region_import", "region_outlook", "region_rendering", "regions", "validate"),
 }
 MODULES = sorted((ROOT / "bakery").rglob("*.py"))
-FETCHING = {"ask", "cloudimage", "package_index"}
+FETCHING = {"ask", "cloudimage", "package_index", "web"}
 AWS = {"clouds.aws", "clouds.aws_errors", "clouds.credentials"}
 WITHOUT_MOTO = {"rehearsal.faults", "rehearsal"}
 STARTING = {"subprocess", "pty", "multiprocessing"}

@@ -10,6 +10,22 @@ variable "packages_file" {
   description = "Where the list of installed packages goes."
 }
 
+# The proxy of a bake, of which nothing is written down: it comes as PKR_VAR_http_proxy and the like.
+variable "http_proxy" {
+  type    = string
+  default = ""
+}
+
+variable "https_proxy" {
+  type    = string
+  default = ""
+}
+
+variable "no_proxy" {
+  type    = string
+  default = ""
+}
+
 build {
   sources = ["source.qemu.image"]
 
@@ -24,7 +40,15 @@ build {
   }
 
   provisioner "shell" {
-    inline = ["sudo bash /tmp/bakery-provision/run"]
+    environment_vars = [
+      "http_proxy=${var.http_proxy}",
+      "https_proxy=${var.https_proxy}",
+      "no_proxy=${var.no_proxy}",
+    ]
+    inline = [
+      "kept=$(test -z \"$http_proxy$https_proxy\" || echo --preserve-env=http_proxy,https_proxy,no_proxy)",
+      "sudo $kept bash /tmp/bakery-provision/run",
+    ]
   }
 
   # /run is not part of the image.
