@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bakery import ami, render
-from bakery.aws_table import Login
+from bakery.aws_table import ANYWHERE, Login
 from bakery.bases import Arch, Base, Distro
 from bakery.definition import Definition
 from bakery.packer import Packer
@@ -33,7 +33,7 @@ INSTANCE_TYPES = {
 }
 """Tried in this order where a definition names none: not every region has the first."""
 _ROOT_DEVICES = {Distro.DEBIAN: "/dev/xvda", Distro.UBUNTU: "/dev/sda1"}
-_INTERFACES = {Login.SSH: "public_ip", Login.SSM: "session_manager"}
+_INTERFACES = {Login.SSH: "public_ip", Login.PRIVATE: "private_ip", Login.SSM: "session_manager"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,8 @@ class Build:
     endpoint: str = ""
     """The address of a rehearsal; empty for AWS itself."""
     ssh_port: int = SSH_PORT
+    subnet: str = ""
+    """The one that was chosen; empty leaves the choice to Packer, or to EC2 where the table says nothing either."""
 
 
 def default_instance_type(arch: Arch) -> str:
@@ -112,8 +114,8 @@ def _values(build: Build, *, packer: Packer) -> dict[str, object]:
         "throughput_mb": THROUGHPUT_MB,
         "is_encrypted": aws.encrypt,
         "kms_key": aws.kms_keys.get(build.region, ""),
-        "is_ssm": aws.login is Login.SSM,
         "ssh_interface": _INTERFACES[aws.login],
+        **_network_values(build),
         "ssh_port": build.ssh_port,
         "login_user": build.login_user,
         "is_rehearsal": bool(build.endpoint),
@@ -121,6 +123,20 @@ def _values(build: Build, *, packer: Packer) -> dict[str, object]:
         "poll_attempts": LONGEST_WAIT_S // POLL_S,
         "tags": build.tags,
         "run_tags": build.run_tags,
+    }
+
+
+def _network_values(build: Build) -> dict[str, object]:
+    aws = build.definition.aws
+    subnet, vpc = build.subnet or aws.subnet_in(build.region), aws.vpc_in(build.region)
+    filters = {**aws.subnet_filter, **({"vpc-id": vpc} if vpc else {})}
+    return {
+        "instance_profile": aws.instance_profile,
+        "subnet": subnet,
+        "subnet_filter": filters,
+        "is_public_asked": aws.login is Login.SSH and bool(subnet or filters),
+        # Only of a group that Packer makes; one of ours is open to them already.
+        "sources": [] if build.security_group or aws.allow_from == ANYWHERE else list(aws.allow_from),
     }
 
 

@@ -74,9 +74,10 @@ def parameter(definition: Definition, release: str, arch: Arch) -> str:
     return f"{definition.aws.parameters}/{definition.name}/{release}/{arch}"
 
 
-def tags(release: Release, *, image: str) -> dict[str, str]:
-    """Return the tags of a release's AMIs and snapshots."""
+def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the tags of a release's AMIs and snapshots; *own* are the definition's, which never replace ours."""
     found = {
+        **(own or {}),
         "Name": f"{image} {release.release}",
         IMAGE: image,
         RELEASE: release.release,
@@ -100,6 +101,8 @@ class Wanted:
     source: tuple[str, str]
     """Region and id of the image that a copy is made of; the region itself where it was baked. No id: not baked yet."""
     tags: Mapping[str, str]
+    own_tags: Mapping[str, str]
+    """The definition's, for what else is made."""
     readers: tuple[str, ...]
     """Accounts and organizations, and `public`."""
     is_encrypted: bool
@@ -144,7 +147,8 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
         description=described(definition.description),
         arch=release.arch,
         source=(release.baked_in, source.image_id if source else ""),
-        tags=tags(release, image=image),
+        tags=tags(release, image=image, own=aws.tags),
+        own_tags=aws.tags,
         readers=aws.share_with,
         is_encrypted=aws.encrypt,
         kms_key=aws.kms_keys.get(region, ""),

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bakery import accelerator, ami, amis, health, images, publish
-from bakery.clouds import machines
+from bakery.aws_table import Login
+from bakery.clouds import groups, machines, networks
 from bakery.clouds.aws import Account, Region
 from bakery.clouds.machines import Launch
 from bakery.console import Console
@@ -137,18 +138,23 @@ def _start_everywhere(
 
 
 def _launch(region: Region, order: Order, choice: Choice, definition: Definition, *, token: str) -> Launch:
-    ports = (machines.SSH, *WEB, definition.health.port)
+    ports, aws = (groups.SSH, *WEB, definition.health.port), definition.aws
+    network = networks.find(region, aws)
+    ours = {"Name": f"{order.image} {choice.release}", ami.IMAGE: order.image, ami.RELEASE: choice.release}
     return Launch(
         image_id=choice.image["ImageId"],
         instance_type=choice.instance_type,
-        groups=[machines.group(region, name=GROUP, ports=ports)],
+        groups=[groups.group(region, name=GROUP, ports=ports, vpc=network.vpc, tags=aws.tags)],
         token=token,
         user_data=order.user_data,
         key_name=order.key,
         size_gb=choice.size_gb,
         root_device=choice.image.get("RootDeviceName", ""),
         count=order.count,
-        tags={"Name": f"{order.image} {choice.release}", ami.IMAGE: order.image, ami.RELEASE: choice.release},
+        tags={**aws.tags, **ours},
+        subnet=network.subnet,
+        is_public=aws.login is Login.SSH,
+        profile=aws.instance_profile,
     )
 
 
@@ -163,7 +169,7 @@ def _wait_running(region: Region, ids: Sequence[str], choice: Choice) -> list[Ma
             region=region.name,
             instance_id=str(one["InstanceId"]),
             # A subnet without public addresses is reached through a VPN, or not at all.
-            address=machines.address(region, one, is_private_fine=True),
+            address=machines.address(region, one, is_private=True if choice.is_private else None),
             login_user=choice.login_user,
         )
         for one in found
@@ -185,8 +191,8 @@ def _wait_healthy(
 
 
 def _login(machine: Machine, *, account: Account) -> str:
-    port = machines.port(account, machines.SSH)
-    option = f" -p {port}" if port != machines.SSH else ""
+    port = machines.port(account, groups.SSH)
+    option = f" -p {port}" if port != groups.SSH else ""
     state = f"  (not healthy: {machine.problem})" if machine.problem else ""
     return f"{machine.region}: ssh{option} {machine.login_user}@{machine.address}{state}"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakery import ami, bases, catalog
+from bakery.aws_table import Login
 from bakery.bases import Arch
 from bakery.catalog import Release
 from bakery.clouds import machines
@@ -26,6 +27,8 @@ class Choice:
     size_gb: int
     release: str
     login_user: str
+    is_private: bool = False
+    """Whether it is reached from within its network alone."""
 
 
 def releases_of(order: Order, arch: Arch, *, is_rehearsal: bool) -> Mapping[str, Release] | None:
@@ -71,6 +74,7 @@ def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, 
         size_gb=order.disk_gb or max(definition.disk.size_gb, size_gb),
         release=release.release if release else tags.get(ami.RELEASE, "") or ami.release_of(image["Name"]),
         login_user=machines.login_user(region.account, bases.base(base)),
+        is_private=definition.aws.login is Login.PRIVATE,
     )
 
 

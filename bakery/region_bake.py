@@ -23,7 +23,7 @@ from bakery import (
 from bakery.amazon import Build
 from bakery.artifact import Artifact
 from bakery.catalog import Release
-from bakery.clouds import machines
+from bakery.clouds import groups, machines, networks
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.errors import BakeryError
@@ -119,6 +119,7 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
     artifact, engine, account = _artifact(region, planned), packer.installed(), region.account
     release = released.entry(planned.made, region=region.name, image=None)
     aws = planned.definition.aws
+    where = networks.find(region, aws)
     build = Build(
         layers=planned.layers,
         definition=planned.definition,
@@ -131,12 +132,13 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
         login_user=machines.login_user(account, planned.base),
         name=planned.name,
         instance_type=machines.instance_type(region, arch=planned.definition.arch, wanted=aws.instance_type),
-        security_group=machines.group(region, name=GROUP, ports=(machines.SSH,)),
+        security_group=groups.for_a_while(region, aws, name=GROUP, network=where),
         root_device=planned.base_image.root_device,
-        tags=ami.tags(release, image=planned.definition.name),
-        run_tags={"Name": f"bake {planned.definition.name}", ami.RUN: planned.release},
+        subnet=where.subnet,
+        tags=ami.tags(release, image=planned.definition.name, own=aws.tags),
+        run_tags={**aws.tags, "Name": f"bake {planned.definition.name}", ami.RUN: planned.release},
         endpoint=account.endpoint or os.environ.get("AWS_ENDPOINT_URL", ""),
-        ssh_port=machines.port(account, machines.SSH),
+        ssh_port=machines.port(account, groups.SSH),
     )
     space = Workspace(folder=artifact.workspace)
     try:

@@ -122,6 +122,6 @@ def _register(region: Region, plan: Plan, sent: Sent | BakeryError) -> str:
             snapshot=sent.snapshot,
             size_gb=max(made.size_gb, plan.known.size_gb),
             boot_mode=plan.boot_mode,
-            tags=ami.tags(release, image=made.image),
+            tags=ami.tags(release, image=made.image, own=image.definition.aws.tags),
         ),
     )

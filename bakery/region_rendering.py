@@ -162,7 +162,7 @@ def _build(layers: Sequence[Definition], *, base: Base, digest: str, region: str
         instance_type=whole.aws.instance_type or amazon.default_instance_type(whole.arch),
         security_group="",
         root_device=begin.root_device,
-        tags=ami.tags(release, image=whole.name),
-        run_tags={"Name": f"bake {whole.name}", ami.RUN: release.release},
+        tags=ami.tags(release, image=whole.name, own=whole.aws.tags),
+        run_tags={**whole.aws.tags, "Name": f"bake {whole.name}", ami.RUN: release.release},
         endpoint=begin.endpoint,
     )

@@ -8,7 +8,8 @@ from typing import Any
 
 from bakery import accelerator, ami, guest, released, seed, settings, verify
 from bakery.accelerator import Accelerator
-from bakery.clouds import machines, published
+from bakery.aws_table import Login
+from bakery.clouds import groups, machines, networks, published
 from bakery.clouds.aws import Region
 from bakery.console import Console
 from bakery.definition import Definition
@@ -63,23 +64,27 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
 
     Raises BakeryError: exit code 4 when a test fails, 1 when the machine does not come up.
     """
-    made, account = subject.made, region.account
+    made, account, aws = subject.made, region.account, subject.definition.aws
+    network = networks.find(region, aws)
     speed = accelerator.probe() if account.is_rehearsal else HARDWARE
     with guest.site() as site:
         public_key = site.key.with_suffix(".pub").read_text().strip()
         launch = machines.Launch(
             image_id=image["ImageId"],
-            instance_type=machines.instance_type(region, arch=made.arch, wanted=subject.definition.aws.instance_type),
-            groups=[machines.group(region, name=GROUP, ports=(machines.SSH,))],
+            instance_type=machines.instance_type(region, arch=made.arch, wanted=aws.instance_type),
+            groups=[groups.for_a_while(region, aws, name=GROUP, network=network)],
             token=site.folder.name,
             user_data=seed.user_data(public_keys=[public_key]),
-            tags={"Name": f"verify {made.name}", ami.RUN: made.release},
+            tags={**aws.tags, "Name": f"verify {made.name}", ami.RUN: made.release},
+            subnet=network.subnet,
+            is_public=aws.login is Login.SSH,
+            profile=aws.instance_profile,
             is_ending=True,
         )
         with machines.running(region, launch) as (instance,):
-            address = machines.address(region, instance)
+            address = machines.address(region, instance, is_private=aws.login is Login.PRIVATE)
             console.update(f"{instance['InstanceId']} is starting at {address}")
-            one = _reach(site, address, user=subject.user, port=machines.port(account, machines.SSH))
+            one = _reach(site, address, user=subject.user, port=machines.port(account, groups.SSH))
             seconds = guest.wait_for_ssh([one], accelerator=speed)
             console.update(f"it answers after {seconds:.0f} s")
             text = machines.console_text(region, instance["InstanceId"])

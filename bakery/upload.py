@@ -159,6 +159,7 @@ def _begin(image: LocalImage, known: Digests, target: Target, *, console: Consol
 def _beginning(image: LocalImage, known: Digests, target: Target) -> Beginning:
     made, parent = image.made, target.parent.snapshot if target.parent else ""
     tags = {
+        **image.definition.aws.tags,
         "Name": f"{made.image} {made.release}",
         ami.IMAGE: made.image,
         ami.RELEASE: made.release,

@@ -152,8 +152,7 @@ def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, st
 def region_variables(workspace: Workspace, build: Build) -> dict[str, str]:
     """Return what the templates of a bake in a region leave open.
 
-    The image to begin with is in the templates where it is known. What only an account has, such as the instance
-    profile of a login through Systems Manager, comes as PKR_VAR_instance_profile.
+    The image to begin with is in the templates where it is known.
     """
     known = {"endpoint": build.endpoint} if build.endpoint else {}
     return known | {

@@ -40,7 +40,7 @@ class StandIn:
 
     def metadata(self, path: str) -> str:
         """Ask its metadata service, without a token."""
-        found = re.search(r"relay\.py' (\d+)", self.option("-nic"))
+        found = re.search(r"relay\.py'? (\d+)", self.option("-nic"))
         assert found
         with urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/latest/{path}", timeout=TIMEOUT_S) as answer:
             return str(answer.read().decode())

@@ -35,6 +35,8 @@ BRIEFLY = {**packer.ENVIRONMENT, "GOGC": "off"}
 
 REGION = "eu-west-2"
 KEY = f"arn:aws:kms:{REGION}:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+SUBNET, VPC = "subnet-0123456789abcdef0", "vpc-0123456789abcdef0"
+OFFICE = ["203.0.113.0/24", "2001:db8::/32"]
 FINGERPRINT = "0123456789ab" + "0" * 52
 RELEASE = "20260110-0415-0123456789ab"
 
@@ -76,9 +78,11 @@ CASES = {
         build("dokku", aws={"encrypt": True, "kms_keys": {REGION: KEY}}), security_group="sg-0123456789abcdef0"
     ),
     "dokku-encrypted-by-aws": build("dokku", aws={"encrypt": True}),
-    "dokku-ssm": build("dokku", "ubuntu-22.04", aws={"login": "ssm"}),
+    "dokku-ssm": build("dokku", "ubuntu-22.04", aws={"login": "ssm", "instance_profile": "bakery"}),
+    "host-subnet": build("host", aws={"subnet": {REGION: SUBNET}, "allow_from": OFFICE}),
+    "host-private": build("host", aws={"login": "private", "vpc": VPC, "subnet_filter": {"tag:Name": "builds"}}),
 }
-GOLDEN = ("host", "host-rehearsal", "dokku-spot", "dokku-encrypted", "dokku-ssm")
+GOLDEN = ("host", "host-rehearsal", "dokku-spot", "dokku-encrypted", "dokku-ssm", "host-subnet", "host-private")
 EVERY = [(image, base.value, arch.value) for image in ("host", "dokku") for base in bases.BASES for arch in bases.Arch]
 
 
@@ -122,7 +126,7 @@ def test_every_image_on_every_base_is_valid(image: str, base: str, arch: str, tm
     assert done.exit_code == 0, done.output
 
 
-@pytest.mark.parametrize("case", ["host-rehearsal", "dokku-spot", "dokku-encrypted", "dokku-encrypted-by-aws"])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in {"host", "host-open"}])
 def test_every_way_of_baking_is_valid(case: str, tmp_path: Path) -> None:
     done = validate(CASES[case], tmp_path / "packer")
     assert done.exit_code == 0, done.output
@@ -130,7 +134,7 @@ def test_every_way_of_baking_is_valid(case: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("case", "variable", "value"),
-    [("host-open", "source_image", "ami-0123456789abcdef0"), ("dokku-ssm", "instance_profile", "bakery")],
+    [("host-open", "source_image", "ami-0123456789abcdef0")],
 )
 def test_what_only_a_person_knows_is_asked_for(case: str, variable: str, value: str, tmp_path: Path) -> None:
     refused = validate(CASES[case], tmp_path / "packer")
@@ -167,7 +171,7 @@ def test_the_plugin_is_asked_for_where_packer_has_plugins() -> None:
 
 
 def test_nothing_of_this_machine_or_this_account_is_in_a_template() -> None:
-    text = "".join(rendered(rehearsed(build("host", aws={"login": "ssm"}))).values())
+    text = "".join(rendered(rehearsed(build("host", aws={"login": "ssm", "instance_profile": "bakery"}))).values())
     assert "127.0.0.1" not in text
     assert str(Path.cwd()) not in text
     assert not re.search(r"\b(access_key|secret_key|token|profile|shared_credentials_file) +=", text)
@@ -201,8 +205,26 @@ def test_spot_names_no_other_instance_type() -> None:
 def test_a_login_through_systems_manager_needs_no_address() -> None:
     text = source(CASES["dokku-ssm"])
     assert re.search(r'ssh_interface += "session_manager"', text)
-    assert re.search(r"iam_instance_profile += var\.instance_profile", text)
+    assert re.search(r'iam_instance_profile += "bakery"', text)
     assert "public_ip" not in text
+
+
+def test_a_subnet_is_named_or_found_and_gives_a_public_address_where_one_is_needed() -> None:
+    named, found = source(CASES["host-subnet"]), source(CASES["host-private"])
+    chosen = source(replace(CASES["host-private"], subnet=SUBNET))
+    assert f'subnet_id = "{SUBNET}"' in named
+    assert "associate_public_ip_address = true" in named
+    assert re.search(rf'subnet_filter {{\n.*"vpc-id" += "{VPC}"', found, re.DOTALL)
+    assert "associate_public_ip_address" not in found
+    assert re.search(r'ssh_interface += "private_ip"', found)
+    assert f'subnet_id = "{SUBNET}"' in chosen
+    assert "subnet_filter" not in chosen
+
+
+def test_packer_s_own_security_group_is_open_to_whom_it_may_be() -> None:
+    assert 'temporary_security_group_source_cidrs = ["203.0.113.0/24", "2001:db8::/32"]' in source(CASES["host-subnet"])
+    assert "source_cidrs" not in source(replace(CASES["host-subnet"], security_group="sg-0123456789abcdef0"))
+    assert "source_cidrs" not in source(CASES["host"])
 
 
 def test_a_description_loses_what_aws_refuses_and_what_packer_would_read(tmp_path: Path) -> None:

@@ -91,3 +91,9 @@ def test_what_is_encrypted_and_shared_needs_a_key_in_every_region_that_is_asked_
         ami.require_readable(wanted_by, ["eu-west-2", "us-east-1"])
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert caught.value.hint == "aws.kms_keys.us-east-1 in images/host.toml"
+
+
+def test_one_s_own_tags_never_replace_ours() -> None:
+    release = rehearsed.verified()
+    tags = ami.tags(release, image="host", own={"team": "ops", ami.IMAGE: "theirs", "Name": "theirs"})
+    assert tags == {"team": "ops", **ami.tags(release, image="host")}

@@ -33,6 +33,11 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         regions = ["eu-west-2", "us-east-1"]
         instance_type = "c7gn.metal"
         login = "ssm"
+        instance_profile = "bakery"
+        subnet = {{ "eu-west-2" = "subnet-0123456789abcdef0" }}
+        vpc = {{ "us-east-1" = "vpc-0123456789abcdef0" }}
+        allow_from = ["203.0.113.0/24", "2001:db8::/32"]
+        tags = {{ "cost centre" = "42" }}
         spot = true
         encrypt = true
         kms_keys = {{ eu-west-2 = "{KEY}", us-east-1 = "arn:aws:kms:us-east-1:123456789012:alias/images" }}
@@ -65,7 +70,7 @@ WRONG = {
     "regions = ['eu-west-2', 'cn-north-1']": ("regions: nothing is copied from eu-west-2 to cn-north-1", ""),
     "regoins = []": ("regoins: unknown key", "did you mean 'regions'?"),
     "instance_type = 'small'": ("instance_type: 'small' is no instance type such as 't3.small'", ""),
-    "login = 'telnet'": ("login: 'telnet' is not possible here", "known: ssh, ssm"),
+    "login = 'telnet'": ("login: 'telnet' is not possible here", "known: private, ssh, ssm"),
     "share_with = ['12345']": (
         "share_with.0: '12345' is no reader: twelve digits, the ARN of an organization or its unit, or 'public'",
         "",
@@ -146,3 +151,50 @@ def test_arns_are_of_every_partition(partition: str, tmp_path: Path) -> None:
 def test_an_arn_of_no_partition_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BakeryError, match="is no reader"):
         read(tmp_path, f'share_with = ["{ORGANIZATION.replace("arn:aws", "arn:aws-mars")}"]')
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('login = "ssm"', "aws.login: goes through Systems Manager, which needs an instance profile"),
+        ('login = "vpn"', "aws.login"),
+        ('subnet = "builds"', "aws.subnet: 'builds' is no id such as 'subnet-0123456789abcdef0'"),
+        ('vpc = { "eu-west-2" = "subnet-0123456789abcdef0" }', "is no id such as 'vpc-0123456789abcdef0'"),
+        ('subnet = { "eu-wset-2" = "subnet-0123456789abcdef0" }', "there is no region 'eu-wset-2'"),
+        (
+            'regions = ["eu-west-2", "us-east-1"]\nvpc = "vpc-0123456789abcdef0"',
+            "aws.vpc: vpc-0123456789abcdef0 is in one",
+        ),
+        ('subnet = "subnet-0123456789abcdef0"\nsubnet_filter = { "tag:Name" = "x" }', "aws.subnet_filter"),
+        ('subnet_filter = { "Tag Name" = "x" }', "is no filter of DescribeSubnets"),
+        ('allow_from = ["203.0.113.7/24"]', "is no range of addresses such as '203.0.113.0/24'"),
+        ('allow_from = ["office"]', "is no range of addresses"),
+        ("allow_from = []", "aws.allow_from"),
+        ('tags = { "bakery:image" = "x" }', "is a tag that is not yours to set"),
+        ('tags = { "Bakery:Image" = "x" }', "is a tag that is not yours to set"),
+        ('tags = { "aws:x" = "x" }', "is a tag that is not yours to set"),
+        ('tags = { Name = "x" }', "is a tag that is not yours to set"),
+        ('tags = { cost = "{{.X}}" }', "is no value of a tag"),
+        ('tags = { "" = "x" }', "is no key of a tag"),
+        ('instance_profile = "two words"', "is no name of an instance profile"),
+    ],
+)
+def test_a_network_or_tag_that_cannot_be_is_told_with_its_key(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BakeryError) as caught:
+        read(tmp_path, text)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert said in caught.value.message
+
+
+def test_a_network_is_for_every_region_or_by_region(tmp_path: Path) -> None:
+    one = "subnet-0123456789abcdef0"
+    assert read(tmp_path, f'subnet = "{one}"').subnet_in("eu-west-2") == one
+    aws = read(tmp_path, f'subnet = {{ "eu-west-2" = "{one}" }}')
+    assert (aws.subnet_in("eu-west-2"), aws.subnet_in("us-east-1"), aws.vpc_in("eu-west-2")) == (one, "", "")
+
+
+def test_a_single_address_is_a_range(tmp_path: Path) -> None:
+    assert read(tmp_path, 'allow_from = ["203.0.113.7", "2001:db8::1"]').allow_from == (
+        "203.0.113.7/32",
+        "2001:db8::1/128",
+    )

@@ -19,6 +19,7 @@ WANTED = Wanted(
     arch=Arch.AMD64,
     source=("eu-west-2", "ami-0fedcba9876543210"),
     tags={"Name": "host", ami.IMAGE: "host"},
+    own_tags={},
     readers=("210987654321", "arn:aws:organizations::123456789012:organization/o-exampleorgid"),
     is_encrypted=False,
     kms_key="",

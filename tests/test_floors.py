@@ -11,6 +11,7 @@ GROUND = {"afterlife", "errors", "console", "process", "scratch"}
 ASKED_FOR = {
     "arch",
     "aws_table",
+    "aws_values",
     "bases",
     "checkout",
     "choices",

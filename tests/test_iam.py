@@ -26,7 +26,7 @@ from bakery import (
 )
 from bakery import regions as asking
 from bakery.bases import Arch
-from bakery.clouds import machines, policies, published
+from bakery.clouds import groups, machines, policies, published
 from bakery.clouds.aws import Account
 from bakery.clouds.base_images import FoundBy
 from bakery.console import Console
@@ -132,7 +132,7 @@ def seed_prune(cloud: Rehearsal, owner: Account) -> None:
     a_snapshot(cloud, region=DUBLIN, started=releases.NOW - timedelta(days=2), tags={ami.IMAGE: "host", "Name": "x"})
     template(DUBLIN, {"ImageId": latest})
     region = owner.region(DUBLIN)
-    machines.group(region, name="dokku-bakery-bake", ports=())
+    groups.group(region, name="dokku-bakery-bake", ports=())
     launched = machines.Launch(image_id=latest, instance_type="t3.small", groups=(), token="x", tags={ami.RUN: "x"})
     machines.start(region, launched)
     backend = ec2_backends[ACCOUNT][DUBLIN]

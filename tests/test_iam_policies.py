@@ -11,7 +11,7 @@ from moto.ec2.models import ec2_backends
 from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
 from bakery import ami
-from bakery.clouds import machines, policies
+from bakery.clouds import groups, machines, policies
 from bakery.clouds.aws import Region
 from bakery.errors import BakeryError
 from bakery.rehearsal.server import serving
@@ -67,7 +67,7 @@ FOREIGN: Mapping[str, Callable[[Region, Mapping[str, str]], Any]] = {
     "bake ec2:DeregisterImage": lambda here, of: here.ec2("deregister_image", ImageId=of["image"]),
     "bake ec2:StopInstances": lambda here, of: here.ec2("stop_instances", InstanceIds=[of["instance"]]),
     "bake ec2:TerminateInstances": lambda here, of: here.ec2("terminate_instances", InstanceIds=[of["instance"]]),
-    "launch ec2:AuthorizeSecurityGroupIngress": lambda here, of: machines.group(here, name=of["group"], ports=(22,)),
+    "launch ec2:AuthorizeSecurityGroupIngress": lambda here, of: groups.group(here, name=of["group"], ports=(22,)),
     "launch ec2:RunInstances": lambda here, of: here.ec2("run_instances", ImageId=of["image"], MinCount=1, MaxCount=1),
     "launch ec2:TerminateInstances": lambda here, of: here.ec2("terminate_instances", InstanceIds=[of["instance"]]),
     "prune ec2:CreateTags": lambda here, of: tag(here, of["nameless"], "Team"),
@@ -94,7 +94,7 @@ def seed_foreign(police: Police) -> dict[str, str]:
     region, name, cloud = police.owner.region(DUBLIN), "theirs", police.cloud
     image = an_image(cloud, region=DUBLIN, tags={"Name": name})
     cloud.world.snapshots[image.snapshot].tags["Name"] = name
-    group = machines.group(region, name=name, ports=())
+    group = groups.group(region, name=name, ports=())
     region.ec2("delete_tags", Resources=[group], Tags=[{"Key": ami.RUN}])
     ec2_backends[ACCOUNT][DUBLIN].create_key_pair(name, "ed25519", {})
     launched = machines.Launch(image_id=image.id, instance_type="t3.small", groups=[group], token="x", tags={"a": "b"})

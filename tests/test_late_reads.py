@@ -8,7 +8,7 @@ import pytest
 
 from bakery import accelerator, catalog, images, launch, launch_order, promote, prune, publish
 from bakery.accelerator import Accelerator
-from bakery.clouds import inventory, lateness, machines, published
+from bakery.clouds import groups, inventory, lateness, machines, published
 from bakery.clouds.aws import Account
 from bakery.clouds.inventory import Question
 from bakery.console import Console
@@ -139,7 +139,7 @@ def test_prune_leaves_the_same_and_nothing_over(
         releases.put(cloud, definition, age_days=40)
         releases.put(cloud, definition, is_latest=True)
         for region in BOTH:
-            machines.group(account.region(region), name="dokku-bakery-bake", ports=(22,))
+            groups.group(account.region(region), name="dokku-bakery-bake", ports=(22,))
         for again in (account, account_of(cloud)):
             prune.prune(prune.Order(), account=again, console=Console(), is_dry=False)
         cloud.faults = NONE

@@ -7,7 +7,7 @@ import pytest
 
 from bakery import ami
 from bakery.bases import Arch, BaseName, base
-from bakery.clouds import base_images, lateness, machines
+from bakery.clouds import base_images, groups, lateness, machines
 from bakery.clouds.aws import Account, Region
 from bakery.clouds.machines import Launch
 from bakery.errors import BakeryError, ExitCode
@@ -31,7 +31,7 @@ def a_launch(region: Region, **changes: Any) -> Launch:
     values = {
         "image_id": base_images.newest(region, base(BaseName.DEBIAN_12), Arch.AMD64).id,
         "instance_type": "t3.small",
-        "groups": [machines.group(region, name="test", ports=(22,))],
+        "groups": [groups.group(region, name="test", ports=(22,))],
         "token": "once",
         "tags": {ami.RUN: "test"},
         **changes,
@@ -112,7 +112,7 @@ def test_a_key_that_is_listed_and_not_known_yet_is_waited_for(region: Region, mo
 
 def test_a_group_is_returned_as_soon_as_it_is_listed(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
     left = late(monkeypatch, "describe_security_groups", *[{"SecurityGroups": []}] * 3)
-    group = machines.group(region, name="web", ports=(22,))
+    group = groups.group(region, name="web", ports=(22,))
     assert left == []
     assert region.ec2("describe_security_groups", GroupIds=[group])["SecurityGroups"]
 
@@ -126,8 +126,8 @@ def test_a_key_that_is_not_there_is_told_with_those_that_are(region: Region) -> 
 
 
 def test_a_group_is_made_once_and_opened_for_what_is_missing(region: Region) -> None:
-    first = machines.group(region, name="web", ports=(22,))
-    assert machines.group(region, name="web", ports=(22, 443)) == first
+    first = groups.group(region, name="web", ports=(22,))
+    assert groups.group(region, name="web", ports=(22, 443)) == first
     (found,) = region.ec2("describe_security_groups", GroupIds=[first])["SecurityGroups"]
     assert sorted(rule["FromPort"] for rule in found["IpPermissions"]) == [22, 443]
     assert {"Key": ami.RUN, "Value": "shared"} in found["Tags"]

@@ -20,6 +20,7 @@ from tests import rehearsed
 from tests.aws_account import account_of, forget_aws
 from tests.rehearsed import HOME, RELEASE, SIX
 
+LATER = "20261124-0415-abcdefabcdef"
 LATEST = "/dokku-bakery/host/latest/amd64"
 Define = Callable[..., None]
 
@@ -101,6 +102,43 @@ def test_readers_may_launch_and_make_volumes(account: Account, define: Define) -
     snapshot = published.snapshot_of(image)
     readers = region.ec2("describe_snapshot_attribute", SnapshotId=snapshot, Attribute="createVolumePermission")
     assert readers["CreateVolumePermissions"] == [{"UserId": "210987654321"}]
+
+
+def test_one_s_own_tags_are_on_everything_and_never_in_the_place_of_ours(account: Account, define: Define) -> None:
+    define(tags={"team": "ops"}, launch_template="dokku")
+    release = bring(account, HOME, "eu-west-1")
+    move(account)
+    for name, placed in release.places.items():
+        region, own = account.region(name), {"Key": "team", "Value": "ops"}
+        image = image_in(account, name)
+        (snapshot,) = region.ec2("describe_snapshots", SnapshotIds=[published.snapshot_of(image)])["Snapshots"]
+        (template,) = region.ec2("describe_launch_templates", LaunchTemplateNames=["dokku"])["LaunchTemplates"]
+        for thing in (image, snapshot, template):
+            assert own in thing["Tags"]
+        assert {"Key": ami.IMAGE, "Value": "host"} in image["Tags"]
+        for parameter in (LATEST, f"/dokku-bakery/host/{RELEASE}/amd64"):
+            told = region.ssm("list_tags_for_resource", ResourceType="Parameter", ResourceId=parameter)
+            assert told["TagList"] == [own]
+        assert placed.image_id == image["ImageId"]
+
+
+def test_another_tag_reaches_what_is_there_already(account: Account, define: Define) -> None:
+    bring(account, HOME)
+    define(tags={"team": "ops"})
+    bring(account, HOME)
+    assert {"Key": "team", "Value": "ops"} in image_in(account, HOME)["Tags"]
+
+
+def test_a_parameter_that_moves_gets_tags_that_are_new(account: Account, define: Define, cloud: Rehearsal) -> None:
+    bring(account, HOME)
+    move(account)
+    rehearsed.bake(cloud, LATER)
+    define(tags={"team": "ops"})
+    bring(account, HOME, release=LATER)
+    order = Order(image="host", release=LATER, regions=(HOME,))
+    promote.promote(order, account=account, console=Console())
+    told = account.region(HOME).ssm("list_tags_for_resource", ResourceType="Parameter", ResourceId=LATEST)
+    assert told["TagList"] == [{"Key": "team", "Value": "ops"}]
 
 
 def test_who_is_no_reader_any_more_is_taken_out(account: Account, define: Define) -> None:

@@ -204,11 +204,13 @@ def test_layers_below_are_baked_in_the_way_of_the_image_and_published_in_their_o
     account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "low.toml").write_text('aws = { login = "ssh", instance_type = "t3.large", share_with = ["public"] }')
-    (tmp_path / "shop.toml").write_text('from = "low"\naws = { login = "ssm", spot = true, share_with = [], keep = 5 }')
+    way = 'login = "ssm", instance_profile = "bakery", spot = true, vpc = "vpc-0123456789abcdef0"'
+    (tmp_path / "shop.toml").write_text(f'from = "low"\naws = {{ {way}, share_with = [], keep = 5 }}')
     monkeypatch.setattr("bakery.images.chain.__kwdefaults__", {"folder": tmp_path, "arch": None})
     shop = region_plan.make("shop", account.region(HOME))
     assert shop.below is not None
     below = shop.below.definition.aws
     assert (below.login, below.spot, below.instance_type) == (Login.SSM, True, "t3.large")
+    assert (below.instance_profile, below.vpc) == ("bakery", "vpc-0123456789abcdef0")
     assert (below.share_with, below.keep) == (("public",), 3)
     assert (shop.definition.aws.share_with, shop.definition.aws.keep) == ((), 5)

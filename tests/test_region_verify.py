@@ -84,3 +84,31 @@ def test_a_machine_is_reached_at_its_public_address(
 
     monkeypatch.setattr(guest, "wait_for_ssh", wait)
     assert judge(region, releases.definition(), log=tmp_path / "log").total == 1
+
+
+def test_with_a_private_login_it_is_reached_within_its_network(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    vpc = region.ec2("create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = region.ec2("create_subnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+
+    def wait(guests: list[Guest], **_: object) -> float:
+        (instance,) = instances(region)
+        assert instance["SubnetId"] == subnet
+        assert "PublicIpAddress" not in instance
+        assert f"HostName {instance['PrivateIpAddress']}" in guests[0].ssh_config.read_text()
+        return 1.0
+
+    monkeypatch.setattr(guest, "wait_for_ssh", wait)
+    definition = releases.definition(login="private", subnet={HOME: subnet}, tags={"team": "ops"})
+    assert judge(region, definition, log=tmp_path / "log").total == 1
+    assert {"Key": "team", "Value": "ops"} in instances(region)[0]["Tags"]
+
+
+def test_a_subnet_of_one_s_own_gives_a_public_address_where_it_is_reached_by_that(
+    region: Region, tmp_path: Path
+) -> None:
+    vpc = region.ec2("create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = region.ec2("create_subnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    assert judge(region, releases.definition(subnet={HOME: subnet}), log=tmp_path / "log").total == 1
+    assert instances(region)[0]["SubnetId"] == subnet

@@ -1,6 +1,7 @@
 """Single acts on a release in one AWS region; doing one twice does no harm."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from bakery.ami import IMAGE, Wanted
 from bakery.aws_table import PUBLIC
@@ -121,35 +122,43 @@ def _protect(region: Region, wanted: Wanted, seen: Seen) -> None:
 
 
 def _record(region: Region, wanted: Wanted, seen: Seen) -> None:
-    _put_parameter(region, wanted.parameter, seen.image_id, description=wanted.description)
+    _put_parameter(region, wanted, wanted.parameter, seen.image_id)
 
 
 def _point_latest(region: Region, wanted: Wanted, seen: Seen) -> None:
-    _put_parameter(region, wanted.latest, seen.image_id, description=wanted.description)
+    _put_parameter(region, wanted, wanted.latest, seen.image_id)
 
 
-def _put_parameter(region: Region, name: str, value: str, *, description: str) -> None:
+def _put_parameter(region: Region, wanted: Wanted, name: str, value: str) -> None:
     """Write a parameter that launches can name; whether it was taken shows only when it is read back.
 
     AWS checks the image after it has answered: "Parameter Store support for AMI IDs" in the Systems Manager guide.
     """
-    region.ssm(
-        "put_parameter",
-        Name=name,
-        Value=value,
-        Type="String",
-        DataType=DATA_TYPE,
-        Description=description,
-        Overwrite=True,
-    )
+    told = {"Name": name, "Value": value, "Type": "String", "DataType": DATA_TYPE, "Description": wanted.description}
+    if wanted.own_tags:
+        # Tags are taken with a parameter that is not there yet, or of one that is there: PutParameter, "Tags".
+        try:
+            region.ssm("put_parameter", **told, Tags=tag_list(wanted.own_tags))
+        except ApiError as error:
+            if error.code != "ParameterAlreadyExists":
+                raise
+        else:
+            return
+    region.ssm("put_parameter", **told, Overwrite=True)
+    if wanted.own_tags:
+        tags = tag_list(wanted.own_tags)
+        region.ssm("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=tags)
 
 
 def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
     template = wanted.launch_template
     data = {"ImageId": seen.image_id}
     if not seen.template_version:
+        told: dict[str, Any] = {"LaunchTemplateName": template, "LaunchTemplateData": data}
+        if wanted.own_tags:
+            told["TagSpecifications"] = [{"ResourceType": "launch-template", "Tags": tag_list(wanted.own_tags)}]
         # Its name is free or it is not: a token would only bring back one that was deleted.
-        region.ec2("create_launch_template", LaunchTemplateName=template, LaunchTemplateData=data)
+        region.ec2("create_launch_template", **told)
         return
     made = region.ec2(
         "create_launch_template_version",
@@ -160,6 +169,9 @@ def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
     )
     version = str(made["LaunchTemplateVersion"]["VersionNumber"])
     region.ec2("modify_launch_template", LaunchTemplateName=template, DefaultVersion=version)
+    if wanted.own_tags:
+        there = made["LaunchTemplateVersion"]["LaunchTemplateId"]
+        region.ec2("create_tags", Resources=[there], Tags=tag_list(wanted.own_tags))
 
 
 ACTS: Mapping[Act, Callable[[Region, Wanted, Seen], None]] = {

@@ -13,7 +13,7 @@ from bakery.catalog import LATEST
 from bakery.clouds.aws import Region
 from bakery.differences import tags_of
 
-GROUPS = ("dokku-bakery-bake", "dokku-bakery-verify")
+GROUPS = ("dokku-bakery-bake", "dokku-bakery-bake-*", "dokku-bakery-verify", "dokku-bakery-verify-*")
 """Made for the time of a bake, and left for the next one."""
 LIVING = ("pending", "running", "shutting-down", "stopping", "stopped")
 """Every state of an instance but terminated."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bakery import ami, rehearsing
+from bakery import rehearsing
 from bakery.amazon import INSTANCE_TYPES
 from bakery.bases import Arch, Base
 from bakery.clouds import lateness
@@ -22,11 +22,8 @@ UNKNOWN = frozenset({*PASSING, "InvalidGroup.NotFound"})
 NO_KEY = "InvalidKeyPair.NotFound"
 NO_INSTANCE = "InvalidInstanceID.NotFound"
 PAUSE_S = 1.0
-SSH = 22
 REHEARSED = rehearsing.PORTS
-NO_ADDRESS = "a subnet that gives public addresses (aws ec2 modify-subnet-attribute --map-public-ip-on-launch)"
-ANYWHERE = ({"CidrIp": "0.0.0.0/0"},)
-ANYWHERE_6 = ({"CidrIpv6": "::/0"},)
+NO_ADDRESS = 'aws.login = "private" or "ssm" in images/NAME.toml, or a subnet that gives public addresses'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +41,12 @@ class Launch:
     root_device: str = ""
     count: int = 1
     tags: Mapping[str, str] = field(default_factory=dict)
+    subnet: str = ""
+    """Empty lets EC2 choose one of the default VPC's."""
+    is_public: bool = False
+    """Whether it gets a public address in that subnet, whatever the subnet's own machines get."""
+    profile: str = ""
+    """The name of an instance profile."""
     is_ending: bool = False
     """Whether the machine is gone when it shuts itself down."""
 
@@ -110,18 +113,18 @@ def describe(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
     return [instance for reservation in pages for instance in reservation["Instances"]]
 
 
-def address(region: Region, instance: Mapping[str, Any], *, is_private_fine: bool = False) -> str:
+def address(region: Region, instance: Mapping[str, Any], *, is_private: bool | None = False) -> str:
     """Return where an instance is reached from here: at its public address, by IPv4 or else IPv6.
 
-    With *is_private_fine* its private one will do, which is reached from within its network. Raises BakeryError (exit
-    code 2) where the instance's subnet has given it none of them.
+    If it *is_private* at its private one, which is reached from within its network; None takes what there is. Raises
+    BakeryError (exit code 2) where the instance's subnet has given it no such address.
     """
-    names = ("PublicIpAddress", "Ipv6Address", *(("PrivateIpAddress",) if is_private_fine else ()))
-    for name in names:
+    public, private = ("PublicIpAddress", "Ipv6Address"), ("PrivateIpAddress", "Ipv6Address")
+    for name in {True: private, False: public, None: public + private}[is_private]:
         if instance.get(name):
             return str(instance[name])
     where = f"{region.name}: {instance['InstanceId']} in {instance.get('SubnetId', 'its subnet')}"
-    raise impossible(f"{where} has no {'' if is_private_fine else 'public '}address", hint=NO_ADDRESS)
+    raise impossible(f"{where} has no {'public ' if is_private is False else ''}address", hint=NO_ADDRESS)
 
 
 def terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> None:
@@ -158,31 +161,6 @@ def console_text(region: Region, instance_id: str) -> str:
     return ""
 
 
-def group(region: Region, *, name: str, ports: Sequence[int]) -> str:
-    """Return the id of the security group of that name in the default VPC, made or opened where it must be.
-
-    Raises BakeryError (exit code 2) when the region has no default VPC.
-    """
-    vpcs = region.ec2("describe_vpcs", Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
-    if not vpcs:
-        raise impossible(f"{region.name} has no default VPC", hint=f"aws ec2 create-default-vpc --region {region.name}")
-    filters = [{"Name": "group-name", "Values": [name]}, {"Name": "vpc-id", "Values": [vpcs[0]["VpcId"]]}]
-
-    def look() -> list[Mapping[str, Any]]:
-        return list(region.ec2("describe_security_groups", Filters=filters)["SecurityGroups"])
-
-    found = look()
-    if not found:
-        _make_group(region, name=name, vpc=vpcs[0]["VpcId"])
-        found = lateness.until(region, look, is_enough=bool, deadline_s=lateness.DEADLINE_S)
-    if not found:
-        raise BakeryError(f"{region.name}: the security group {name} is not seen yet", hint="run it again")
-    opened = {rule.get("FromPort") for rule in found[0]["IpPermissions"] if rule.get("FromPort") == rule.get("ToPort")}
-    for port in sorted(set(ports) - opened):
-        _open(region, str(found[0]["GroupId"]), port)
-    return str(found[0]["GroupId"])
-
-
 def instance_type(region: Region, *, arch: Arch, wanted: str = "") -> str:
     """Return an instance type that the region has.
 
@@ -199,30 +177,6 @@ def instance_type(region: Region, *, arch: Arch, wanted: str = "") -> str:
     raise impossible(f"{region.name} has no instance type {' or '.join(candidates)}", hint=hint)
 
 
-def _make_group(region: Region, *, name: str, vpc: str) -> None:
-    tags = [{"Key": "Name", "Value": name}, {"Key": ami.RUN, "Value": "shared"}]
-    try:
-        region.ec2(
-            "create_security_group",
-            GroupName=name,
-            Description="Made by Dokku Bakery",
-            VpcId=vpc,
-            TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
-        )
-    except ApiError as error:
-        if error.code != "InvalidGroup.Duplicate":
-            raise
-
-
-def _open(region: Region, group_id: str, port: int) -> None:
-    rule = {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, "IpRanges": ANYWHERE, "Ipv6Ranges": ANYWHERE_6}
-    try:
-        region.ec2("authorize_security_group_ingress", GroupId=group_id, IpPermissions=[rule])
-    except ApiError as error:
-        if error.code != "InvalidPermission.Duplicate":
-            raise
-
-
 def _arguments(launch: Launch) -> dict[str, Any]:
     tags = tag_list(launch.tags)
     found: dict[str, Any] = {
@@ -230,11 +184,19 @@ def _arguments(launch: Launch) -> dict[str, Any]:
         "InstanceType": launch.instance_type,
         "MinCount": launch.count,
         "MaxCount": launch.count,
-        "SecurityGroupIds": list(launch.groups),
         "ClientToken": launch.token,
         "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
         "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
     }
+    if launch.subnet:
+        # A public address can only be asked for with the interface, and then subnet and groups are the interface's.
+        interface = {"DeviceIndex": 0, "SubnetId": launch.subnet, "Groups": list(launch.groups)}
+        public = {"AssociatePublicIpAddress": True} if launch.is_public else {}
+        found["NetworkInterfaces"] = [{**interface, **public, "DeleteOnTermination": True}]
+    else:
+        found["SecurityGroupIds"] = list(launch.groups)
+    if launch.profile:
+        found["IamInstanceProfile"] = {"Name": launch.profile}
     if launch.user_data:
         found["UserData"] = launch.user_data
     if launch.key_name:

@@ -19,7 +19,7 @@ from moto.ec2.exceptions import (
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
-from bakery.rehearsal import launch, refusals
+from bakery.rehearsal import interfaces, launch, refusals
 from bakery.rehearsal.lifecycle import CODES, Life
 from bakery.rehearsal.rack import Rack, rack_of
 from bakery.rehearsal.strict import Strict
@@ -125,7 +125,7 @@ class InstanceActions(Strict, General, InstanceResponse):
         """Launch what is asked for and return moto's reservation."""
         completed = launch.completed(request, self._template(request.get("LaunchTemplate")))
         made = launch.checked(completed, world=self._world, region=self.region)
-        self.params = made.request
+        self.params = interfaces.checked(made.request, backend=self.ec2_backend)
         key = self._key()
         reservation: Any = super().run_instances().result
         made.image.last_launched = self._world.today()

@@ -23,7 +23,7 @@ from bakery.amazon import Build
 from bakery.artifact import Artifact
 from bakery.aws_table import Aws
 from bakery.bases import Arch
-from bakery.clouds import base_images, machines, published
+from bakery.clouds import base_images, groups, published
 from bakery.clouds.aws import Account, Region, connect
 from bakery.clouds.base_images import FoundBy
 from bakery.console import Console
@@ -191,7 +191,7 @@ def take_login_out(folder: Path) -> None:
 
 def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     """Put something in the place of all that needs a machine or a base's disk, and let each user have own groups."""
-    prepare, start, group, check = workspace.prepare_region, process.start, machines.group, stage.police.check
+    prepare, start, group, check = workspace.prepare_region, process.start, groups.group, stage.police.check
 
     def prepare_region(space: Workspace, build: Build, *, packer: Packer) -> None:
         prepare(space, build, packer=packer)
@@ -206,8 +206,8 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
             with stage.watched(told["env"]["AWS_ACCESS_KEY_ID"], child):
                 yield child
 
-    def own_group(region: Region, *, name: str, ports: Sequence[int]) -> str:
-        return group(region, name=f"{name}-{region.account.session.get_credentials().access_key}", ports=ports)
+    def own_group(region: Region, *, name: str, **told: Any) -> str:
+        return group(region, name=f"{name}-{region.account.session.get_credentials().access_key}", **told)
 
     def checked(call: Any, *told: Any) -> None:
         stage.hold(call)
@@ -216,7 +216,7 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stage.police, "check", checked)
     patch.setattr(workspace, "prepare_region", prepare_region)
     patch.setattr(process, "start", started)
-    patch.setattr(machines, "group", own_group)
+    patch.setattr(groups, "group", own_group)
     patch.setattr(verify, "judge", judge)
     patch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     patch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))

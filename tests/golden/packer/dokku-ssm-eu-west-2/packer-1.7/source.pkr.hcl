@@ -19,11 +19,6 @@ variable "manifest_file" {
   description = "Where Packer notes the new AMI's id."
 }
 
-variable "instance_profile" {
-  type        = string
-  description = "The instance profile through which Systems Manager reaches the machine (AmazonSSMManagedInstanceCore)."
-}
-
 # Credentials come from the environment: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 source "amazon-ebs" "image" {
   region                 = "eu-west-2"
@@ -38,7 +33,7 @@ source "amazon-ebs" "image" {
   # A machine that somebody shuts down from inside is gone, and costs nothing more.
   shutdown_behavior = "terminate"
 
-  iam_instance_profile = var.instance_profile
+  iam_instance_profile = "bakery"
 
   imds_support = "v2.0"
 
