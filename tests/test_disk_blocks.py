@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -76,15 +77,16 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """Give the process ids of the qemu-nbd that are started, and look that all have ended."""
     started: list[int] = []
-    real = subprocess.Popen
+    real = process.background
 
-    def noting(argv: list[str], **how: object) -> "subprocess.Popen[bytes]":
-        child: subprocess.Popen[bytes] = real(argv, **how)  # type: ignore[call-overload]
-        if argv[0].endswith("qemu-nbd"):
-            started.append(child.pid)
-        return child
+    @contextmanager
+    def noting(argv: list[str], *, log: Path) -> "Iterator[subprocess.Popen[bytes]]":
+        with real(argv, log=log) as child:
+            if argv[0] == "qemu-nbd":
+                started.append(child.pid)
+            yield child
 
-    monkeypatch.setattr(subprocess, "Popen", noting)
+    monkeypatch.setattr(process, "background", noting)
     yield started
     assert started
     assert not [pid for pid in started if is_running(str(pid))]
@@ -219,6 +221,7 @@ def test_an_error_of_the_body_goes_through_and_ends_the_server(disks: dict[str, 
 
 CHILD = """
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from bakery import disk_blocks, process
 process.interrupt_on_sigterm()
