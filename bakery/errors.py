@@ -57,10 +57,12 @@ def of_system(error: OSError, *, what: str = "") -> BakeryError | None:
     return None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the nearest known word as a question, or the list of all known words."""
+def did_you_mean(word: str, known: Iterable[str], *, most: int = 100) -> str:
+    """Return the nearest known word as a question, or the list of all known words unless there are more than *most*."""
     choices = sorted(str(choice) for choice in known)
     near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
+    if len(choices) > most:
+        return ""
     return f"known: {', '.join(choices)}" if choices else "there are none"

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
-from bakery import ROOT, layering
+from bakery import ROOT, layering, texts
 from bakery.bases import Arch
 from bakery.complaint import complaint, shown
 from bakery.definition import Definition
@@ -16,7 +16,7 @@ from bakery.errors import did_you_mean, impossible
 from bakery.rules import image_name
 
 OWN = ROOT / "images"
-FOLDER = Path(os.environ.get("BAKERY_IMAGES_DIR") or OWN)
+FOLDER = texts.home(os.environ.get("BAKERY_IMAGES_DIR") or str(OWN))
 """Where definitions are; people who keep their own beside their own code say so, and build on those of the checkout."""
 
 effective = layering.effective
@@ -29,6 +29,8 @@ def load(name: str, *, folder: Path = FOLDER) -> Definition:
     """
     known = _known(folder)
     if name not in known:
+        if (beside := folder / f"{name}.toml").is_file():
+            return load_file(beside)  # says what is wrong with its name
         raise impossible(f"there is no image {name!r} in {shown(folder)}/", hint=did_you_mean(name, known))
     return load_file(known[name])
 
@@ -39,9 +41,11 @@ def load_file(path: Path) -> Definition:
     Raises BakeryError (exit code 2) with one line for each thing that is wrong: file, key path, problem.
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(texts.read(path))
+    except OSError as error:
+        raise impossible(f"{shown(path)}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise impossible(f"{shown(path)}: not UTF-8 text") from error
+        raise impossible(f"{shown(path)}: not UTF-8 text", hint="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise impossible(f"{shown(path)}: {_syntax(str(error))}") from error
     try:
@@ -106,7 +110,16 @@ def _read_chain(name: str, *, folder: Path) -> list[Definition]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    return {path.stem: path for path in folder.glob("*.toml")}
+    """Return the files that are definitions; what editors and file managers leave beside them is none."""
+    return {path.stem: path for path in folder.glob("*.toml") if _is_definition(path)}
+
+
+def _is_definition(path: Path) -> bool:
+    try:
+        image_name(path.stem)
+    except PydanticCustomError:
+        return False
+    return path.is_file()
 
 
 def _known(folder: Path) -> dict[str, Path]:

@@ -4,16 +4,15 @@ import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from bakery import seed
+from bakery import user_data as told
 from bakery.errors import did_you_mean, impossible
+from bakery.texts import home
 
 MOST = 20
 """Machines in one region by one command: a slip of the finger must not cost a fortune."""
 NODE_FILE = "/etc/bakery/node.yaml"
-LARGEST_USER_DATA = 16 * 1024
-"""Bytes, before they are encoded (RunInstances, "UserData")."""
 # As bakery-firstboot judges it on the machine, where a mistake would be seen too late.
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"(?i)(?=.{{1,253}}$)({_LABEL}\.)+{_LABEL}|none|sslip")
@@ -44,7 +43,7 @@ class Order:
     """GiB; 0: as the definition says."""
     key: str = ""
     """The name of an EC2 key pair."""
-    user_data: str = ""
+    user_data: bytes = b""
     is_waiting: bool = True
 
     def __post_init__(self) -> None:
@@ -57,8 +56,8 @@ class Order:
             raise impossible(f"--from {self.source}: there is no such source", hint=did_you_mean(self.source, From))
 
 
-def user_data(*, file: str = "", domain: str = "") -> str:
-    """Return what a machine is told at its first boot: a file's text, or a cloud-config with its dokku domain.
+def user_data(*, file: str = "", domain: str = "") -> bytes:
+    """Return what a machine is told at its first boot: what a file holds, or a cloud-config with its dokku domain.
 
     Raises BakeryError (exit code 2) when both are given, and for what a machine could not take.
     """
@@ -70,21 +69,5 @@ def user_data(*, file: str = "", domain: str = "") -> str:
     if domain and not _DOMAIN.fullmatch(domain):
         raise impossible(f"--domain {domain}: no domain such as apps.example.com, and neither sslip nor none")
     if domain:
-        return seed.user_data(public_keys=(), secret_files={NODE_FILE: json.dumps({"domain": domain}) + "\n"})
-    return _read(Path(file)) if file else ""
-
-
-def _read(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-        text = content.decode()
-    except OSError as error:
-        raise impossible(f"--user-data {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise impossible(f"--user-data {path}: not UTF-8 text") from error
-    if len(content) > LARGEST_USER_DATA:
-        raise impossible(
-            f"--user-data {path}: {len(content)} bytes, and EC2 takes {LARGEST_USER_DATA}",
-            hint="a short script that fetches the rest",
-        )
-    return text
+        return seed.user_data(public_keys=(), secret_files={NODE_FILE: json.dumps({"domain": domain}) + "\n"}).encode()
+    return told.read(home(file)) if file else b""

@@ -29,8 +29,8 @@ SILENCE_S = 20
 KEPT_DAYS = 30
 UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
 
-# Two fields of a list with 60 000 stanzas: this pattern takes 0.4 s, python-debian's parser half a minute.
-_FIELD = re.compile(rb"^(Package|Version): (.+)$", re.MULTILINE)
+# Three fields of a list with 60 000 stanzas: this pattern takes 0.4 s, python-debian's parser half a minute.
+_FIELD = re.compile(rb"^(Package|Version|Provides): (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,25 +59,30 @@ def available_versions(package: str, lists: Sequence[PackageList]) -> list[str]:
 
     Raises BakeryError (exit code 3) when a list does not come, or is not what its Release file says.
     """
-    from bakery import web
-
     pattern = re.compile(rb"^" + re.escape(package.encode()) + rb" (.+)$", re.MULTILINE)
-    found: set[str] = set()
-    with web.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
-        for lines in pool.map(lambda wanted: _lines(wanted, client=client), lists):
-            found |= {version.decode() for version in pattern.findall(lines)}
+    found = {version.decode() for lines in _read(lists) for version in pattern.findall(lines)}
     return sorted(found, key=sort_key, reverse=True)
 
 
+def names(lists: Sequence[PackageList]) -> set[str]:
+    """Return the name of every package in the lists, and what packages provide; raises as `available_versions`."""
+    return {line.partition(b" ")[0].decode() for lines in _read(lists) for line in lines.splitlines()}
+
+
 def condense(packages: bytes) -> bytes:
-    """Return the ``NAME VERSION`` lines of a package list: 2 MB of 50, which is what is kept."""
+    """Return the ``NAME VERSION`` lines of a package list: 2 MB of 50, which is what is kept.
+
+    What a package provides is a name without a version.
+    """
     name = b""
     lines = []
     for field, value in _FIELD.findall(packages):
         if field == b"Package":
             name = value
-        else:
+        elif field == b"Version":
             lines.append(name + b" " + value)
+        else:
+            lines += [provided.split(b"(")[0].strip() + b" " for provided in value.split(b",")]
     return b"\n".join(lines)
 
 
@@ -87,10 +92,17 @@ def _sha256_of(release: str) -> dict[str, str]:
     return {path: digest for digest, _, path in (line.split() for line in lines)}
 
 
+def _read(lists: Sequence[PackageList]) -> list[bytes]:
+    from bakery import web
+
+    with web.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda wanted: _lines(wanted, client=client), lists))
+
+
 def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
     import httpx
 
-    kept = store.cache_dir() / "index" / wanted.sha256
+    kept = store.cache_dir() / "lists" / wanted.sha256
     if kept.exists():
         os.utime(kept)
         return kept.read_bytes()

@@ -11,9 +11,9 @@ from bakery.ask import DEADLINE_S, Answer, Source, ask
 from bakery.bases import BASES, Arch, Base, BaseFrom
 from bakery.console import table
 from bakery.definition import Definition, Plugin
-from bakery.errors import impossible, missing
+from bakery.errors import did_you_mean, impossible, missing
 from bakery.images import effective
-from bakery.package_index import PackageList, available_versions, package_lists
+from bakery.package_index import PackageList, available_versions, names, package_lists
 from bakery.packages import docker_packages, dokku_packages, nginx_packages
 from bakery.reasons import likeliest, proxy
 from bakery.vendors import DOCKER, DOKKU, NGINX, Vendor, vendors_of
@@ -63,7 +63,7 @@ def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, st
     """Ask every source at once; return the SHA-256 of the base's Release files (or of its checksums) by address.
 
     What docker.com and nginx.org answer is no part of that: the base does not change with them. Raises BakeryError:
-    exit code 3 when a source does not answer or no address is known, 2 when a pinned version is not there.
+    exit code 3 when a source does not answer or no address is known, 2 when a pinned version or a package is not there.
     """
     if demand.base_from is BaseFrom.ARCHIVE and demand.mirrors is None:
         hint = demand.command(options=f" --base-from {BaseFrom.CLOUD}")
@@ -71,7 +71,9 @@ def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, st
     wanted = ask(sources_of(demand), deadline_s=deadline_s)
     if not all(answer.is_ok for answer in wanted):
         require_sources(wanted, demand=demand, open_way=open_way(demand, known=wanted, deadline_s=deadline_s))
-    require_versions(demand, releases={answer.source.url: answer.body.decode(errors="replace") for answer in wanted})
+    releases = {answer.source.url: answer.body.decode(errors="replace") for answer in wanted}
+    require_versions(demand, releases=releases)
+    require_packages(demand, releases=releases)
     own = {archive.release_url for archive in demand.archives} | {demand.base.cloud_image.sums_url}
     return {answer.source.url: answer.digest for answer in wanted if answer.source.url in own}
 
@@ -189,14 +191,35 @@ def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
         ("nginx", nginx_packages(image, demand.base), NGINX if image.nginx.source == NGINX else ""),
         ("dokku", dokku_packages(image), DOKKU),
     ):
-        lists = [
-            found
-            for archive in ((vendors[vendor].source,) if vendor in vendors else demand.archives)
-            if archive.release_url in releases
-            for found in package_lists(archive, release=releases[archive.release_url], arch=demand.arch)
-        ]
+        archives = (vendors[vendor].source,) if vendor in vendors else demand.archives
+        lists = _lists(archives, releases=releases, arch=demand.arch)
         for package in packages if lists else ():
             _require_version(package, lists=lists, key=f"images/{_set_by(key, demand)}.toml: {key}.version")
+
+
+def require_packages(demand: Demand, *, releases: Mapping[str, str]) -> None:
+    """Raise BakeryError (exit code 2) when a layer asks for a package that the distribution does not have, likewise."""
+    is_any_wanted = any(layer.packages for layer in demand.layers)
+    lists = _lists(demand.archives, releases=releases, arch=demand.arch) if is_any_wanted else []
+    if not lists:
+        return
+    known = names(lists)
+    for layer in demand.layers:
+        for package in layer.packages:
+            if package not in known:
+                key = f"images/{layer.name}.toml: packages"
+                hint = did_you_mean(package, known)
+                raise impossible(f"{key}: {demand.base.name} has no package {package!r}", hint=hint)
+
+
+def _lists(archives: Sequence[AptSource], *, releases: Mapping[str, str], arch: Arch) -> list[PackageList]:
+    """Return the package lists of the archives whose Release files are known."""
+    return [
+        found
+        for archive in archives
+        if archive.release_url in releases
+        for found in package_lists(archive, release=releases[archive.release_url], arch=arch)
+    ]
 
 
 def _set_by(table: str, demand: Demand) -> str:

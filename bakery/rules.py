@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from bakery import calendar_times
 from bakery.bases import BaseName
 from bakery.errors import did_you_mean
 
@@ -19,7 +20,6 @@ RESERVED_PORTS = {22: "sshd", 53: "the system's own name service", 80: "dokku's 
 _PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _GLOB = re.compile(r"[A-Za-z0-9.+~:*?-]+")
 _IMAGE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
-# Characters of systemd.time(7), "Calendar events"; systemd itself judges the rest, inside the machine.
 _URL = re.compile(r"https?://[A-Za-z0-9.:_~/@%+-]+")
 _GIT_URL = re.compile(r"(https|git|ssh)://[A-Za-z0-9.:_~/@%+-]+")
 _FINGERPRINT = re.compile(r"[0-9A-F]{16}([0-9A-F]{24})?")
@@ -28,7 +28,6 @@ _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 _PLUGIN = re.compile(r"[a-z0-9][a-z0-9-]*")
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_CALENDAR = re.compile(r"[A-Za-z0-9*:,./~_+ -]+")
 
 
 class Table(BaseModel):
@@ -83,8 +82,9 @@ def _pin(value: object) -> str | dict[str, str]:
 
 
 def _calendar(text: str) -> str:
-    if not _CALENDAR.fullmatch(text) or not text.strip():
-        raise wrong(f"{text!r} is no systemd calendar time such as '*-*-* 04:15:00'")
+    if problem := calendar_times.problem(text):
+        hint = "'*-*-* 04:15:00' is every day at a quarter past four; man systemd.time has more"
+        raise wrong(f"{text!r} is no systemd calendar time: {problem}", hint=hint)
     return text
 
 

@@ -1,22 +1,26 @@
 """The public keys that a definition names: written down, in a file beside it, or fetched from an https address."""
 
 import base64
-import binascii
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bakery import texts
 from bakery.ask import Source, ask
 from bakery.complaint import shown
 from bakery.definition import Definition
 from bakery.errors import BakeryError, impossible, missing
 from bakery.rules import KeyText
+from bakery.texts import home
 
 HINT = "a public key such as 'ssh-ed25519 AAAA… you', the path of a .pub file, or an https address"
 # sshd(8), "AUTHORIZED_KEYS FILE FORMAT": type, base64, comment. No options before them: dokku puts its own there.
-_KEY = re.compile(r"((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[A-Za-z0-9@.-]+) ([A-Za-z0-9+/]+=*)(?: (.*))?")
+_KEY = re.compile(r"((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[A-Za-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+=*)(?:[ \t]+(.*))?")
+FEWEST_RSA_BITS = 1024
+"""Fewer are refused by sshd (sshd_config(5), "RequiredRSASize")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +67,7 @@ def resolve(definition: Definition, *, folder: Path) -> tuple[NamedKey, ...]:
         origin = "" if _KEY.match(value) else value
         # A layer below may lie in another folder.
         beside = value.folder if isinstance(value, KeyText) else folder
-        text = fetched.get(name) or (value if not origin else _read(beside / value, where=f"{where}.{name}"))
+        text = fetched.get(name) or (value if not origin else _read(beside / home(value), where=f"{where}.{name}"))
         for key in _parse(text, name=name, where=f"{where}.{name}"):
             named = NamedKey(name=key[0], text=key[1], is_login=name in definition.ssh.login, origin=origin)
             if named.fingerprint in found:
@@ -78,25 +82,47 @@ def _parse(text: str, *, name: str, where: str) -> Iterator[tuple[str, str]]:
         raise impossible(f"{where}: there is no key in it")
     for number, line in enumerate(lines, start=1):
         match = _KEY.fullmatch(line)
-        if match is None or not _is_of_type(match[2], match[1]):
+        if match is None:
             raise impossible(f"{where}: {line[:40]!r} is no public key", hint=HINT)
-        yield (name if len(lines) == 1 else f"{name}-{number}"), f"{match[1]} {match[2]}"
+        text = f"{match[1]} {match[2]}"
+        if problem := _problem(text):
+            raise impossible(f"{where}: {line[:40]!r} is no public key: {problem}", hint=HINT)
+        yield (name if len(lines) == 1 else f"{name}-{number}"), text
 
 
-def _is_of_type(encoded: str, kind: str) -> bool:
-    """Return whether the base64 text begins with the name of its own type, as every key does (RFC 4253, 6.6)."""
+def _problem(text: str) -> str:
+    """Return why a key, its type and its base64, lets nobody in; nothing when it does."""
+    # Only whoever has keys pays for this.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.dsa import DSAPublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+    kind = text.partition(" ")[0]
+    if "-cert-v01@" in kind:
+        return "it is a certificate, and dokku takes keys"
     try:
-        blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        return False
-    return blob[4 : 4 + int.from_bytes(blob[:4], "big")] == kind.encode()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that DSA is old
+            key = load_ssh_public_key(text.encode())
+    except UnsupportedAlgorithm:
+        return f"{kind} is no type of key"
+    except ValueError:
+        return "it is cut off or damaged"
+    if isinstance(key, DSAPublicKey):
+        return "sshd takes no DSA keys any more"
+    if isinstance(key, RSAPublicKey) and key.key_size < FEWEST_RSA_BITS:
+        return f"it has {key.key_size} bits, and sshd takes {FEWEST_RSA_BITS} or more"
+    return ""
 
 
 def _read(path: Path, *, where: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise impossible(f"{where}: cannot read {path}", hint=HINT) from error
+        return texts.read(path)
+    except OSError as error:
+        raise impossible(f"{where}: cannot read {path}: {error.strerror}", hint=HINT) from error
+    except UnicodeDecodeError as error:
+        raise impossible(f"{where}: {path} is not UTF-8 text", hint=HINT) from error
 
 
 def _fetch(addresses: Mapping[str, str], *, where: str) -> dict[str, str]:
@@ -109,6 +135,6 @@ def _fetch(addresses: Mapping[str, str], *, where: str) -> dict[str, str]:
                 hint="write the key itself into the definition",
             )
     try:
-        return {answer.source.name: answer.body.decode() for answer in answers}
+        return {answer.source.name: texts.decode(answer.body) for answer in answers}
     except UnicodeDecodeError as error:
         raise BakeryError(f"{where}: what came is no text") from error

@@ -13,7 +13,7 @@ from bakery.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSourc
 from bakery.complaint import is_model
 from bakery.definition import Definition
 from bakery.errors import BakeryError, ExitCode
-from bakery.images import chain, load, load_file, names
+from bakery.images import OWN, chain, every, load, load_file, names
 
 MANUAL = (ROOT / "images/README.md").read_text()
 
@@ -192,8 +192,8 @@ WRONG = {
     ),
     "health.interval_s = 1": ("health.interval_s: 1 is not possible: at least 5", ""),
     "cleanup.schedule = '04:15; reboot'": (
-        "cleanup.schedule: '04:15; reboot' is no systemd calendar time such as '*-*-* 04:15:00'",
-        "",
+        "cleanup.schedule: '04:15; reboot' is no systemd calendar time: '15;' is no minute",
+        "'*-*-* 04:15:00' is every day at a quarter past four; man systemd.time has more",
     ),
     "cleanup.keep = '1 day'": ("cleanup.keep: '1 day' is no duration such as '24h', '3d' or '2w'", ""),
     "cleanup.keep = '0h'": ("cleanup.keep: '0h' is no duration such as '24h', '3d' or '2w'", ""),
@@ -376,3 +376,29 @@ def test_the_manuals_examples_can_be_read(tmp_path: Path) -> None:
     layer, alone = re.findall(r"```toml\n(.*?)```", MANUAL, flags=re.DOTALL)
     assert read(tmp_path, layer).steps == (Step.SYSTEM, Step.NGINX)
     assert read(tmp_path, alone).nginx.source is NginxSource.NGINX_ORG
+
+
+def test_what_editors_and_people_leave_beside_definitions_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_text("")
+    (tmp_path / ".#shop.toml").symlink_to("someone@machine.1234")
+    (tmp_path / "folder.toml").mkdir()
+    for name in ("shop (copy).toml", "shop.toml~", ".shop.toml", "gone.toml.orig"):
+        (tmp_path / name).write_text("x = [")
+    (tmp_path / "dangling.toml").symlink_to("nowhere")
+    assert "shop" in every(tmp_path)
+    assert set(every(tmp_path)) - {"shop"} == set(every(OWN))
+
+
+@pytest.mark.parametrize(
+    "content", [b"\xef\xbb\xbfdescription = 'x'\n", b"description = 'x'\r\n[disk]\r\nsize_gb = 12\r\n"]
+)
+def test_a_definition_is_read_as_editors_save_it(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "shop.toml").write_bytes(content)
+    assert load("shop", folder=tmp_path).description == "x"
+
+
+def test_a_file_that_is_not_utf_8_says_so(tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").write_bytes("description = 'x'".encode("utf-16"))
+    with pytest.raises(BakeryError, match="not UTF-8 text") as caught:
+        load("shop", folder=tmp_path)
+    assert caught.value.hint == "save it as UTF-8"

@@ -13,6 +13,7 @@ ASKED_FOR = {
     "aws_table",
     "aws_values",
     "bases",
+    "calendar_times",
     "checkout",
     "choices",
     "complaint",
@@ -23,6 +24,7 @@ ASKED_FOR = {
     "own_steps",
     "places",
     "rules",
+    "texts",
 }
 STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"} | {
     *("amis", "launch", "lending", "promote", "prune", "publish", "rebuild"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]  # it comes with moto, without its types
+import yaml
 
 from bakery import formats, packer, process
 from bakery.bases import Arch, BaseName

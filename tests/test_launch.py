@@ -159,7 +159,7 @@ def test_a_larger_disk_another_type_a_key_and_user_data_are_handed_on(cloud: Reh
     assert (instance["InstanceType"], instance["KeyName"]) == ("m5.large", "mine")
     assert account.region(DUBLIN).ec2("describe_volumes")["Volumes"][0]["Size"] == 100
     made = ec2_backends[ACCOUNT][DUBLIN].get_instance(instance["InstanceId"])
-    assert base64.b64decode(str(made.user_data)).decode() == told
+    assert base64.b64decode(str(made.user_data)) == told
 
 
 def test_without_a_key_it_is_told_who_can_log_in(

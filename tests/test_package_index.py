@@ -8,7 +8,7 @@ import pytest
 from bakery.apt import AptSource
 from bakery.bases import Arch
 from bakery.errors import BakeryError, ExitCode
-from bakery.package_index import KEPT_DAYS, PackageList, available_versions, condense, package_lists
+from bakery.package_index import KEPT_DAYS, PackageList, available_versions, condense, names, package_lists
 from tests.loopback import Loopback, serving
 
 
@@ -23,7 +23,7 @@ def archive() -> Iterator[Loopback]:
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    return tmp_path / "dokku-bakery/index"
+    return tmp_path / "dokku-bakery/lists"
 
 
 def lists(archive: Loopback, *, suites: tuple[str, ...] = ("bookworm", "bookworm-security")) -> list[PackageList]:
@@ -44,6 +44,12 @@ def test_versions_of_all_suites_come_newest_first(archive: Loopback) -> None:
 
 def test_only_the_package_itself_counts(archive: Loopback) -> None:
     assert available_versions("ngin", lists(archive)) == available_versions("ngin.", lists(archive)) == []
+
+
+def test_names_are_those_of_packages_and_of_what_they_provide(archive: Loopback) -> None:
+    assert names(lists(archive)) == {"nginx", "nginx-common"}
+    listed = condense(b"Package: mawk\nVersion: 1.3\nProvides: awk (= 1.3), new-awk\n")
+    assert listed.splitlines() == [b"mawk 1.3", b"awk ", b"new-awk "]
 
 
 def test_a_list_is_fetched_once_for_every_package_and_run(archive: Loopback) -> None:

@@ -187,6 +187,17 @@ def test_a_pinned_package_that_is_not_there_is_named(archive: Loopback) -> None:
     assert refusal(demand(archive, nginx={"version": "1.22.*"})).message.endswith("there is no package nginx")
 
 
+def test_a_package_that_the_distribution_does_not_have_is_named_with_the_nearest_one(archive: Loopback) -> None:
+    error = refusal(demand(archive, packages=["nginx", "ngins"]))
+    assert error.message == "images/shop.toml: packages: debian-12 has no package 'ngins'"
+    assert error.hint == "did you mean 'nginx'?"
+    assert error.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_a_package_that_it_has_is_fine(archive: Loopback) -> None:
+    preflight(demand(archive, packages=["nginx"]))
+
+
 def test_package_lists_are_not_fetched_when_nothing_is_pinned(archive: Loopback) -> None:
     preflight(demand(archive))
     assert archive.asked == ["/debian/dists/bookworm/InRelease"]

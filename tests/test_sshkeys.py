@@ -1,5 +1,6 @@
 """The keys of a definition: from three places, refused when they are none, told by their fingerprints."""
 
+import base64
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,73 @@ def test_what_is_no_key_is_one_line_with_a_hint(tmp_path: Path, value: str, prob
     assert problem in error.message
     assert error.hint.startswith("a public key such as")
     assert error.exit_code is ExitCode.IMPOSSIBLE
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("cut", [4, 8, 40])
+def test_a_key_that_is_cut_off_is_refused_by_its_name(
+    public_keys: dict[str, str], tmp_path: Path, kind: str, cut: int
+) -> None:
+    words = public_keys[kind].split()
+    error = refusal(tmp_path, {"ci": f"{words[0]} {words[1][:-cut]}"})
+    assert "ssh.keys.ci: " in error.message
+    assert error.message.endswith(" is no public key: it is cut off or damaged")
+
+
+def security_key(kind: str, *fields: bytes) -> str:
+    """Return a public key as a security key makes them (OpenSSH, PROTOCOL.u2f)."""
+    parts = (kind.encode(), *fields, b"ssh:")
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return f"{kind} {base64.b64encode(blob).decode()}"
+
+
+def test_a_security_keys_key_is_taken_whole_alone(tmp_path: Path) -> None:
+    whole = security_key("sk-ssh-ed25519@openssh.com", bytes(range(32)))
+    (key,) = resolved(tmp_path, {"me": f"{whole} me"})
+    assert key.text == whole
+    damaged = security_key("sk-ssh-ed25519@openssh.com", bytes(range(20)))
+    assert "it is cut off or damaged" in refusal(tmp_path, {"me": damaged}).message
+
+
+@pytest.mark.parametrize(
+    ("argv", "why"),
+    [
+        (("-t", "rsa", "-b", "1024"), ""),
+        (("-t", "dsa"), "sshd takes no DSA keys any more"),
+    ],
+)
+def test_keys_that_sshd_refuses_are_refused(tmp_path: Path, argv: tuple[str, ...], why: str) -> None:
+    made = ["ssh-keygen", "-q", *argv, "-N", "", "-f", str(tmp_path / "id")]
+    subprocess.run(made, check=True)
+    if why:
+        assert refusal(tmp_path, {"ci": "id.pub"}).message.endswith(why)
+    else:
+        assert len(resolved(tmp_path, {"ci": "id.pub"})) == 1
+
+
+def test_a_certificate_is_no_key(public_keys: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "me.pub").write_text(public_keys["ed25519"])
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "ca")], check=True)
+    subprocess.run(["ssh-keygen", "-q", "-s", str(tmp_path / "ca"), "-I", "me", str(tmp_path / "me.pub")], check=True)
+    assert "it is a certificate" in refusal(tmp_path, {"ci": "me-cert.pub"}).message
+
+
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_key_is_read_as_editors_save_it(public_keys: dict[str, str], tmp_path: Path, begin: str, end: str) -> None:
+    kind, encoded, _ = public_keys["ed25519"].split(maxsplit=2)
+    (tmp_path / "a.pub").write_bytes(f"{begin}{kind}\t{encoded}{end}".encode())
+    (key,) = resolved(tmp_path, {"ci": "a.pub"})
+    assert key.text == f"{kind} {encoded}"
+
+
+def test_a_path_may_begin_at_the_users_home(
+    public_keys: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "me.pub").write_text(public_keys["ed25519"])
+    (key,) = resolved(tmp_path / "elsewhere", {"me": "~/me.pub"})
+    assert key.origin == "~/me.pub"
 
 
 def test_a_private_key_is_no_public_key_and_is_not_quoted(tmp_path: Path) -> None:

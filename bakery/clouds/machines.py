@@ -34,7 +34,7 @@ class Launch:
     instance_type: str
     groups: Sequence[str]
     token: str
-    user_data: str = ""
+    user_data: bytes = b""
     key_name: str = ""
     size_gb: int = 0
     """Of the root volume; 0 leaves it as the image says."""
