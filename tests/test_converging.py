@@ -246,3 +246,43 @@ def test_no_token_of_a_launch_template_is_ever_used_for_another_beginning(
     # A template's name is taken or free: making one needs no token.
     assert [bool(token) for token in tokens] == [False, True, True, False]
     assert len({*tokens}) == 3
+
+
+@pytest.mark.parametrize("exit_codes", [(ExitCode.FAILED, ExitCode.FAILED), (ExitCode.MISSING, ExitCode.FAILED)])
+def test_all_that_is_refused_is_told_when_all_else_is_done(
+    exit_codes: tuple[ExitCode, ExitCode], account: Account, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Region.ec2
+    refused = dict(zip(("enable_image_deprecation", "modify_image_attribute"), exit_codes, strict=True))
+
+    def ec2(region: Region, operation: str, **arguments: Any) -> Any:
+        if operation in refused:
+            told = {"code": "AccessDenied", "hint": f"allow {operation}", "exit_code": refused[operation]}
+            raise ApiError(f"{operation} is not allowed", **told)  # type: ignore[arg-type]  # three kinds of value
+        return ask(region, operation, **arguments)
+
+    monkeypatch.setattr(Region, "ec2", ec2)
+    wanted = replace(wanted, latest="/dokku-bakery/host/latest/amd64")
+    with pytest.raises(BakeryError) as caught:
+        bring(account, wanted)
+    for operation in refused:
+        assert caught.value.message.count(f"{operation} is not allowed") == 1
+        assert caught.value.hint.count(f"allow {operation}") == 1
+    assert caught.value.exit_code is ExitCode.FAILED
+    seen = published.look(account.region(AWAY), wanted)
+    assert seen.image is not None
+    assert seen.image["DeregistrationProtection"].startswith("enabled")
+    assert [*seen.parameters] == [wanted.parameter]
+
+
+def test_what_no_call_is_answered_for_ends_at_once(
+    account: Account, wanted: Wanted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expire(_: Region) -> None:
+        raise ApiError("the credentials have expired", code="ExpiredToken", exit_code=ExitCode.MISSING)
+
+    said: list[str] = []
+    in_between(monkeypatch, "modify_image_attribute", expire)
+    with pytest.raises(BakeryError, match="expired"):
+        bring(account, wanted, said)
+    assert said[-1].startswith(("require IMDSv2", "change description"))
