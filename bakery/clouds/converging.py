@@ -94,8 +94,7 @@ class Work:
                 raise
             self.say(f"waits: {error.message}")
             return
-        if not published.is_gone(self.region, self.copied):
-            lateness.remember(self.region, self.wanted.name, image_id=self.copied)
+        lateness.remember(self.region, self.wanted.name, image_id=self.copied)
 
     def _require_source(self) -> None:
         """Raise BakeryError (exit code 2) when nothing can be copied of the image that was made first any more."""
