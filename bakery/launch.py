@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bakery import accelerator, ami, amis, health, images, publish
+from bakery import accelerator, ami, amis, health, images, publish, scratch
 from bakery.aws_table import Login
-from bakery.clouds import groups, machines, networks
+from bakery.clouds import groups, machines, networks, tunnels
 from bakery.clouds.aws import Account, Region
 from bakery.clouds.machines import Launch
 from bakery.console import Console
@@ -22,6 +22,8 @@ from bakery.parallel import everywhere
 GROUP = "dokku-bakery"
 WEB = (80, 443)
 HEALTHY_DEADLINE_S = 600.0
+HERE = "127.0.0.1"
+"""Where a machine's health answers that is reached through a tunnel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,8 @@ def launch(order: Order, *, account: Account, console: Console) -> Launched:
     arch = amis.choose_arch(order.arch) if order.arch else definition.arch
     known = releases_of(order, arch, is_rehearsal=account.is_rehearsal)
     regions = account.require(order.regions)
+    for region in regions:
+        tunnels.require(region, definition.aws)
 
     def look(region: Region) -> Choice:
         return choose(region, order, definition, arch=arch, release=known[region.name] if known else None)
@@ -124,7 +128,7 @@ def _start_everywhere(
 
     def tell(region: Region, outcome: list[Machine] | BakeryError) -> None:
         for machine in outcome if isinstance(outcome, list) else ():
-            console.say(_login(machine, account=account))
+            console.say(_login(machine, account=account, is_tunnelled=definition.aws.login is Login.SSM))
         if isinstance(outcome, BakeryError):
             console.say(f"{region.name}: failed: {outcome.message}")
 
@@ -179,21 +183,35 @@ def _wait_running(region: Region, ids: Sequence[str], choice: Choice) -> list[Ma
 def _wait_healthy(
     region: Region, found: Sequence[Machine], *, definition: Definition, console: Console
 ) -> list[Machine]:
-    slowness = accelerator.probe().slowness if region.account.is_rehearsal else 1
-    problems = health.wait_healthy(
-        [machine.address for machine in found],
-        port=machines.port(region.account, definition.health.port),
-        deadline_s=HEALTHY_DEADLINE_S * slowness,
-        pause=region.account.pause,
-        say=lambda text: console.say(f"{region.name}: {text}"),
-    )
-    return [replace(machine, problem=problems[machine.address]) for machine in found]
+    def ask(addresses: Sequence[str], port: int) -> dict[str, str]:
+        return health.wait_healthy(
+            addresses,
+            port=port,
+            deadline_s=HEALTHY_DEADLINE_S * slowness,
+            pause=region.account.pause,
+            say=lambda text: console.say(f"{region.name}: {text}"),
+        )
+
+    slowness, port = accelerator.probe().slowness if region.account.is_rehearsal else 1, definition.health.port
+    if definition.aws.login is not Login.SSM:
+        problems = ask([machine.address for machine in found], machines.port(region.account, port))
+        return [replace(machine, problem=problems[machine.address]) for machine in found]
+    told: list[Machine] = []
+    with scratch.small() as folder:
+        for one in found:
+            with tunnels.opened(region, one.instance_id, port=port, log=folder / one.instance_id) as local:
+                told.append(replace(one, problem=ask([HERE], local)[HERE]))
+    return told
 
 
-def _login(machine: Machine, *, account: Account) -> str:
+def _login(machine: Machine, *, account: Account, is_tunnelled: bool) -> str:
     port = machines.port(account, groups.SSH)
     option = f" -p {port}" if port != groups.SSH else ""
     state = f"  (not healthy: {machine.problem})" if machine.problem else ""
+    if is_tunnelled:
+        return (
+            f"{machine.region}: aws ssm start-session --region {machine.region} --target {machine.instance_id}{state}"
+        )
     return f"{machine.region}: ssh{option} {machine.login_user}@{machine.address}{state}"
 
 

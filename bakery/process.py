@@ -105,10 +105,13 @@ def start(
 
 
 @contextmanager
-def background(argv: Sequence[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program while the body runs, its output in *log*; end it with SIGTERM afterwards."""
+def background(
+    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program while the body runs, its output in *log*, *env* added to ours; end it with SIGTERM afterwards."""
     with log.open("wb") as sink:
-        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), env=environment(), stdout=sink)
+        told = {**environment(), **(env or {})}
+        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), env=told, stdout=sink)
         try:
             yield child
         finally:

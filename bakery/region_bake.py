@@ -23,7 +23,7 @@ from bakery import (
 from bakery.amazon import Build
 from bakery.artifact import Artifact
 from bakery.catalog import Release
-from bakery.clouds import groups, machines, networks
+from bakery.clouds import groups, machines, networks, tunnels
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.errors import BakeryError
@@ -119,6 +119,7 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
     artifact, engine, account = _artifact(region, planned), packer.installed(), region.account
     release = released.entry(planned.made, region=region.name, image=None)
     aws = planned.definition.aws
+    tunnels.require(region, aws)
     where = networks.find(region, aws)
     build = Build(
         layers=planned.layers,

@@ -1,6 +1,7 @@
 """Judges an AMI by a machine started from it, never by the one it was baked in; the machine is ended afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 
 from bakery import accelerator, ami, guest, released, seed, settings, verify
 from bakery.accelerator import Accelerator
-from bakery.aws_table import Login
-from bakery.clouds import groups, machines, networks, published
+from bakery.aws_table import Aws, Login
+from bakery.clouds import groups, machines, networks, published, tunnels
 from bakery.clouds.aws import Region
 from bakery.console import Console
 from bakery.definition import Definition
@@ -65,6 +66,7 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
     Raises BakeryError: exit code 4 when a test fails, 1 when the machine does not come up.
     """
     made, account, aws = subject.made, region.account, subject.definition.aws
+    tunnels.require(region, aws)
     network = networks.find(region, aws)
     speed = accelerator.probe() if account.is_rehearsal else HARDWARE
     with guest.site() as site:
@@ -81,25 +83,40 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
             profile=aws.instance_profile,
             is_ending=True,
         )
-        with machines.running(region, launch) as (instance,):
-            address = machines.address(region, instance, is_private=aws.login is Login.PRIVATE)
+        with machines.running(region, launch) as (instance,), _way(region, instance, aws, site=site) as (address, port):
             console.update(f"{instance['InstanceId']} is starting at {address}")
-            one = _reach(site, address, user=subject.user, port=machines.port(account, groups.SSH))
+            one = _reach(site, address, user=subject.user, port=port)
             seconds = guest.wait_for_ssh([one], accelerator=speed)
             console.update(f"it answers after {seconds:.0f} s")
             text = machines.console_text(region, instance["InstanceId"])
             one.console.write_text(text)
-            told_steps = site.folder / settings.FILE_NAME
-            told_steps.write_text(subject.settings)
-            told = {
-                "BAKERY_SETTINGS": str(told_steps),
-                "BAKERY_OWN_STEPS": verify.own_steps_text(subject.definition.own_steps),
-                "BAKERY_THROWAWAY": "1",
-                "BAKERY_CONSOLES": str(one.console) if text else "",
-            }
-            argv = verify.suite_argv([f"ssh://{one.name}"], report=site.folder / "report.xml")
-            argv.append(f"--ssh-config={site.ssh_config}")
-            return verify.judge(argv, env=told, console=console, log=log)
+            return _judge(subject, one, site=site, has_console=bool(text), console=console, log=log)
+
+
+@contextmanager
+def _way(region: Region, instance: Mapping[str, Any], aws: Aws, *, site: Site) -> Iterator[tuple[str, int]]:
+    """Give the address and port at which a machine's SSH answers while the body runs."""
+    if aws.login is Login.SSM:
+        log = site.folder / "tunnel.log"
+        with tunnels.opened(region, str(instance["InstanceId"]), port=groups.SSH, log=log) as port:
+            yield "127.0.0.1", port
+        return
+    address = machines.address(region, instance, is_private=aws.login is Login.PRIVATE)
+    yield address, machines.port(region.account, groups.SSH)
+
+
+def _judge(subject: Subject, one: Guest, *, site: Site, has_console: bool, console: Console, log: Path) -> Verdict:
+    told_steps = site.folder / settings.FILE_NAME
+    told_steps.write_text(subject.settings)
+    told = {
+        "BAKERY_SETTINGS": str(told_steps),
+        "BAKERY_OWN_STEPS": verify.own_steps_text(subject.definition.own_steps),
+        "BAKERY_THROWAWAY": "1",
+        "BAKERY_CONSOLES": str(one.console) if has_console else "",
+    }
+    argv = verify.suite_argv([f"ssh://{one.name}"], report=site.folder / "report.xml")
+    argv.append(f"--ssh-config={site.ssh_config}")
+    return verify.judge(argv, env=told, console=console, log=log)
 
 
 def _reach(site: Site, address: str, *, user: str, port: int) -> Guest:

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from moto.ec2.models import ec2_backends
 from bakery import accelerator, ami, catalog, health, launch, promotions
 from bakery.accelerator import Accelerator
 from bakery.bases import Arch
-from bakery.clouds import machines
-from bakery.clouds.aws import Account
+from bakery.clouds import machines, tunnels
+from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.launch import Launched
@@ -210,6 +211,40 @@ def test_a_machine_that_does_not_become_healthy_runs_on_and_is_exit_code_1(
     assert told.value.exit_code is ExitCode.FAILED
     assert f"--region {DUBLIN} --instance-id {machine.instance_id}" in told.value.hint
     assert cloud.instances() == [machine.instance_id]
+
+
+def test_through_session_manager_health_and_login_need_no_address(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    way = releases.definition(login="ssm", instance_profile="bakery")
+    account.client("iam", "us-east-1").create_instance_profile(InstanceProfileName="bakery")
+    releases.define(monkeypatch, way)
+    releases.put(cloud, way, is_latest=True)
+    asked: list[tuple[str, int]] = []
+    with answering(RESTORING, HEALTHY) as port:
+
+        @contextmanager
+        def opened(_: Region, instance: str, *, port: int, log: Path, to: int = port) -> Iterator[int]:
+            asked.append((instance, port))
+            yield to
+
+        monkeypatch.setattr(tunnels, "opened", opened)
+        monkeypatch.setattr(tunnels, "require", lambda *_: None)
+        found = start(account, DUBLIN, is_waiting=True, count=2)
+    found.require_all()
+    assert asked == [(machine.instance_id, 8077) for machine in found.machines]
+    told = capsys.readouterr().err
+    assert f"aws ssm start-session --region {DUBLIN} --target {found.machines[0].instance_id}" in told
+
+
+def test_where_session_manager_cannot_be_nothing_is_started(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way = releases.definition(login="ssm", instance_profile="bakery")
+    releases.define(monkeypatch, way)
+    releases.put(cloud, way, is_latest=True)
+    assert "a rehearsal has no Session Manager" in refused(account, DUBLIN).message
+    assert cloud.instances() == []
 
 
 def test_in_a_slow_rehearsal_machines_have_more_time(

@@ -1,5 +1,7 @@
 """A machine is judged where it can be reached, and one that cannot be is told of and ended."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 from bakery import accelerator, bases, guest, region_verify, released, verify
 from bakery.accelerator import Accelerator
 from bakery.bases import Arch, BaseName
-from bakery.clouds import base_images, machines
+from bakery.clouds import base_images, machines, tunnels
 from bakery.clouds.aws import Region
 from bakery.console import Console
 from bakery.definition import Definition
@@ -112,3 +114,33 @@ def test_a_subnet_of_one_s_own_gives_a_public_address_where_it_is_reached_by_tha
     subnet = region.ec2("create_subnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
     assert judge(region, releases.definition(subnet={HOME: subnet}), log=tmp_path / "log").total == 1
     assert instances(region)[0]["SubnetId"] == subnet
+
+
+def test_through_session_manager_it_is_reached_at_a_port_of_this_machine(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    @contextmanager
+    def opened(_: Region, instance: str, *, port: int, log: Path) -> Iterator[int]:
+        asked.append((instance, port))
+        yield 4711
+
+    def wait(guests: list[Guest], **_: object) -> float:
+        entry = guests[0].ssh_config.read_text()
+        assert "HostName 127.0.0.1" in entry
+        assert "Port 4711" in entry
+        return 1.0
+
+    monkeypatch.setattr(guest, "wait_for_ssh", wait)
+    monkeypatch.setattr(tunnels, "opened", opened)
+    monkeypatch.setattr(tunnels, "require", lambda *_: None)
+    definition = releases.definition(login="ssm", instance_profile="bakery")
+    region.account.client("iam", "us-east-1").create_instance_profile(InstanceProfileName="bakery")
+    assert judge(region, definition, log=tmp_path / "log").total == 1
+    (instance,) = instances(region)
+    assert asked == [(instance["InstanceId"], 22)]
+    (group,) = region.ec2("describe_security_groups", GroupIds=[instance["SecurityGroups"][0]["GroupId"]])[
+        "SecurityGroups"
+    ]
+    assert group["IpPermissions"] == []

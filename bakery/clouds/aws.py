@@ -176,6 +176,10 @@ class Region:
         """Call the parameter store. Raises like `call`."""
         return self.call("ssm", operation, **arguments)
 
+    def endpoint(self, service: str) -> str:
+        """Return the address that calls to a service go to."""
+        return str(self.account.client(service, self.name).meta.endpoint_url)
+
     def call(self, service: str, operation: str, **arguments: Any) -> Any:
         """Call AWS and return its answer with its body read, repeating what was throttled, lost or broken on its side.
 
