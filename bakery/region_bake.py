@@ -23,7 +23,7 @@ from bakery import (
 from bakery.amazon import Build
 from bakery.artifact import Artifact
 from bakery.catalog import Release
-from bakery.clouds import groups, machines, networks, tunnels
+from bakery.clouds import groups, handing, machines, networks, tunnels
 from bakery.clouds.aws import Account, Region
 from bakery.console import Console
 from bakery.errors import BakeryError
@@ -144,7 +144,8 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
     space = Workspace(folder=artifact.workspace)
     try:
         workspace.prepare_region(space, build, packer=engine)
-        built = builder.build_image(space, log=artifact.log, packer_=engine, console=console, env=account.environment())
+        with handing.environment(account, console=console) as env:
+            built = builder.build_image(space, log=artifact.log, packer_=engine, console=console, env=env)
         console.say(f"{region.name}: baked {built.image_id}")
     finally:
         space.clear()

@@ -87,6 +87,16 @@ def keys(session: Any) -> Any:
     return found
 
 
+def is_renewed(session: Any) -> bool:
+    """Return whether a session's keys are of a provider that brings others before they end."""
+    return isinstance(session.get_credentials(), botocore.credentials.RefreshableCredentials)
+
+
+def is_renewable(session: Any) -> bool:
+    """Return whether others can be had without anybody's help: an MFA code serves once."""
+    return is_renewed(session) and not _value(_settings(), "mfa_serial")
+
+
 def no_credentials() -> BakeryError:
     """Return the error of an environment that names no AWS account."""
     name, held = profile(), _settings()[0]
