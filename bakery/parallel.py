@@ -1,6 +1,7 @@
 """Does the same in many places at once; what goes wrong in one place never harms another."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -11,6 +12,9 @@ from bakery.errors import BakeryError
 
 MOST_AT_ONCE = 64
 """More than AWS has regions, so that every place has a thread of its own."""
+
+STARTING_S = 1.0
+"""Within it a thread runs that was asked to."""
 
 NAME = "place"
 """What threads are called."""
@@ -67,4 +71,13 @@ def end(pool: ThreadPoolExecutor, name: str) -> None:
         pool.shutdown(cancel_futures=True)
         for thread in threading.enumerate():
             if thread.name.startswith(name):
-                thread.join()
+                _join(thread)
+
+
+def _join(thread: threading.Thread) -> None:
+    """Wait for a thread, also for one that is about to start, which Python refuses to join."""
+    ends = time.monotonic() + STARTING_S
+    while not thread.is_alive() and thread in threading.enumerate() and time.monotonic() < ends:
+        time.sleep(0.01)
+    if thread.is_alive():
+        thread.join()

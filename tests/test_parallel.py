@@ -5,10 +5,11 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bakery import process
+from bakery import parallel, process
 from bakery.clouds.aws import Account, Region, connect
 from bakery.errors import BakeryError, impossible
 from bakery.parallel import everywhere
@@ -149,3 +150,21 @@ def test_a_report_that_fails_stops_the_others(account: Account, regions: list[Re
     with pytest.raises(BakeryError, match="the disk is full"):
         everywhere(regions, act, on_done=on_done)
     assert account.stop.is_set()
+
+
+def test_a_thread_that_is_about_to_start_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python shows it among all threads, and refuses to join it."""
+    ended: list[str] = []
+
+    def work() -> None:
+        time.sleep(0.1)
+        ended.append("late")
+
+    late = threading.Thread(target=work, name=f"{parallel.NAME}-late")
+    shown = threading.enumerate
+    monkeypatch.setattr(threading, "enumerate", lambda: list({*shown(), late} if not ended else shown()))
+    timer = threading.Timer(0.1, late.start)
+    timer.start()
+    parallel.end(ThreadPoolExecutor(1), parallel.NAME)
+    timer.join()
+    assert ended == ["late"]

@@ -263,6 +263,7 @@ def test_no_entry_can_be_left_out(outcomes: dict[str, Outcome], entry: str) -> N
 
 
 def test_a_packer_that_never_sees_its_machine_asks_until_it_is_interrupted(outcomes: dict[str, Outcome]) -> None:
-    often = {entry for entry in ENTRIES if len(outcomes[entry].refused) >= MOST_REFUSALS}
-    assert often == {REPEATED}
-    assert "Cancelling build after receiving interrupt" in outcomes[REPEATED].log
+    word = "Cancelling build after receiving interrupt"
+    others = [entry for entry in ENTRIES if not entry.startswith(FOR_CTRL_C)]
+    assert [entry for entry in others if word in outcomes[entry].log] == [REPEATED]
+    assert len(outcomes[REPEATED].refused) >= MOST_REFUSALS
