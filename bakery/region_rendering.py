@@ -60,7 +60,7 @@ def write(order: Order, *, regions: Sequence[str], is_rehearsal: bool, console: 
     names = [places.region(name) for name in dict.fromkeys(regions)]
     layers = images.chain(order.image)
     base = bases.base(order.base or images.effective(layers).base)
-    engine, account = packer.installed(), _account(is_rehearsal=is_rehearsal, console=console)
+    engine, account = packer.installed(), _account(names, is_rehearsal=is_rehearsal, console=console)
     digests = region_plan.fingerprints(layers, base)
     if account is not None:
         account.require(names)
@@ -108,9 +108,9 @@ def vagrantfile_text(build: Build, *, image_id: str) -> str:
     return vagrant.aws_vagrantfile(instance)
 
 
-def _account(*, is_rehearsal: bool, console: Console) -> Account | None:
+def _account(regions: Sequence[str], *, is_rehearsal: bool, console: Console) -> Account | None:
     try:
-        return open_account(is_rehearsal=is_rehearsal, console=console)
+        return open_account(is_rehearsal=is_rehearsal, console=console, regions=regions)
     except BakeryError as error:
         if is_rehearsal or error.exit_code is not ExitCode.MISSING:
             raise
