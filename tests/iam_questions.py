@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
+
 from bakery.rehearsal.server import Rehearsal, StrictEBS, StrictSSM
 from bakery.rehearsal.world import ACCOUNT
 
@@ -20,6 +23,7 @@ KINDS = {
     "lt": "launch-template",
     "sg": "security-group",
     "snap": "snapshot",
+    "subnet": "subnet",
     "vol": "volume",
     "vpc": "vpc",
 }
@@ -33,7 +37,10 @@ MAKES = {
     "RunInstances": ("instance", "network-interface", "subnet", "volume"),
 }
 """What an action makes or, where nobody names it, chooses: each is asked for by itself."""
-NAMING = ("GroupId", "ImageId", "InstanceId", "InstanceIds", "Resources", "SecurityGroupIds", "SnapshotId", "VpcId")
+NAMING = (
+    *("GroupId", "Groups", "ImageId", "InstanceId", "InstanceIds", "Resources", "SecurityGroupIds", "SnapshotId"),
+    *("SubnetId", "VpcId"),
+)
 """The parameters with ids of what is there already."""
 
 
@@ -54,18 +61,28 @@ def touches(call: Any, cloud: Rehearsal) -> Iterator[Touch]:
     """Give every question that a call raises; Describe… actions are about everything."""
     name = action_of(call)
     if isinstance(call, StrictSSM):
-        asked = json.loads(call.body)
-        for parameter in asked.get("Names") or [asked["Name"]]:
-            owner = "" if parameter.startswith("/aws/service/") else ACCOUNT
-            yield Touch(action=f"ssm:{name}", arn=f"arn:aws:ssm:{call.region}:{owner}:parameter{parameter}")
+        yield from _about_parameters(name, call)
     elif isinstance(call, StrictEBS):
         yield from _about_blocks(name, call, cloud)
+    elif isinstance(call, IamResponse):
+        profile = call.querystring["InstanceProfileName"][0]
+        yield Touch(action=f"iam:{name}", arn=f"arn:aws:iam::{ACCOUNT}:instance-profile/{profile}")
     elif name.startswith("Describe"):
         yield Touch(action=f"ec2:{name}", arn="*")
     else:
         found = [*_existing(name, call, cloud), *_made(name, call)]
         assert found, f"it is not known what {name} is about"
         yield from found
+
+
+def _about_parameters(name: str, call: Any) -> Iterator[Touch]:
+    """Give what is about parameters; to make one with tags wants ssm:AddTagsToResource, too (PutParameter, "Tags")."""
+    asked = json.loads(call.body)
+    for parameter in asked.get("Names") or [asked.get("Name") or asked["ResourceId"]]:
+        owner = "" if parameter.startswith("/aws/service/") else ACCOUNT
+        arn = f"arn:aws:ssm:{call.region}:{owner}:parameter{parameter}"
+        for action in (name, "AddTagsToResource") if name == "PutParameter" and asked.get("Tags") else (name,):
+            yield Touch(action=f"ssm:{action}", arn=arn)
 
 
 def _about_blocks(name: str, call: Any, cloud: Rehearsal) -> Iterator[Touch]:
@@ -87,9 +104,10 @@ def _about_blocks(name: str, call: Any, cloud: Rehearsal) -> Iterator[Touch]:
 def _existing(name: str, call: Any, cloud: Rehearsal) -> Iterator[Touch]:
     asked = call.params
     ids: list[str] = []
-    for parameter in NAMING:
-        given = asked.get(parameter) or []
-        ids += [given] if isinstance(given, str) else given
+    for place in (asked, *asked.get("NetworkInterfaces", ())):
+        for parameter in NAMING:
+            given = place.get(parameter) or []
+            ids += [given] if isinstance(given, str) else given
     if asked.get("LaunchTemplateName") and name != "CreateLaunchTemplate":
         templates = {one.name: one.id for one in call.ec2_backend.launch_templates.values()}
         ids.append(templates.get(asked["LaunchTemplateName"], "lt-nowhere"))
@@ -107,6 +125,15 @@ def _existing(name: str, call: Any, cloud: Rehearsal) -> Iterator[Touch]:
         yield Touch(action=f"ec2:{name}", arn=_arn(call.region, "key-pair", asked["KeyName"]), context=tags)
     if asked.get("SourceImageId"):
         yield Touch(action=f"ec2:{name}", arn=_arn(asked["SourceRegion"], "image", asked["SourceImageId"]))
+    # Packer names an empty one where there is none.
+    if profile := asked.get("IamInstanceProfile", {}).get("Name"):
+        yield from _handed_on(profile)
+
+
+def _handed_on(profile: str) -> Iterator[Touch]:
+    """Give what is about the role of a machine's profile (IAM user guide, "Grant permissions to pass a role")."""
+    for role in iam_backends[ACCOUNT]["aws"].get_instance_profile(profile).roles:
+        yield Touch(action="iam:PassRole", arn=role.arn, context={"iam:PassedToService": "ec2.amazonaws.com"})
 
 
 def _made(name: str, call: Any) -> Iterator[Touch]:
@@ -149,9 +176,14 @@ def _all_like(having: Any, wanted: list[str]) -> bool:
     return all(any(fnmatchcase(one, pattern) for pattern in wanted) for one in having or ())
 
 
+def _any_like(having: Any, wanted: list[str]) -> bool:
+    return any(fnmatchcase(one, pattern) for one in having or () for pattern in wanted)
+
+
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
     "ForAllValues:StringEquals": lambda having, wanted: set(having or ()) <= set(wanted),
     "ForAllValues:StringLike": _all_like,
+    "ForAnyValue:StringLike": _any_like,
     "Null": lambda having, wanted: (having is None) == (wanted == "true"),
     "StringEquals": lambda having, wanted: having in ([wanted] if isinstance(wanted, str) else wanted),
 }

@@ -18,6 +18,7 @@ from moto.core import responses
 from moto.core.authorization import enable_iam_authentication
 from moto.core.utils import method_names_from_class
 from moto.iam.models import iam_backends
+from moto.iam.responses import IamResponse
 from werkzeug.exceptions import HTTPException
 
 from bakery.clouds import policies
@@ -28,6 +29,9 @@ from bakery.rehearsal.server import Rehearsal, StrictEBS, StrictEC2, StrictSSM
 from bakery.rehearsal.world import ACCOUNT
 from tests.aws_account import account_of
 from tests.iam_questions import Document, action_of, allows, touches
+
+OPTIONS = ("network", "profile", "ssm", "tags")
+"""Policies for what some definitions ask for, each of use only beside that of a command."""
 
 
 @dataclass(kw_only=True)
@@ -113,7 +117,7 @@ def policing(cloud: Rehearsal) -> Iterator[Police]:
     with enable_iam_authentication(), pytest.MonkeyPatch.context() as patch:
         # moto lists all methods of a service, hundreds of them, for each call.
         patch.setattr(responses, "method_names_from_class", functools.cache(method_names_from_class))
-        for service in (StrictEC2, StrictEBS, StrictSSM):
+        for service in (StrictEC2, StrictEBS, StrictSSM, IamResponse):
             by_moto = service._authenticate_and_authorize_normal_action  # noqa: SLF001  # moto's only place
 
             def check(call: Any, resource: str = "*", by_moto: Callable[..., None] = by_moto) -> None:
@@ -137,6 +141,12 @@ def document(name: str, *, without: str = "") -> Document:
         statement["Action"] = kept
     found["Statement"] = [statement for statement in found["Statement"] if statement["Action"]]
     return found
+
+
+def together(*names: str, without: str = "") -> Document:
+    """Return several policies as whoever has them all has them, without one entry where that is asked for."""
+    found = [document(name, without=without) for name in names]
+    return {**found[0], "Statement": [statement for one in found for statement in one["Statement"]]}
 
 
 def named(error: BakeryError) -> set[str]:

@@ -36,7 +36,7 @@ from bakery.rehearsal.server import Rehearsal, serving
 from bakery.rehearsal.world import ACCOUNT
 from tests import releases
 from tests.aws_account import forget_aws
-from tests.policing import Police, document, entries, named, policing
+from tests.policing import OPTIONS, Police, document, entries, named, policing
 from tests.rehearsed_images import a_snapshot, an_image
 from tests.releases import BOTH, DUBLIN, LONDON
 
@@ -211,7 +211,7 @@ def test_only_aws_asks_whether_a_machine_may_be_tagged_as_it_starts(police: Poli
 
 
 def test_every_policy_is_tested() -> None:
-    assert {path.stem for path in policies.FOLDER.glob("*.json")} == {*WORK, "bake", "import"}
+    assert {path.stem for path in policies.FOLDER.glob("*.json")} == {*WORK, "bake", "import", *OPTIONS}
 
 
 def test_whoever_is_refused_is_told_which_policy_has_the_action(police: Police) -> None:

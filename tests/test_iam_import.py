@@ -24,7 +24,8 @@ from tests import local_images, releases
 from tests.aws_account import forget_aws
 from tests.iam_questions import Touch, allows
 from tests.local_images import FIRST_FREE, content
-from tests.policing import Police, document, entries, named, policing
+from tests.own_account import OWN, builds
+from tests.policing import Police, document, entries, named, policing, together
 from tests.rehearsed_images import a_snapshot
 from tests.releases import BOTH, DUBLIN, LONDON
 
@@ -33,6 +34,9 @@ MONDAY, TUESDAY = "20260105-0415-0123456789ab", "20260106-0415-0123456789ab"
 BLOCKS = {FIRST_FREE + number: content(f"block {number}") for number in range(3)}
 QUIET = {"import UseTheMachinesOfARun ec2:GetConsoleOutput": "nobody sees the console"}
 """Entries whose absence is no error of the command, and what is worse without them."""
+
+
+KNOWN = [{"Name": "group-name", "Values": ["dokku-bakery-verify*"]}]
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,19 @@ def test_the_policy_is_enough_to_send_judge_and_publish_and_for_the_next_night(p
     assert police.refused == []
     assert [len(releases.own_images(police.cloud, region)) for region in BOTH] == [2, 2]
     assert police.cloud.instances() == []
+
+
+def test_with_those_of_its_options_it_is_enough_for_a_definition_that_asks_for_more(
+    police: Police, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases.define(monkeypatch, OWN)
+    monkeypatch.setattr(images, "chain", lambda name: [OWN])
+    builds(police.owner.region(LONDON))
+    account = police.sign_in(together("import", "network", "profile", "tags"))
+    region_import.bring(Order(image="host", regions=BOTH), account=account, console=Console())
+    assert police.refused == []
+    (group,) = police.owner.region(LONDON).ec2("describe_security_groups", Filters=KNOWN)["SecurityGroups"]
+    assert [one["CidrIp"] for one in group["IpPermissions"][0]["IpRanges"]] == list(OWN.aws.allow_from)
 
 
 @pytest.mark.parametrize("entry", entries("import"))

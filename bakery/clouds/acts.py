@@ -136,18 +136,18 @@ def _put_parameter(region: Region, wanted: Wanted, name: str, value: str) -> Non
     """
     told = {"Name": name, "Value": value, "Type": "String", "DataType": DATA_TYPE, "Description": wanted.description}
     if wanted.own_tags:
+        tags = tag_list(wanted.own_tags)
         # Tags are taken with a parameter that is not there yet, or of one that is there: PutParameter, "Tags".
         try:
-            region.ssm("put_parameter", **told, Tags=tag_list(wanted.own_tags))
+            region.ssm("put_parameter", **told, Tags=tags)
         except ApiError as error:
             if error.code != "ParameterAlreadyExists":
                 raise
         else:
             return
-    region.ssm("put_parameter", **told, Overwrite=True)
-    if wanted.own_tags:
-        tags = tag_list(wanted.own_tags)
+        # The value is what the next look sees: were it written first, tags that are refused would be missed by nobody.
         region.ssm("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=tags)
+    region.ssm("put_parameter", **told, Overwrite=True)
 
 
 def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
@@ -160,6 +160,10 @@ def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
         # Its name is free or it is not: a token would only bring back one that was deleted.
         region.ec2("create_launch_template", **told)
         return
+    if wanted.own_tags:
+        # Before the version, which is what the next look sees.
+        there = seen.template_version.split()[0]
+        region.ec2("create_tags", Resources=[there], Tags=tag_list(wanted.own_tags))
     made = region.ec2(
         "create_launch_template_version",
         LaunchTemplateName=template,
@@ -169,9 +173,6 @@ def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:
     )
     version = str(made["LaunchTemplateVersion"]["VersionNumber"])
     region.ec2("modify_launch_template", LaunchTemplateName=template, DefaultVersion=version)
-    if wanted.own_tags:
-        there = made["LaunchTemplateVersion"]["LaunchTemplateId"]
-        region.ec2("create_tags", Resources=[there], Tags=tag_list(wanted.own_tags))
 
 
 ACTS: Mapping[Act, Callable[[Region, Wanted, Seen], None]] = {

@@ -35,7 +35,8 @@ from bakery.verify import Verdict
 from bakery.workspace import Workspace
 from tests.aws_account import forget_aws
 from tests.iam_questions import action_of
-from tests.policing import Police, document, entries, policing
+from tests.own_account import TABLE, builds
+from tests.policing import Police, entries, policing, together
 from tests.releases import BOTH, LONDON
 
 AT_ONCE = 6
@@ -62,7 +63,12 @@ QUIET = {
 }
 """Entries whose absence no bake fails of, and what is worse without them."""
 ENTRIES = [entry for entry in entries("bake") if not entry.startswith(TODAYS_PACKER)]
-WHOLE, SPOT, CTRL_C = "whole", "spot", "ctrl-c"
+WHOLE, SPOT, CTRL_C, OWN = "whole", "spot", "ctrl-c", "own"
+OPTIONS = ("network", "profile", "tags")
+"""What a definition needs beside the policy of bakes when it asks for networks, profiles and tags of one's own."""
+OF_OTHERS = ("tags TodaysPackerTagsItsImageAtOnce ", "tags TagALaunchTemplate ", "tags TagWhatIsOurs ")
+"""What the installed Packer 1.6 does not need, as above, and what only `publish` and `promote` do."""
+OPTIONAL = [one for option in OPTIONS for one in entries(option) if not one.startswith(OF_OTHERS)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +83,17 @@ class Case:
         return self.name == SPOT or self.without.startswith(FOR_SPOT)
 
     @property
+    def is_own(self) -> bool:
+        return self.name == OWN or self.without in OPTIONAL
+
+    @property
     def is_interrupted(self) -> bool:
         return self.name == CTRL_C or self.without.startswith(FOR_CTRL_C)
 
 
 CASES = [
-    *(Case(name=name) for name in (WHOLE, SPOT, CTRL_C)),
-    *(Case(name=f"case-{number}", without=entry) for number, entry in enumerate(ENTRIES)),
+    *(Case(name=name) for name in (WHOLE, SPOT, CTRL_C, OWN)),
+    *(Case(name=f"case-{number}", without=entry) for number, entry in enumerate([*ENTRIES, *OPTIONAL])),
 ]
 
 
@@ -109,7 +119,7 @@ class Stage:
 
     def hire(self, case: Case) -> Account:
         """Return the account as a user who may do what a case has left."""
-        keys = self.police.hire(document("bake", without=case.without))
+        keys = self.police.hire(together("bake", *(OPTIONS if case.is_own else ()), without=case.without))
         self.cases[keys[0]] = case
         return connect(endpoint=self.police.cloud.url, keys=keys)
 
@@ -170,7 +180,8 @@ def bake(case: Case, account: Account) -> None:
 
 def definition(name: str) -> Definition:
     case = next(one for one in CASES if one.name == name)
-    aws = Aws(regions=BOTH, share_with=("210987654321",), spot=case.is_spot)
+    more = TABLE if case.is_own else {"share_with": ["210987654321"], "spot": case.is_spot}
+    aws = Aws.model_validate({"regions": list(BOTH), **more})
     return images.load("host").model_copy(update={"name": name, "aws": aws})
 
 
@@ -235,6 +246,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Out
         forget_aws(patch, home=folder)
         patch.setenv("BAKERY_BUILD_DIR", str(folder / "build"))
         stage = Stage(police=police)
+        builds(police.owner.region(LONDON))
         stand_in(stage, patch)
         hired = [(case, stage.hire(case)) for case in CASES]
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -242,7 +254,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Out
             yield {case.without or case.name: outcome for case, outcome in zip(CASES, found, strict=True)}
 
 
-@pytest.mark.parametrize("name", [WHOLE, SPOT])
+@pytest.mark.parametrize("name", [WHOLE, SPOT, OWN])
 def test_the_policy_is_enough_for_a_bake_and_its_publication(outcomes: dict[str, Outcome], name: str) -> None:
     assert (outcomes[name].error, outcomes[name].refused) == ("", [])
     assert outcomes[name].images == len(BOTH)
@@ -253,7 +265,7 @@ def test_an_interrupted_packer_may_clean_up(outcomes: dict[str, Outcome]) -> Non
     assert (outcomes[CTRL_C].refused, outcomes[CTRL_C].images) == ([], 0)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", [*ENTRIES, *OPTIONAL])
 def test_no_entry_can_be_left_out(outcomes: dict[str, Outcome], entry: str) -> None:
     outcome = outcomes[entry]
     assert outcome.refused[0] == entry.split()[2]
