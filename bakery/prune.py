@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bakery import catalog, digests, images, keeping, orphans, publish
+from bakery import catalog, digests, images, keeping, lost_catalog, orphans, publish
 from bakery.catalog import Catalog
 from bakery.clouds import inventory, removal
 from bakery.clouds.aws import Account, ApiError, Region
@@ -20,6 +20,7 @@ from bakery.orphans import Orphan
 from bakery.parallel import everywhere
 
 UNREACHABLE = "NoAnswer"
+NOWHERE = "--region eu-west-2  (looks there all the same), or ./inv catalog --rebuild where the catalog was lost"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,8 @@ class Plan:
     verdicts: Sequence[Verdict]
     orphans: Sequence[Orphan]
     failures: dict[str, BakeryError]
+    lost: dict[str, list[Verdict]]
+    """By image, the releases that are unknown because its catalog is empty."""
 
     def show(self) -> None:
         """Print it, on stdout: it is the result."""
@@ -62,13 +65,18 @@ class Plan:
 def prune(order: Order, *, account: Account, console: Console, is_dry: bool) -> None:
     """Show what stays and what goes, and remove the latter unless *is_dry*.
 
-    Raises BakeryError: exit code 2 for what cannot be asked for, 1 when a region does not answer or something cannot be
-    removed: all else is done.
+    Raises BakeryError: exit code 2 for what cannot be asked for, and where releases would go whose catalog was lost; 1
+    when a region does not answer or something cannot be removed: all else is done.
     """
     with console.phase("look"):
         plan = look(order, account=account)
     plan.show()
-    failures = dict(plan.failures)
+    failures, lost = dict(plan.failures), plan.lost
+    if lost and order.is_unknown_too and not is_dry:
+        raise lost_catalog.refusal(lost, is_rehearsal=account.is_rehearsal)
+    for image in lost:
+        way = lost_catalog.rebuilding(image, is_rehearsal=account.is_rehearsal)
+        console.say(f"the catalog of {image} is empty, and AWS has releases of it: {way}  (makes it again)")
     if is_dry:
         console.say("nothing was changed")
     else:
@@ -96,7 +104,7 @@ def look(order: Order, *, account: Account) -> Plan:
     asked = everywhere(regions, lambda region: inventory.take(region, question))
     answers: Answers = {**asked, **failures}
     now = datetime.now(UTC)
-    strangers = keeping.unknown(answers, known_ids=ids, names=order.images, is_removed=order.is_unknown_too, now=now)
+    strangers = [*keeping.unknown(answers, known_ids=ids, names=order.images, is_removed=order.is_unknown_too, now=now)]
     known = [verdict for one in subjects for verdict in keeping.verdicts(one, answers, now=now)]
     return Plan(
         verdicts=[*known, *strangers],
@@ -107,6 +115,7 @@ def look(order: Order, *, account: Account) -> Plan:
             for orphan in orphans.find(answer, now=now, is_now=order.is_now)
         ],
         failures={name: answer for name, answer in answers.items() if isinstance(answer, BakeryError)},
+        lost=lost_catalog.find(subjects, strangers),
     )
 
 
@@ -126,7 +135,7 @@ def _regions(
     for subject in subjects:
         names |= {*subject.definition.aws.regions, *(name for one in subject.known.releases for name in one.places)}
     if not names:
-        raise impossible("nothing was baked in a region yet", hint="--region eu-west-2  (looks there all the same)")
+        raise impossible("nothing was baked in a region yet", hint=NOWHERE)
     closed = {name: BakeryError(f"{name}: this account has not opted in to it") for name in names - {*account.usable}}
     return account.require(sorted(names & {*account.usable})), closed
 

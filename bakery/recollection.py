@@ -67,6 +67,11 @@ def recollect(known: Catalog, sights: Sequence[Sight]) -> Recollection:
     return Recollection(catalog=known, notes=notes)
 
 
+def is_release(name: str, image: Found) -> bool:
+    """Return whether an image is a release of that name which a catalog would have."""
+    return ami.IMAGE in tags_of(image) and not _problem(name, image)
+
+
 def _problem(name: str, image: Found) -> str:
     """Return why an image with our tag is no release of ours, or none that is ready; empty where it is one."""
     tags = tags_of(image)

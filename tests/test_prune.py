@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto.ec2.models import ec2_backends
 
-from bakery import ami, catalog, digests, prune
+from bakery import ami, catalog, digests, prune, rebuild
 from bakery.clouds import removal
 from bakery.clouds.aws import Account, ApiError, Region
 from bakery.console import Console
@@ -234,6 +234,49 @@ def test_an_image_that_no_catalog_has_is_shown_and_stays_unless_it_is_asked_for(
     assert stranger.id in cloud.world.images
     run(account, is_unknown_too=True)
     assert stranger.id not in cloud.world.images
+
+
+def lose_the_catalog(text: str = "") -> None:
+    path = catalog.path_of("host", is_rehearsal=True)
+    path.unlink()
+    if text:
+        path.write_text(text)
+
+
+@pytest.mark.parametrize("text", ["", '{"format": 2, "image": "host", "is_rehearsal": true, "releases": []}'])
+def test_where_the_catalog_was_lost_nothing_unknown_goes_before_it_is_made_again(
+    text: str, cloud: Rehearsal, account: Account
+) -> None:
+    releases.put(cloud, HOST, age_days=40)
+    releases.put(cloud, HOST)
+    lose_the_catalog(text)
+    before = calls(cloud)
+    with pytest.raises(BakeryError, match="catalog of host is empty, and AWS has 2 verified releases of it in") as told:
+        run(account, is_unknown_too=True)
+    assert told.value.exit_code is ExitCode.IMPOSSIBLE
+    assert told.value.hint.startswith("./inv catalog --rebuild --rehearse --image host")
+    assert (calls(cloud), len(releases.own_images(cloud))) == (before, 2 * len(BOTH))
+    rebuild.rebuild(("host",), regions=BOTH, account=account, console=Console())
+    run(account, is_unknown_too=True)
+    assert len(releases.own_images(cloud)) == len(BOTH)
+
+
+@pytest.mark.parametrize("order", [{}, {"is_unknown_too": True, "is_dry": True}])
+def test_a_lost_catalog_is_told_of_where_nothing_would_be_removed(
+    order: dict[str, bool], cloud: Rehearsal, account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    releases.put(cloud, HOST, age_days=40)
+    lose_the_catalog()
+    run(account, **order)
+    assert "./inv catalog --rebuild --rehearse --image host  (makes it again)" in capsys.readouterr().err
+    assert len(releases.own_images(cloud)) == len(BOTH)
+
+
+def test_what_no_catalog_could_have_goes_all_the_same(cloud: Rehearsal, account: Account) -> None:
+    created = releases.NOW - timedelta(days=3)
+    half = an_image(cloud, region=DUBLIN, name="by-hand", tags={ami.IMAGE: "host"}, created=created)
+    run(account, is_unknown_too=True)
+    assert half.id not in cloud.world.images
 
 
 def test_a_region_that_does_not_answer_is_reported_and_harms_no_other(
