@@ -45,6 +45,8 @@ class Seen:
     image_readers: frozenset[str] = frozenset()
     snapshot_readers: frozenset[str] = frozenset()
     parameters: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Of the parameters, likewise by name."""
     template_image: str = ""
     """What the default version of the launch template starts."""
     template_version: str = ""

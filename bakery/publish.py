@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from bakery import ami, catalog, images
 from bakery.ami import Wanted
 from bakery.catalog import Catalog, Placed, Release
-from bakery.clouds import converging, published
+from bakery.clouds import converging, overtaking, published
 from bakery.clouds.acts import gone
 from bakery.clouds.aws import Account, ApiError, Region
 from bakery.clouds.aws_errors import NO_ANSWER
@@ -92,10 +92,10 @@ def bring(
     done. Raises BakeryError when a region is not done: the others are.
     """
     regions = account.require([*subjects])
+    wanted = {name: one.wanted(name, is_latest=name in latest) for name, one in subjects.items()}
 
     def act(region: Region) -> Seen:
-        wanted = subjects[region.name].wanted(region.name, is_latest=region.name in latest)
-        return converging.converge(region, wanted, say=lambda text: console.say(f"{region.name}: {text}"))
+        return converging.converge(region, wanted[region.name], say=lambda text: console.say(f"{region.name}: {text}"))
 
     def record(region: Region, outcome: Seen | BakeryError) -> None:
         if isinstance(outcome, BakeryError):
@@ -109,7 +109,10 @@ def bring(
             console=console,
         )
 
-    _report(subjects, everywhere(regions, act, on_done=record))
+    outcomes = everywhere(regions, act, on_done=record)
+    done = {one: (wanted[one.name], seen) for one in regions if isinstance(seen := outcomes[one.name], Seen)}
+    moved = {one: told for one, told in done.items() if one.name in latest}
+    _report(subjects, {**outcomes, **overtaking.failures(moved)})
 
 
 def require_source(subject: Subject, *, account: Account, console: Console) -> None:

@@ -139,7 +139,7 @@ def _put_parameter(region: Region, wanted: Wanted, name: str, value: str) -> Non
         tags = tag_list(wanted.own_tags)
         # Tags are taken with a parameter that is not there yet, or of one that is there: PutParameter, "Tags".
         try:
-            region.ssm("put_parameter", **told, Tags=tags)
+            region.written[name] = region.ssm("put_parameter", **told, Tags=tags)["Version"]
         except ApiError as error:
             if error.code != "ParameterAlreadyExists":
                 raise
@@ -147,7 +147,7 @@ def _put_parameter(region: Region, wanted: Wanted, name: str, value: str) -> Non
             return
         # The value is what the next look sees: were it written first, tags that are refused would be missed by nobody.
         region.ssm("add_tags_to_resource", ResourceType="Parameter", ResourceId=name, Tags=tags)
-    region.ssm("put_parameter", **told, Overwrite=True)
+    region.written[name] = region.ssm("put_parameter", **told, Overwrite=True)["Version"]
 
 
 def _renew_template(region: Region, wanted: Wanted, seen: Seen) -> None:

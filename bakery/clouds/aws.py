@@ -166,6 +166,8 @@ class Region:
     """How often calls were repeated, by what they were answered with: rising numbers say that we ask too fast."""
     made: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False, compare=False)
     """By its name, the id of the image that was made last, and when: a listing without it is older (`lateness`)."""
+    written: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    """By its name, the version of the parameter that we have written (`overtaking`)."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def ec2(self, operation: str, **arguments: Any) -> Any:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bakery import ami
 from bakery.ami import Wanted
-from bakery.clouds import lateness, published
+from bakery.clouds import lateness, overtaking, published
 from bakery.clouds.acts import ACTS, copy, gone
 from bakery.clouds.aws import ApiError, Region
 from bakery.differences import Act, Difference, Seen, differences, tags_of
@@ -41,6 +41,8 @@ class Work:
     say: Say
     refused: dict[Act, ApiError] = field(default_factory=dict)
     copied: str = ""
+    overtaken_at: float = 0.0
+    """Since when, on the monotonic clock, `latest` is seen to be another command's; 0 where it is not."""
 
     def possible(self, left: Sequence[Difference], seen: Seen) -> list[Difference]:
         """Return what of the list is worth doing; nothing when all that is left was refused or needs what was."""
@@ -63,8 +65,23 @@ class Work:
             if difference.act is Act.COPY:
                 self._copy(seen, why=difference.why)
                 return
+            if difference.act is Act.LATEST and self._is_overtaken(seen):
+                return
             if not self._is_kept_back(difference.act, seen) and not self._try(difference, seen):
                 return
+
+    def _is_overtaken(self, seen: Seen) -> bool:
+        """Return whether another command has moved `latest` after us: both would write for ever if we did it again.
+
+        Raises BakeryError when it stays so.
+        """
+        if not overtaking.is_later(self.region, self.wanted, seen):
+            self.overtaken_at = 0.0
+            return False
+        self.overtaken_at = self.overtaken_at or time.monotonic()
+        if time.monotonic() - self.overtaken_at > overtaking.SETTLED_S:
+            raise overtaking.error(self.region, self.wanted, seen.parameters[self.wanted.latest])
+        return True
 
     def _try(self, difference: Difference, seen: Seen) -> bool:
         """Do one thing; return whether anything else can be tried now. What AWS refuses for good is remembered."""
@@ -116,10 +133,11 @@ def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = pu
     """Do what is missing until nothing is, and return what is there then.
 
     Raises BakeryError: exit code 2 when the image that a copy would be made of is gone or is being removed, 1 when AWS
-    refuses a part, after all other parts are done, or when there is still something to do after *deadline_s*; the next
-    run goes on from there.
+    refuses a part, after all other parts are done, when another command moves `latest` after us, or when there is still
+    something to do after *deadline_s*; the next run goes on from there.
     """
     ends, pause_s = time.monotonic() + deadline_s, published.FIRST_PAUSE_S
+    region.written.pop(wanted.latest, None)
     work = Work(region=region, wanted=wanted, say=say)
     began_with = _look(region, wanted)
     seen = began_with

@@ -77,7 +77,7 @@ def look(region: Region, wanted: Wanted) -> Seen:
     if image is None or image["State"] == "failed":
         return Seen(image=image)
     if image["State"] in {"pending", DISABLED}:
-        return Seen(image=image, parameters=_parameters(region, wanted))
+        return Seen(image=image, **_parameters(region, wanted))
     snapshot = snapshot_of(image)
     snapshots = region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"] if snapshot else []
     template_image, template_version = _template(region, wanted.launch_template) if wanted.launch_template else ("", "")
@@ -86,7 +86,7 @@ def look(region: Region, wanted: Wanted) -> Seen:
         snapshot=snapshots[0] if snapshots else {},
         image_readers=_image_readers(region, image["ImageId"]),
         snapshot_readers=_snapshot_readers(region, snapshot),
-        parameters=_parameters(region, wanted),
+        **_parameters(region, wanted),
         template_image=template_image,
         template_version=template_version,
     )
@@ -140,10 +140,13 @@ def _snapshot_readers(region: Region, snapshot: str) -> frozenset[str]:
     return _readers(answer.get("CreateVolumePermissions", []))
 
 
-def _parameters(region: Region, wanted: Wanted) -> dict[str, str]:
+def _parameters(region: Region, wanted: Wanted) -> dict[str, Any]:
     names = [name for name in (wanted.parameter, wanted.latest) if name]
-    answer = region.ssm("get_parameters", Names=names)
-    return {found["Name"]: found["Value"] for found in answer["Parameters"]}
+    found = region.ssm("get_parameters", Names=names)["Parameters"]
+    return {
+        "parameters": {one["Name"]: one["Value"] for one in found},
+        "versions": {one["Name"]: one["Version"] for one in found},
+    }
 
 
 def _template(region: Region, name: str) -> tuple[str, str]:
