@@ -37,6 +37,17 @@ def test_the_base_counts_that_it_is_baked_on_and_not_the_one_that_the_file_names
     assert other == fingerprint.fingerprint(HOST, beneath=BENEATH)
 
 
+def test_nothing_of_the_table_aws_is_inside_the_image() -> None:
+    other = fingerprint.fingerprint(changed(aws={"regions": ["eu-west-1"], "tags": {"team": "web"}}), beneath=BENEATH)
+    assert other == fingerprint.fingerprint(HOST, beneath=BENEATH)
+
+
+def test_the_order_in_which_a_table_names_its_keys_is_no_other_image() -> None:
+    versions = {"debian-12": "5:28.*", "debian-13": "5:29.*"}
+    one, other = (changed(docker={"version": dict(order)}) for order in (versions.items(), reversed(versions.items())))
+    assert fingerprint.fingerprint(one, beneath=BENEATH) == fingerprint.fingerprint(other, beneath=BENEATH)
+
+
 @pytest.mark.parametrize("values", [{"packages": ("curl",)}, {"disk": {"size_gb": 41}}, {"health": {"port": 8078}}])
 def test_a_changed_definition_changes_it(values: dict[str, object]) -> None:
     assert fingerprint.fingerprint(changed(**values), beneath=BENEATH) != fingerprint.fingerprint(HOST, beneath=BENEATH)
@@ -52,6 +63,12 @@ def test_a_changed_script_changes_it(provision: Path, file: str) -> None:
     assert fingerprint.fingerprint(HOST, beneath=BENEATH, provision=provision) != fingerprint.fingerprint(
         HOST, beneath=BENEATH
     )
+
+
+def test_a_library_goes_along_whatever_its_name_has_after_the_first_letter(provision: Path) -> None:
+    library = provision / "v2.sh"
+    library.write_text("# a library\n")
+    assert library in fingerprint.provision_files(HOST, provision)
 
 
 def test_the_script_of_a_step_that_is_not_run_does_not_change_it(provision: Path) -> None:
