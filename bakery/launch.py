@@ -142,13 +142,13 @@ def _start_everywhere(
 
 
 def _launch(region: Region, order: Order, choice: Choice, definition: Definition, *, token: str) -> Launch:
-    ports, aws = (groups.SSH, *WEB, definition.health.port), definition.aws
+    ports, aws = (*WEB, definition.health.port), definition.aws
     network = networks.find(region, aws)
     ours = {"Name": f"{order.image} {choice.release}", ami.IMAGE: order.image, ami.RELEASE: choice.release}
     return Launch(
         image_id=choice.image["ImageId"],
         instance_type=choice.instance_type,
-        groups=[groups.group(region, name=GROUP, ports=ports, vpc=network.vpc, tags=aws.tags)],
+        groups=[groups.to_serve(region, aws, name=GROUP, network=network, ports=ports)],
         token=token,
         user_data=order.user_data,
         key_name=order.key,

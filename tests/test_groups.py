@@ -58,6 +58,26 @@ def test_through_systems_manager_nobody_knocks(region: Region) -> None:
     assert doors(made(region, login="ssm", instance_profile="bakery")) == set()
 
 
+SERVED = (80, 443)
+
+
+def serving(region: Region, **told: Any) -> dict[str, Any]:
+    aws = Aws.model_validate(told)
+    network = networks.find(region, aws)
+    group = groups.to_serve(region, aws, name="dokku-bakery", network=network, ports=SERVED)
+    return dict(region.ec2("describe_security_groups", GroupIds=[group])["SecurityGroups"][0])
+
+
+def test_machines_that_serve_the_world_let_in_ssh_from_those_who_are_named(region: Region) -> None:
+    world = {(one, port) for one in ("0.0.0.0/0", "::/0") for port in SERVED}
+    assert doors(serving(region)) == world | WORLD
+    group = serving(region, allow_from=OFFICE)
+    assert doors(group) == world | {(one, 22) for one in OFFICE}
+    assert serving(region, allow_from=OFFICE)["GroupId"] == group["GroupId"]
+    assert doors(serving(region, login="ssm", instance_profile="bakery")) == world
+    assert doors(serving(region, login="private")) == world | WORLD
+
+
 def test_a_group_is_in_the_network_of_its_machines(region: Region) -> None:
     vpc = region.ec2("create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
     subnet = region.ec2("create_subnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]

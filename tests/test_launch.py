@@ -145,6 +145,20 @@ def test_a_machine_is_as_the_definition_says_and_tagged(cloud: Rehearsal, accoun
     assert sorted(rule["FromPort"] for rule in group["IpPermissions"]) == [22, 80, 443, 8077]
 
 
+def test_a_machine_lets_in_ssh_from_those_whom_the_definition_names(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office = releases.definition(allow_from=["203.0.113.0/24"])
+    releases.define(monkeypatch, office)
+    releases.put(cloud, office, is_latest=True)
+    (instance,) = described(account, start(account, DUBLIN))
+    (group,) = account.region(DUBLIN).ec2(
+        "describe_security_groups", GroupIds=[instance["SecurityGroups"][0]["GroupId"]]
+    )["SecurityGroups"]
+    ranges = {rule["FromPort"]: [one["CidrIp"] for one in rule["IpRanges"]] for rule in group["IpPermissions"]}
+    assert ranges == {22: ["203.0.113.0/24"], **{port: ["0.0.0.0/0"] for port in (80, 443, 8077)}}
+
+
 def test_as_many_machines_as_are_asked_for_start_in_each_region(cloud: Rehearsal, account: Account) -> None:
     releases.put(cloud, HOST, is_latest=True)
     found = start(account, count=3)

@@ -23,11 +23,24 @@ def for_a_while(region: Region, aws: Aws, *, name: str, network: Network) -> str
 
     It lets in SSH from where the table [aws] says, and nobody at all where the login goes through Systems Manager.
     """
+    return _for_login(region, aws, name=name, network=network, ports=())
+
+
+def to_serve(region: Region, aws: Aws, *, name: str, network: Network, ports: Sequence[int]) -> str:
+    """Return the id of the group of machines that stay: *ports* are open to the world, SSH as `for_a_while` has it."""
+    return _for_login(region, aws, name=name, network=network, ports=ports)
+
+
+def _for_login(region: Region, aws: Aws, *, name: str, network: Network, ports: Sequence[int]) -> str:
+    told: dict[str, Any] = {"vpc": network.vpc, "tags": aws.tags}
     if aws.login is Login.SSM:
-        return group(region, name=f"{name}-closed", ports=(), vpc=network.vpc, tags=aws.tags)
-    if aws.allow_from != ANYWHERE:
-        name = f"{name}-{hashlib.sha256(' '.join(sorted(aws.allow_from)).encode()).hexdigest()[:8]}"
-    return group(region, name=name, ports=(SSH,), vpc=network.vpc, allow_from=aws.allow_from, tags=aws.tags)
+        return group(region, name=f"{name}-closed", ports=ports, **told)
+    if aws.allow_from == ANYWHERE:
+        return group(region, name=name, ports=(SSH, *ports), **told)
+    # Of these, SSH is the one port that is not for everybody.
+    name = f"{name}-{hashlib.sha256(' '.join(sorted(aws.allow_from)).encode()).hexdigest()[:8]}"
+    group(region, name=name, ports=(SSH,), allow_from=aws.allow_from, **told)
+    return group(region, name=name, ports=ports, **told)
 
 
 def group(
