@@ -45,7 +45,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
         def guarded(*args: Any, **kwargs: Any) -> None:
-            from bakery import process
+            from bakery import process, store
 
             process.interrupt_on_sigterm()
             try:
@@ -54,7 +54,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 complain(error)
                 sys.exit(error.exit_code)
             except OSError as error:
-                known = of_system(error)
+                known = of_system(error, what=store.full_disk())
                 if known is None:
                     raise
                 complain(known)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakery import ROOT, process
+from bakery import ROOT, files, process
 from bakery.bases import Arch, Base
 from bakery.console import Console
 from bakery.errors import BakeryError, missing
@@ -87,7 +87,7 @@ def _fetch(client: "httpx.Client", url: str, *, part: Path, console: Console) ->
         if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             have = 0  # the server does not resume, or the file changed
         total = have + int(response.headers.get("Content-Length", 0))
-        with part.open("ab" if have else "wb") as file:
+        with files.named(part), part.open("ab" if have else "wb") as file:
             for chunk in response.iter_bytes():
                 have += file.write(chunk)
                 console.update(f"downloading {have / 1e6:.0f} of {total / 1e6:.0f} MB", done=have, total=total)

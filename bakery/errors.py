@@ -3,6 +3,7 @@
 import difflib
 import errno
 import os
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 
@@ -43,6 +44,15 @@ CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.ENAMETOOL
 ELSEWHERE = "BAKERY_BUILD_DIR, XDG_CACHE_HOME and TMPDIR say where else files go"
 
 
+ROOM = f"make room (./inv clean removes the cache); {ELSEWHERE}"
+_FULL_WORDS = re.compile(r"no space left|exceeds free space|disk quota exceeded", re.IGNORECASE)
+
+
+def hint_of(output: str) -> str:
+    """Return what to do about what a program said before it failed, empty where it says nothing that we know."""
+    return ROOM if _FULL_WORDS.search(output) else ""
+
+
 def of_system(error: OSError, *, what: str = "") -> BakeryError | None:
     """Return what a person can do about a file that could not be written or read; None for what may be our mistake.
 
@@ -51,7 +61,7 @@ def of_system(error: OSError, *, what: str = "") -> BakeryError | None:
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else what or "a file"
     reason = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in FULL:
-        return BakeryError(f"{name}: {reason}", hint=f"make room (./inv clean removes the cache); {ELSEWHERE}")
+        return BakeryError(f"{name}: {reason}", hint=ROOM)
     if error.errno in CLOSED:
         return BakeryError(f"{name}: {reason}", hint=f"let this user write there; {ELSEWHERE}")
     return None

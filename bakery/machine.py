@@ -16,6 +16,7 @@ from bakery import accelerator, artifact, bases, libvirt, process, qemu, render,
 from bakery.artifact import Artifact
 from bakery.console import Console
 from bakery.errors import impossible
+from bakery.files import write_whole
 from bakery.vagrant import Ports, Provider
 from bakery.vagrant_needs import choose_provider, require_free_ports, require_provider, require_vagrant
 
@@ -83,7 +84,7 @@ def write_ssh_settings(image: str, base: str, *, console: Console) -> Path:
     """Write the ssh configuration that reaches the running machine as host *base*, and return its path."""
     folder = _existing(image, base)
     settings = folder / "ssh-config"
-    settings.write_text(_cli(folder, console=console).ssh_settings(), encoding="utf-8")
+    write_whole(settings, _cli(folder, console=console).ssh_settings())
     return settings
 
 

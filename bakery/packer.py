@@ -61,6 +61,10 @@ def parse_version(output: str) -> Packer:
     """Return the Packer that prints *output* for `packer version`."""
     found = re.search(r"Packer v(\d+)\.(\d+)\.(\d+)", output)
     if found is None:
+        said = " ".join(output.split())
+        if "tempfile" in said:
+            # It begins with a log of its own in TMPDIR, and says nothing of its version where it gets none.
+            raise missing(f"packer cannot start: {said}", hint="TMPDIR=/some/folder ./inv …  (one it can write to)")
         raise missing(
             "the program `packer` is not HashiCorp's Packer", hint="apt-get install packer, and put it first in PATH"
         )

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from bakery import afterlife
-from bakery.errors import BakeryError, missing
+from bakery.errors import BakeryError, hint_of, missing
 
 TAIL_LINES = 20
 TOLD_TO = 'read -r go || exit 1; exec "$@" <"$0"'
@@ -71,7 +71,8 @@ def run(
                 on_line(line)
     if is_checked and child.returncode != 0:
         tail = "\n".join(deque(lines, TAIL_LINES))
-        raise BakeryError(f"{argv[0]} ended with exit code {child.returncode}: {shlex.join(argv)}\n{tail}")
+        said = f"{argv[0]} ended with exit code {child.returncode}: {shlex.join(argv)}\n{tail}"
+        raise BakeryError(said, hint=hint_of(tail))
     return Finished(argv=tuple(argv), exit_code=child.returncode, output="\n".join(lines))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakery import ROOT
+from bakery.files import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -57,5 +58,5 @@ def write(folder: Path, files: Mapping[str, str]) -> list[Path]:
     """Write rendered *files* into *folder* and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        (folder / name).write_text(content)
+        write_whole(folder / name, content)
     return [folder / name for name in files]

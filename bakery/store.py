@@ -10,14 +10,18 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from bakery import ROOT
 from bakery.console import Console
 from bakery.errors import BakeryError, impossible
+from bakery.files import write_whole
 
 WORK_PREFIX = ".work-"
+FULL_BYTES = 1 << 20
+"""A disk with less than this is taken for the one that was full a moment ago."""
 
 SPECIAL = re.compile(r"[][,#?%{}$\"\\\n]")
 """QEMU ends an option at a comma; Packer takes a disk for an address with `?`, `#` and `%`, and `{{` for a template of
@@ -67,11 +71,17 @@ def locked(path: Path, *, what: str, console: Console) -> Iterator[None]:
             lock.seek(0)
             console.say(f"another run (process {lock.read().strip() or '?'}) is busy with {what}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.seek(0)
-        lock.truncate()
+        _note_holder(lock)
+        yield
+
+
+def _note_holder(lock: TextIO) -> None:
+    """Write into a lock's file who holds it; on a full disk it is held all the same."""
+    lock.seek(0)
+    lock.truncate()
+    with suppress(OSError):
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
 
 
 @contextmanager
@@ -94,9 +104,7 @@ def _is_alive(pid: str) -> bool:
 
 def require_space(folder: Path, *, need_gb: float, what: str) -> None:
     """Raise BakeryError when the file system of *folder* has less than *need_gb* (10^9 bytes) free."""
-    there = folder
-    while not there.exists():
-        there = there.parent
+    there = _existing(folder)
     free_gb = shutil.disk_usage(there).free / 1e9
     if free_gb < need_gb:
         raise BakeryError(
@@ -105,16 +113,45 @@ def require_space(folder: Path, *, need_gb: float, what: str) -> None:
         )
 
 
+def _build_root() -> Path:
+    return build_dir("").parent
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
+
+
+def _existing(folder: Path) -> Path:
+    """Return the nearest folder that is there."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
 def write_json(path: Path, value: object) -> None:
     """Replace *path* by *value* as JSON in one step, so that a reader never sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(value, indent=2, sort_keys=False) + "\n")
-    draft.replace(path)
+    write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def full_disk() -> str:
+    """Return which of the folders that a command writes to is on a full disk, in words; empty for none."""
+    for find in (_build_root, cache_dir, _temporary):
+        with suppress(BakeryError, OSError):
+            there = _existing(find())
+            if shutil.disk_usage(there).free < FULL_BYTES:
+                return f"the disk of {there}"
+    return ""
 
 
 def clean_cache() -> int:
-    """Remove the cache and return how many bytes of disk that freed."""
+    """Remove the cache and return how many bytes of disk that freed. Raises OSError for what cannot be removed."""
     folder = cache_dir()
     freed = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass  # there is none, or another run removes its own things meanwhile
+    except OSError as error:
+        # rmtree names what it met as it lies in its folder, and nothing more.
+        raise OSError(error.errno, error.strerror, str(folder)) from error
     return freed

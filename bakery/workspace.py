@@ -15,6 +15,7 @@ from bakery.amazon import Build
 from bakery.basedisk import BaseDisk
 from bakery.bases import Base
 from bakery.definition import Definition
+from bakery.files import write_whole
 from bakery.packer import Packer
 from bakery.plan import Plan
 
@@ -114,7 +115,7 @@ def prepare_region(workspace: Workspace, build: Build, *, packer: Packer) -> Non
     render.write(folder, amazon.packer_files(build, packer=packer))
     public_key = guest.make_key(folder / "key")
     # The root file system of Ubuntu's AMIs is hardly larger than what is in it: here it grows before the steps run.
-    (folder / USER_DATA).write_text(seed.user_data(public_keys=[public_key]))
+    write_whole(folder / USER_DATA, seed.user_data(public_keys=[public_key]))
     told = settings.settings(
         build.layers,
         build.base,
@@ -165,7 +166,7 @@ def region_variables(workspace: Workspace, build: Build) -> dict[str, str]:
 
 
 def _write_values(workspace: Workspace, values: Mapping[str, str]) -> None:
-    (workspace.folder / "values.auto.pkrvars.json").write_text(json.dumps(values, indent=2) + "\n")
+    write_whole(workspace.folder / "values.auto.pkrvars.json", json.dumps(values, indent=2) + "\n")
 
 
 def _copy_steps(workspace: Workspace, layer: Definition, *, told: Mapping[str, str]) -> None:
@@ -173,6 +174,6 @@ def _copy_steps(workspace: Workspace, layer: Definition, *, told: Mapping[str, s
     for name, content in fingerprint.provision_contents(layer).items():
         target = workspace.folder / "provision" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.data)
+        write_whole(target, content.data)
         target.chmod(0o755 if content.is_program else 0o644)
-    workspace.settings.write_text(settings.render_env(told))
+    write_whole(workspace.settings, settings.render_env(told))

@@ -7,7 +7,7 @@ import pytest
 
 from bakery import ROOT, process
 
-GROUND = {"afterlife", "errors", "console", "process", "scratch"}
+GROUND = {"afterlife", "errors", "console", "files", "process", "scratch"}
 ASKED_FOR = {
     "arch",
     "aws_table",
