@@ -138,7 +138,7 @@ def _unseen(wanted: Wanted) -> list[Difference]:
 def _records(wanted: Wanted, seen: Seen) -> list[Difference]:
     found = []
     for act, name in ((Act.RECORD, wanted.parameter), (Act.LATEST, wanted.latest)):
-        value = seen.parameters.get(name, "")
+        value = seen.parameters.get(name)
         if name and value != seen.image_id:
             found.append(Difference(act=act, why=f"{name} is {value or 'not there'}"))
     if wanted.launch_template and seen.template_image != seen.image_id:

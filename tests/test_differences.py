@@ -7,7 +7,7 @@ import pytest
 from bakery import ami
 from bakery.ami import Wanted
 from bakery.bases import Arch
-from bakery.differences import SOONEST, Act, Seen, differences
+from bakery.differences import SOONEST, Act, Difference, Seen, differences
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = datetime(2027, 5, 22, 4, 15, tzinfo=UTC)
@@ -56,62 +56,98 @@ def image(**changes: Any) -> Seen:
     return replace(DONE, image={**IMAGE, **changes})
 
 
+def without(key: str) -> Seen:
+    return replace(DONE, image={name: value for name, value in IMAGE.items() if name != key})
+
+
 def test_a_release_that_is_as_it_should_be_needs_nothing() -> None:
     assert acts(WANTED, DONE) == []
 
 
 @pytest.mark.parametrize(
-    ("seen", "act"),
+    ("seen", "act", "why"),
     [
-        (image(Tags=[]), Act.TAG_IMAGE),
-        (replace(DONE, snapshot={"SnapshotId": "snap-0123456789abcdef0"}), Act.TAG_SNAPSHOT),
-        (image(Description="an older one"), Act.DESCRIBE),
-        (image(Description=""), Act.DESCRIBE),
-        (image(State="disabled"), Act.ENABLE),
-        (image(ImdsSupport=""), Act.REQUIRE_IMDSV2),
-        (replace(DONE, image_readers=frozenset()), Act.SHARE_IMAGE),
-        (replace(DONE, image_readers=frozenset({*WANTED.readers, "999999999999"})), Act.SHARE_IMAGE),
-        (replace(DONE, snapshot_readers=frozenset({"public"})), Act.SHARE_SNAPSHOT),
-        (replace(DONE, snapshot_readers=frozenset()), Act.SHARE_SNAPSHOT),
-        (replace(DONE, snapshot_readers=frozenset({"210987654321", "999999999999"})), Act.SHARE_SNAPSHOT),
-        (image(DeprecationTime=""), Act.DEPRECATE),
-        (image(DeprecationTime="2027-05-23T04:15:00.000Z"), Act.DEPRECATE),
-        (image(DeregistrationProtection="disabled"), Act.PROTECT),
-        (image(DeregistrationProtection="disabled until 2026-11-24T00:00:00Z"), Act.PROTECT),
-        (replace(DONE, parameters={}), Act.RECORD),
-        (replace(DONE, parameters={WANTED.parameter: "ami-00000000000000000"}), Act.RECORD),
+        (image(Tags=[]), Act.TAG_IMAGE, "Name, bakery:image"),
+        (image(Tags=[TAGS[0], {"Key": ami.IMAGE, "Value": "dokku"}]), Act.TAG_IMAGE, "bakery:image"),
+        (replace(DONE, snapshot={"SnapshotId": "snap-1"}), Act.TAG_SNAPSHOT, "Name, bakery:image"),
+        (image(Description="an older one"), Act.DESCRIBE, "it is 'an older one'"),
+        (image(Description=""), Act.DESCRIBE, "it is ''"),
+        (without("Description"), Act.DESCRIBE, "it is ''"),
+        (image(State="disabled"), Act.ENABLE, f"{ID} is disabled"),
+        (image(ImdsSupport=""), Act.REQUIRE_IMDSV2, "machines would answer without a token"),
+        (without("ImdsSupport"), Act.REQUIRE_IMDSV2, "machines would answer without a token"),
+        (
+            replace(DONE, image_readers=frozenset({"210987654321", "999999999999"})),
+            Act.SHARE_IMAGE,
+            "+arn:aws:organizations::123456789012:organization/o-exampleorgid -999999999999",
+        ),
+        (
+            replace(DONE, image_readers=frozenset({*WANTED.readers, "999999999999"})),
+            Act.SHARE_IMAGE,
+            "-999999999999",
+        ),
+        (replace(DONE, snapshot_readers=frozenset({"public"})), Act.SHARE_SNAPSHOT, "+210987654321 -public"),
+        (replace(DONE, snapshot_readers=frozenset()), Act.SHARE_SNAPSHOT, "+210987654321"),
+        (image(DeprecationTime=""), Act.DEPRECATE, "2027-05-22"),
+        (without("DeprecationTime"), Act.DEPRECATE, "2027-05-22"),
+        (image(DeprecationTime="2027-05-23T04:15:00.000Z"), Act.DEPRECATE, "2027-05-22"),
+        (image(DeregistrationProtection="disabled"), Act.PROTECT, "it could be removed by accident"),
+        (
+            image(DeregistrationProtection="disabled until 2026-11-24T00:00:00Z"),
+            Act.PROTECT,
+            "it could be removed by accident",
+        ),
+        (without("DeregistrationProtection"), Act.PROTECT, "it could be removed by accident"),
+        (replace(DONE, parameters={}), Act.RECORD, f"{WANTED.parameter} is not there"),
+        (replace(DONE, parameters={WANTED.parameter: "ami-1"}), Act.RECORD, f"{WANTED.parameter} is ami-1"),
     ],
 )
-def test_each_thing_that_is_not_as_it_should_be_is_one_act(seen: Seen, act: Act) -> None:
-    assert acts(WANTED, seen) == [act]
+def test_each_thing_that_is_not_as_it_should_be_is_one_act_and_says_what_was_found(
+    seen: Seen, act: Act, why: str
+) -> None:
+    assert differences(WANTED, seen, now=NOW) == [Difference(act=act, why=why)]
 
 
 def test_an_image_that_is_not_there_is_copied_first_and_recorded_last() -> None:
-    found = acts(WANTED, Seen())
-    assert found[0] is Act.COPY
-    assert found[-1] is Act.RECORD
-    assert Act.SHARE_IMAGE in found
+    found = differences(WANTED, Seen(), now=NOW)
+    assert found[0] == Difference(act=Act.COPY, why=f"there is no {WANTED.name}")
+    assert found[-1] == Difference(act=Act.RECORD, why="of the new copy")
 
 
-def test_a_copy_that_failed_is_made_again_and_says_why() -> None:
-    failed = Seen(image={**IMAGE, "State": "failed", "StateReason": {"Message": "the key is disabled"}})
-    (first, *_) = differences(WANTED, failed, now=NOW)
-    assert first.act is Act.COPY
-    assert "the key is disabled" in first.why
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ({"StateReason": {"Code": "Client.Error", "Message": "the key is disabled"}}, "the key is disabled"),
+        ({"StateReason": {"Code": "Client.InternalError"}}, "Client.InternalError"),
+        ({"StateReason": {}}, "AWS does not say why"),
+        ({}, "AWS does not say why"),
+    ],
+)
+def test_a_copy_that_failed_is_made_again_and_says_why(reason: dict[str, Any], told: str) -> None:
+    failed = Seen(image={**IMAGE, "State": "failed", **reason})
+    assert differences(WANTED, failed, now=NOW)[0] == Difference(act=Act.COPY, why=f"the last copy failed: {told}")
 
 
 def test_a_pending_image_is_waited_for_before_it_is_shared() -> None:
-    found = acts(WANTED, Seen(image={**IMAGE, "State": "pending"}))
-    assert found == [Act.WAIT, Act.RECORD]
-
-
-def test_latest_and_the_launch_template_come_after_all_else() -> None:
-    wanted = replace(WANTED, latest="/dokku-bakery/host/latest/amd64", launch_template="host")
-    assert acts(wanted, replace(DONE, parameters={}, template_image="ami-00000000000000000")) == [
-        Act.RECORD,
-        Act.LATEST,
-        Act.LAUNCH,
+    found = differences(WANTED, Seen(image={**IMAGE, "State": "pending"}), now=NOW)
+    assert found == [
+        Difference(act=Act.WAIT, why=f"{ID} is pending"),
+        Difference(act=Act.RECORD, why=f"{WANTED.parameter} is not there"),
     ]
+
+
+def test_latest_and_the_launch_template_come_after_all_else_and_say_what_they_point_at() -> None:
+    latest = "/dokku-bakery/host/latest/amd64"
+    wanted = replace(WANTED, latest=latest, launch_template="host")
+    old = replace(DONE, parameters={latest: "ami-1"}, template_image="ami-2")
+    assert differences(wanted, old, now=NOW) == [
+        Difference(act=Act.RECORD, why=f"{WANTED.parameter} is not there"),
+        Difference(act=Act.LATEST, why=f"{latest} is ami-1"),
+        Difference(act=Act.LAUNCH, why="host starts ami-2"),
+    ]
+    new = replace(old, parameters={**DONE.parameters, latest: ID}, template_image="")
+    assert differences(wanted, new, now=NOW) == [Difference(act=Act.LAUNCH, why="host starts nothing")]
+    assert differences(wanted, replace(new, template_image=ID), now=NOW) == []
 
 
 @pytest.mark.parametrize(
