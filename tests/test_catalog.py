@@ -294,7 +294,7 @@ def test_a_catalog_that_cannot_be_read_is_one_line(folder: Path) -> None:
     assert caught.value.exit_code is ExitCode.FAILED
 
 
-@pytest.mark.parametrize("method", ["open", "write_text", "replace"])
+@pytest.mark.parametrize("method", ["open", "write_bytes", "replace"])
 @pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES], ids=errno.errorcode.get)
 def test_a_folder_that_cannot_be_written_to_is_one_line_and_the_old_catalog_stays(
     method: str, number: int, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -498,11 +498,11 @@ def test_a_run_that_is_killed_in_the_middle_of_a_write_leaves_the_old_file_and_t
     before = (folder / "host.json").read_bytes()
     killed = """
 import os, pathlib, signal
-def half(self, text, **_):
-    with self.open("w") as file:
-        file.write(text[: len(text) // 2])
+def half(self, data, **_):
+    with self.open("wb") as file:
+        file.write(data[: len(data) // 2])
     os.kill(os.getpid(), signal.SIGKILL)
-pathlib.Path.write_text = half
+pathlib.Path.write_bytes = half
 """
     environment = {**os.environ, "BAKERY_IMAGES_DIR": str(folder.parent)}
     argv = [sys.executable, "-c", killed + WRITER, "a", "1"]
