@@ -97,7 +97,6 @@ class Wanted:
     region: str
     name: str
     description: str
-    arch: Arch
     source: tuple[str, str]
     """Region and id of the image that a copy is made of; the region itself where it was baked. No id: not baked yet."""
     tags: Mapping[str, str]
@@ -145,7 +144,6 @@ def wanted(release: Release, definition: Definition, *, region: str, is_latest: 
         region=region,
         name=name(image, release.release, release.arch),
         description=described(definition.description),
-        arch=release.arch,
         source=(release.baked_in, source.image_id if source else ""),
         tags=tags(release, image=image, own=aws.tags),
         own_tags=aws.tags,

@@ -45,6 +45,56 @@ def test_what_is_wanted_follows_the_definition() -> None:
     )
 
 
+KEYS = {
+    "eu-west-1": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "eu-west-2": "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+}
+FLEET = Definition.model_validate(
+    {
+        "name": "fleet",
+        "description": "What it is",
+        "aws": {
+            "tags": {"team": "ops"},
+            "encrypt": True,
+            "kms_keys": KEYS,
+            "share_with": ["210987654321"],
+            "deprecate_after_days": 2,
+            "launch_template": "web",
+        },
+    }
+)
+
+
+def test_every_key_of_the_definition_is_wanted_in_every_region() -> None:
+    release = rehearsed.verified(image_id="ami-0123456789abcdef0")
+    copy = release.model_copy(update={"places": release.places | {"eu-west-1": release.places["eu-west-2"]}})
+    wanted = ami.wanted(copy, FLEET, region="eu-west-1", is_latest=True)
+    assert wanted == ami.Wanted(
+        region="eu-west-1",
+        name=f"dokku-bakery/fleet/{release.release}/amd64",
+        description="What it is",
+        source=("eu-west-2", "ami-0123456789abcdef0"),
+        tags={"team": "ops", **ami.tags(release, image="fleet")},
+        own_tags={"team": "ops"},
+        readers=("210987654321",),
+        is_encrypted=True,
+        kms_key=KEYS["eu-west-1"],
+        deprecate_at=ami.deprecation(release.baked_at, days=2),
+        is_protected=True,
+        parameter=f"/dokku-bakery/fleet/{release.release}/amd64",
+        latest="/dokku-bakery/fleet/latest/amd64",
+        launch_template="web",
+        placed="ami-0123456789abcdef0",
+    )
+    assert ami.wanted(copy, FLEET, region="eu-west-2", is_latest=True).kms_key == KEYS["eu-west-2"]
+
+
+def test_what_is_not_there_yet_and_what_no_key_names_is_empty() -> None:
+    wanted = ami.wanted(rehearsed.verified(), FLEET, region="eu-west-3")
+    assert (wanted.source, wanted.placed) == (("eu-west-2", ""), "")
+    assert (wanted.kms_key, wanted.latest, wanted.launch_template) == ("", "", "")
+
+
 def test_only_the_region_of_the_bake_is_the_source() -> None:
     release = rehearsed.verified(image_id="ami-0123456789abcdef0")
     definition = images.whole("host")

@@ -6,7 +6,6 @@ import pytest
 
 from bakery import ami
 from bakery.ami import Wanted
-from bakery.bases import Arch
 from bakery.differences import SOONEST, Act, Difference, Seen, differences
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -16,7 +15,6 @@ WANTED = Wanted(
     region="eu-west-1",
     name="dokku-bakery/host/20261123-0415-0123456789ab/amd64",
     description="What it is",
-    arch=Arch.AMD64,
     source=("eu-west-2", "ami-0fedcba9876543210"),
     tags={"Name": "host", ami.IMAGE: "host"},
     own_tags={},
