@@ -16,6 +16,8 @@ FIRST_WITH_PLUGINS = (1, 7, 0)
 ENVIRONMENT = {"CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1"}
 """Packer must not ask HashiCorp whether it is the newest before every bake."""
 
+LOGIN = re.compile(r"://[^\s/'\"]+@")
+"""Name and password in an address, such as a proxy's, which a step of somebody's may print and no log shall keep."""
 STEP_MARK = re.compile(
     r"BAKERY step (?P<number>\d+)/(?P<total>\d+) (?P<name>[a-z0-9-]+) (?P<event>start|done|failed)(?: (?P<value>\S+))?"
 )
@@ -95,6 +97,7 @@ def message(line: str) -> str | None:
     if len(fields) < 5 or fields[2] != "ui":
         return None
     text = fields[4].replace("%!(PACKER_COMMA)", ",").replace("\\n", "\n").replace("\\r", "")
+    text = LOGIN.sub("://…@", text)
     return re.sub(r"^(?:\d{4}-\S+: )?(?:==>\s*)?(?:\s*(?:qemu|amazon-ebs)\.\w+:\s?)?", "", text)
 
 

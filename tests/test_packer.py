@@ -1,10 +1,11 @@
 """Packer's command lines and output."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from bakery import packer
+from bakery import packer, process
 from bakery.errors import BakeryError, ExitCode
 
 
@@ -81,3 +82,37 @@ def test_an_artifact_of_many_regions_has_an_id_in_each() -> None:
 
 def test_a_run_that_made_nothing_has_no_image() -> None:
     assert packer.image_ids(manifest(("one", "eu-west-2:ami-1"), last="two")) == {}
+
+
+def test_no_password_of_a_proxy_is_in_what_packer_says() -> None:
+    line = "1700000000,,ui,message,    qemu.image: https_proxy=http://me:p@ss@10.0.2.2:3128/ ssh://git@example.com"
+    assert packer.message(line) == "https_proxy=http://…@10.0.2.2:3128/ ssh://…@example.com"
+    assert (
+        packer.message("1,,ui,say,==> qemu.image: to admin@node: http://node/a@b") == "to admin@node: http://node/a@b"
+    )
+
+
+def test_what_a_real_packer_prints_of_a_step_s_environment_has_no_password(tmp_path: Path) -> None:
+    (tmp_path / "image.pkr.hcl").write_text(
+        """
+variable "http_proxy" {
+  type = string
+}
+source "null" "image" {
+  communicator = "none"
+}
+build {
+  sources = ["source.null.image"]
+  provisioner "shell-local" {
+    environment_vars = ["http_proxy=${var.http_proxy}"]
+    inline           = ["env | grep http_proxy"]
+  }
+}
+"""
+    )
+    env = {**packer.ENVIRONMENT, "PKR_VAR_http_proxy": "http://me:secret@10.0.2.2:3128", "HOME": str(tmp_path)}
+    output = process.run(packer.build_argv(tmp_path), env=env).output
+    assert "secret" in output
+    said = [packer.message(line) or "" for line in output.splitlines()]
+    assert "secret" not in "".join(said)
+    assert any("http_proxy=http://…@10.0.2.2:3128" in line for line in said)
