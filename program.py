@@ -6,6 +6,7 @@ of an encoding without our dashes.
 
 import os
 import re
+import select
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -137,8 +138,10 @@ def main(argv: Sequence[str]) -> int:
         Program(namespace=Collection.from_module(tasks), name="inv", binary="./inv").run(["./inv", *argv])
     except SystemExit as end:
         code = end.code
-    except OSError:
+    except OSError as error:
         problem = _write_out()
+        if problem is None and isinstance(error, BrokenPipeError) and _is_unread():
+            problem = error
         if problem is None:
             raise
     problem = problem or _write_out()
@@ -158,6 +161,14 @@ def open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
+def _is_unread() -> bool:
+    """Return whether stdout or stderr is a pipe that nobody reads any more."""
+    asked = select.poll()
+    for number in (1, 2):
+        asked.register(number, 0)
+    return any(found & select.POLLERR for _, found in asked.poll(0))
 
 
 def _write_out() -> OSError | None:

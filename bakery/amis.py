@@ -32,8 +32,9 @@ def show(order: Order, *, console: Console) -> str:
     """
     form = formats.form(order.form)
     definition = images.whole(order.image)
-    arch = choose_arch(order.arch) if order.arch else definition.arch
     known = catalog.read(order.image, is_rehearsal=order.is_rehearsal)
+    require_heard_of(order.regions, known=known)
+    arch = choose_arch(order.arch) if order.arch else definition.arch
     releases = choose_releases(order.release, arch, known=known, console=console)
     found = in_regions(releases, order.regions, known=known)
     if len(found) > 1:
@@ -68,6 +69,14 @@ def choose_releases(name: str, arch: Arch, *, known: Catalog, console: Console) 
     return [newest]
 
 
+def require_heard_of(regions: tuple[str, ...], *, known: Catalog) -> None:
+    """Raise BakeryError (exit code 2) for a region that neither AWS nor the catalog has."""
+    places = sorted({name for one in known.releases for name in one.places})
+    for region in regions:
+        if region not in {*REGIONS, *places}:
+            raise impossible(f"there is no region {region!r}", hint=did_you_mean(region, [*(places or REGIONS)]))
+
+
 def in_regions(releases: Sequence[Release], regions: tuple[str, ...], *, known: Catalog) -> list[Release]:
     """Return releases as if they were in these regions alone; in all of their own when there are none.
 
@@ -77,10 +86,6 @@ def in_regions(releases: Sequence[Release], regions: tuple[str, ...], *, known: 
     if not places:
         raise impossible(f"{known.image} {main} is in no region yet", hint=f"./inv publish --image {known.image}")
     absent = [region for region in regions if region not in places]
-    heard_of = {*REGIONS, *places, *(name for one in known.releases for name in one.places)}
-    for region in absent:
-        if region not in heard_of:
-            raise impossible(f"there is no region {region!r} in the catalog", hint=did_you_mean(region, places))
     if absent:
         publish = f"./inv publish --image {known.image} --release {main} --region {' --region '.join(absent)}"
         raise impossible(

@@ -4,6 +4,7 @@ Three ways to show the same events: a live line on a terminal, plain timed lines
 groups under GitHub Actions (https://docs.github.com/actions, "workflow commands").
 """
 
+import io
 import os
 import sys
 import time
@@ -119,4 +120,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, 
     for row in rows:
         grid.add_row(*row)
     width = None if sys.stdout.isatty() or sys.stderr.isatty() else 140
-    RichConsole(stderr=not to_stdout, width=width, highlight=False, markup=False).print(grid)
+    stream, drawn = sys.stdout if to_stdout else sys.stderr, io.StringIO()
+    # Not onto the stream itself: where nobody reads it any more, rich would end the program with exit code 1.
+    screen = RichConsole(file=drawn, force_terminal=stream.isatty(), width=width, highlight=False, markup=False)
+    screen.print(grid)
+    print(drawn.getvalue(), end="", file=stream)

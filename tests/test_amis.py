@@ -210,8 +210,8 @@ def test_the_command_takes_every_option(folder: Path) -> None:
     ("words", "error", "hint"),
     [
         (["--format", "tabel"], "there is no format 'tabel'", "did you mean 'table'?"),
-        (["--region", "eu-west-22"], "there is no region 'eu-west-22' in the catalog", "did you mean 'eu-west-2'?"),
-        (["--region", "london"], "there is no region 'london' in the catalog", "known: ap-southeast-2, eu-west-2"),
+        (["--region", "eu-west-22"], "there is no region 'eu-west-22'", "did you mean 'eu-west-2'?"),
+        (["--region", "london"], "there is no region 'london'", "known: ap-southeast-2, eu-west-2"),
     ],
 )
 def test_a_mistake_is_one_line_a_hint_and_exit_code_2(words: list[str], error: str, hint: str, folder: Path) -> None:
@@ -219,6 +219,12 @@ def test_a_mistake_is_one_line_a_hint_and_exit_code_2(words: list[str], error: s
     done = invoke(*words, folder=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == [f"error: {error}", f"hint:  {hint}"]
+
+
+def test_a_region_typed_wrong_is_told_before_that_nothing_was_baked(folder: Path) -> None:
+    done = invoke("--region", "eu-west-22", folder=folder)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["error: there is no region 'eu-west-22'", "hint:  did you mean 'eu-west-2'?"]
 
 
 def test_a_catalog_that_was_edited_into_nonsense_is_exit_code_2(folder: Path) -> None:

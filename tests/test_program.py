@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -102,6 +103,26 @@ def test_a_reader_that_has_enough_ends_nothing_badly() -> None:
     done = through_shell("inv --list | head -1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "Subcommands:\n"
+
+
+TABLES = """
+from bakery import rebuild
+from bakery.console import table
+import program
+def many(*_, **__):
+    for _ in range(50):
+        table("x", ("a",), [("b" * 90,)] * 90, to_stdout=True)
+rebuild.show = many
+"""
+
+
+@pytest.mark.parametrize("reader", ["true", "head -1 >/dev/null"])
+@pytest.mark.parametrize("talk", ["", "2>&1"])
+def test_a_reader_of_tables_that_has_enough_ends_nothing_badly(reader: str, talk: str) -> None:
+    script = RUN.replace("import program;", f"exec({TABLES!r});")
+    quoted = " ".join(map(shlex.quote, [sys.executable, "-P", "-c", script, str(ROOT), "catalog"]))
+    done = through_shell(f"{quoted} {talk} | {reader}")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_full_disk_under_the_result_is_one_line() -> None:
