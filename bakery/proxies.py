@@ -7,7 +7,7 @@ NO_PROXY as curl, Go and Python between them understand it: names with or withou
 import ipaddress
 from collections.abc import Mapping
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bakery.errors import missing
 
@@ -15,6 +15,7 @@ GUESTS_HOST = "10.0.2.2"
 """What QEMU's user network calls this machine's loopback (QEMU, "Using the user mode network stack")."""
 
 LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
+EXAMPLE = "https_proxy=http://HOST:PORT http_proxy=http://HOST:PORT ./inv …"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -37,7 +38,11 @@ def proxy_of(scheme: str, environment: Mapping[str, str]) -> str:
 def require_usable(environment: Mapping[str, str]) -> None:
     """Raise BakeryError (exit code 3) when a proxy is of a kind that nothing here can speak to."""
     for scheme in DEFAULT_PORTS:
-        kind = urlsplit(proxy_of(scheme, environment)).scheme
+        told = urlsplit(proxy_of(scheme, environment))
+        kind = told.scheme
+        if told.scheme and not _is_address(told):
+            where = told.netloc.rpartition("@")[2]
+            raise missing(f"{scheme} goes through a proxy at {where!r}, which is no address", hint=EXAMPLE)
         if kind.startswith("socks") and find_spec("socksio") is None:
             raise missing(
                 f"{scheme} goes through a {kind} proxy here, which needs a package that is not installed",
@@ -46,8 +51,21 @@ def require_usable(environment: Mapping[str, str]) -> None:
         if kind not in {"", "http", "https", "socks5", "socks5h"}:
             raise missing(
                 f"{scheme} goes through a proxy of the kind {kind!r}, which does not exist here",
-                hint="https_proxy=http://… http_proxy=http://… ./inv …",
+                hint=EXAMPLE,
             )
+
+
+def without_own(environment: Mapping[str, str], url: str) -> dict[str, str] | None:
+    """Return the proxies by scheme for who knows `https_proxy` alone, or None where that is enough."""
+    through = "" if _told("https", environment) else proxy_for(url, environment)
+    return dict.fromkeys(DEFAULT_PORTS, through) if through else None
+
+
+def _is_address(told: SplitResult) -> bool:
+    try:
+        return bool(told.hostname) and told.port != 0
+    except ValueError:
+        return False
 
 
 def of_guest(environment: Mapping[str, str]) -> dict[str, str]:

@@ -209,7 +209,7 @@ def test_what_was_refused_may_be_another_action_than_the_call() -> None:
     error = refusal_of(an_error("UnauthorizedOperation", text))
     assert error.message.startswith("us-east-1: iam:PassRole is not allowed: ")
     assert error.message.endswith("on resource: arn.")
-    assert error.hint == "allow iam:PassRole"
+    assert error.hint == "attach docs/iam/profile.json, which allows iam:PassRole"
 
 
 def test_an_explicit_deny_is_not_answered_with_a_policy_that_allows() -> None:
@@ -447,3 +447,24 @@ def test_a_rehearsal_takes_nothing_from_the_environment(
     assert account.is_rehearsal
     assert len(account.usable) == 17
     assert [call.region for call in cloud.calls] == ["us-east-1"]
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_aws_is_asked_through_the_proxy_and_the_proxy_is_named_when_it_does_not_answer(
+    name: str, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    for each in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{each}_proxy", raising=False)
+        monkeypatch.delenv(f"{each.upper()}_PROXY", raising=False)
+    monkeypatch.setenv(name, "http://me:secret@127.0.0.1:9")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    account = connect()
+    account.patience_s = 0.1
+    with pytest.raises(BakeryError, match="connection refused") as caught:
+        account.region("eu-west-2").ec2("describe_regions")
+    assert caught.value.hint == "the proxy http://127.0.0.1:9 (or NO_PROXY), the network, or AWS_ENDPOINT_URL"
+    assert "secret" not in caught.value.message
+    monkeypatch.setenv(name, "socks4://127.0.0.1:9")
+    with pytest.raises(BakeryError, match="goes through a"):
+        connect()

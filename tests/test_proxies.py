@@ -85,3 +85,20 @@ def test_the_steps_in_a_machine_get_the_proxy_by_its_address_there() -> None:
 
 def test_the_steps_are_told_nothing_where_there_is_no_proxy() -> None:
     assert proxies.of_guest({"NO_PROXY": "x"}) == {}
+
+
+@pytest.mark.parametrize("proxy", ["127.0.0.1:xx", "http://:3128", "http://proxy.test:0"])
+def test_what_is_no_address_of_a_proxy_is_one_line(proxy: str) -> None:
+    with pytest.raises(BakeryError, match=r"https goes through a proxy at .* which is no address") as caught:
+        proxies.require_usable({"HTTPS_PROXY": proxy})
+    assert caught.value.exit_code is ExitCode.MISSING
+    assert caught.value.hint == proxies.EXAMPLE
+
+
+def test_who_knows_no_all_proxy_is_told_it() -> None:
+    url, everything = "https://ec2.eu-west-2.amazonaws.com", {"ALL_PROXY": "http://p:1"}
+    assert proxies.without_own(everything, url) == {"http": "http://p:1", "https": "http://p:1"}
+    assert proxies.without_own({**everything, "NO_PROXY": ".amazonaws.com"}, url) is None
+    assert proxies.without_own({**everything, "https_proxy": "http://q:1"}, url) is None
+    assert proxies.without_own({}, url) is None
+    assert proxies.without_own(everything, "http://127.0.0.1:8") is None

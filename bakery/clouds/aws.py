@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.response import StreamingBody
 
+from bakery import proxies
 from bakery.clouds import credentials
 from bakery.clouds.aws_errors import FAILED, ApiError, complaint, is_passing, kind_of, useless_settings
 from bakery.errors import did_you_mean, impossible
@@ -139,6 +140,9 @@ class Account:
         if self.stop.wait(seconds):
             raise Stopped
 
+    def _address(self, service: str, region: str) -> str:
+        return self.endpoint or os.environ.get("AWS_ENDPOINT_URL") or f"https://{service}.{region}.amazonaws.com"
+
     def client(self, service: str, region: str) -> Any:
         """Return boto3's client; making one takes milliseconds, but is not safe in two threads at once."""
         config = Config(
@@ -146,8 +150,8 @@ class Account:
             connect_timeout=CONNECT_S,
             read_timeout=READ_S,
             max_pool_connections=64,
-            # A rehearsal is on this machine, and no proxy leads there.
-            proxies={} if self.is_rehearsal else None,
+            # A rehearsal is on this machine, and no proxy leads there; ALL_PROXY is nothing that botocore knows.
+            proxies={} if self.is_rehearsal else proxies.without_own(os.environ, self._address(service, region)),
         )
         try:
             with self._lock:
@@ -238,10 +242,11 @@ def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None,
     Where it names no region, the partition of the region *near* says which one is asked about all others.
 
     With *endpoint* and *keys* it is a rehearsal instead. Raises BakeryError: exit code 2 for a profile that does not
-    exist and for settings that cannot be read, 3 when there are no credentials.
+    exist and for settings that cannot be read, 3 when there are no credentials, or a proxy that nothing can speak to.
     """
     if endpoint and keys:
         return Account(session=_rehearsal_session(keys), endpoint=endpoint, is_rehearsal=True)
+    proxies.require_usable(os.environ)
     core = botocore.session.Session()
     credentials.load(core)
     try:

@@ -13,7 +13,7 @@ from botocore.parsers import ResponseParserError
 from bakery.clouds import policies
 from bakery.errors import BakeryError, ExitCode, did_you_mean, impossible
 from bakery.places import REGIONS, Partition, partition
-from bakery.reasons import reason
+from bakery.reasons import proxy, reason
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html, and the errors of SSM and EBS direct.
 THROTTLED = frozenset(
@@ -124,7 +124,10 @@ def _health(region: str) -> str:
 def _way_there(error: Exception, region: str) -> str:
     if isinstance(error, botocore.exceptions.SSLError):
         return "AWS_CA_BUNDLE=file, where a proxy has certificates of its own"
-    return "the network, or AWS_ENDPOINT_URL" if region in REGIONS else did_you_mean(region, REGIONS)
+    if region not in REGIONS:
+        return did_you_mean(region, REGIONS)
+    between = f"the proxy {proxy()} (or NO_PROXY), " if proxy() else ""
+    return f"{between}the network, or AWS_ENDPOINT_URL"
 
 
 def _api_error(message: str, *, code: str, hint: str) -> ApiError:
