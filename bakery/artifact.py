@@ -1,12 +1,20 @@
 """What a bake leaves: a disk image, Vagrant boxes, lists and records, named after image and base."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bakery import store
 from bakery.bases import BaseName
+from bakery.errors import impossible
+
+KEYS = {
+    **dict.fromkeys(("image", "base", "arch", "fingerprint", "release", "baked_at", "accelerator"), str),
+    **dict.fromkeys(("files", "seconds"), dict),
+}
+"""What is read of a record, and what it is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +80,27 @@ class Artifact:
         return self.folder / f"{self.stem}.packer"
 
     def read_record(self) -> dict[str, Any] | None:
-        """Return the record, or None when nothing whole is there."""
+        """Return the record, or None when nothing whole is there.
+
+        Raises BakeryError (exit code 2) for a file that no bake has written so.
+        """
         if not (self.record.exists() and self.disk.exists()):
             return None
-        record: dict[str, Any] = json.loads(self.record.read_text())
-        return record
+        try:
+            record = json.loads(self.record.read_bytes())
+        except ValueError:
+            record = None
+        if not self._is_whole(record):
+            hint = f"rm {shlex.quote(str(self.record))}, then ./inv bake --image {self.image} --base {self.base}"
+            raise impossible(f"{self.record} is damaged: it does not say what was baked", hint=hint)
+        found: dict[str, Any] = record
+        return found
+
+    def _is_whole(self, record: object) -> bool:
+        if not isinstance(record, dict) or not all(isinstance(record.get(key), kind) for key, kind in KEYS.items()):
+            return False
+        disk = record["files"].get(self.disk.name)
+        return isinstance(disk, dict) and isinstance(disk.get("sha256"), str)
 
 
 def local(image: str, base: BaseName) -> Artifact:

@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,5 +92,13 @@ def _keep(draft: Path, *, disk: Path) -> None:
 
 
 def _known(disk: Path) -> BaseDisk:
-    os.utime(disk)  # used today
-    return BaseDisk(path=disk, sha256=json.loads(disk.with_suffix(".json").read_text())["sha256"])
+    note = disk.with_suffix(".json")
+    with suppress(OSError):  # a cache that is only read serves as well
+        os.utime(disk)  # used today
+    try:
+        known = str(json.loads(note.read_bytes())["sha256"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        # The disk itself is moved there last and whole; what is noted of it can be asked again.
+        known = sha256(disk)
+        store.write_json(note, {"sha256": known})
+    return BaseDisk(path=disk, sha256=known)

@@ -9,6 +9,7 @@ from bakery import artifact, images, process
 from bakery.artifact import Artifact
 from bakery.bases import DEFAULT_BASE
 from bakery.disk_blocks import BLOCK_SIZE
+from tests.records import a_record
 
 BASE = DEFAULT_BASE
 NAMED = "uuid=00000000-0000-4000-8000-00000000000"
@@ -50,12 +51,10 @@ def baked(folder: Path, blocks: Mapping[int, bytes], *, release: str, image: str
 
 
 def record(made: Artifact, *, release: str, image: str) -> dict[str, object]:
-    digest = hashlib.sha256(made.disk.read_bytes()).hexdigest()
-    return {
-        "image": image,
-        "base": BASE,
-        "arch": images.whole(image).arch,
-        "fingerprint": hashlib.sha256(release.encode()).hexdigest(),
-        "release": release,
-        "files": {made.disk.name: {"bytes": made.disk.stat().st_size, "sha256": digest}},
-    }
+    return a_record(
+        made,
+        digest=hashlib.sha256(made.disk.read_bytes()).hexdigest(),
+        arch=images.whole(image).arch,
+        fingerprint=hashlib.sha256(release.encode()).hexdigest(),
+        release=release,
+    )

@@ -104,6 +104,12 @@ def test_a_base_is_made_once_for_equal_archives_and_anew_when_they_change(
     assert ask(replace(RECIPE, packages=()), "1").path != first.path
     assert len(built) == 3
     assert basedisk.cached(RECIPE.base, Arch.AMD64) is not None
+    for damage in ("", "{}", "[]"):
+        first.path.with_suffix(".json").write_text(damage)
+        assert ask(RECIPE, "1") == first
+    first.path.with_suffix(".json").unlink()
+    assert ask(RECIPE, "1") == first
+    assert len(built) == 3
 
 
 def test_a_base_that_no_bake_began_with_for_weeks_goes_when_a_new_one_comes(

@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import socket
@@ -16,6 +15,7 @@ from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.machine import Request
 from bakery.vagrant import Ports, Provider
+from tests.records import write_record
 
 DIGEST = "1a2b3c4d" * 8
 REQUEST = Request(image="host", base="debian-12", provider="libvirt")
@@ -41,7 +41,7 @@ def baked() -> Artifact:
     for path in (made.disk, made.box("libvirt"), made.box("virtualbox")):
         path.touch()
     made.settings.write_text("BAKERY_IMAGE=host\nBAKERY_HEALTH_PORT=8077\nBAKERY_PACKAGES='curl less'\n")
-    made.record.write_text(json.dumps({"files": {made.disk.name: {"sha256": DIGEST}}}))
+    write_record(made, digest=DIGEST)
     return made
 
 
@@ -278,7 +278,7 @@ def test_what_needs_a_machine_says_how_to_make_one(action: Callable[..., object]
 @pytest.mark.usefixtures("stand_in")
 def test_a_machine_of_an_earlier_bake_is_not_taken_for_the_new_image(baked: Artifact, console: Console) -> None:
     machine.up(REQUEST, console=console)
-    baked.record.write_text(json.dumps({"files": {baked.disk.name: {"sha256": "ffff" * 16}}}))
+    write_record(baked, digest="ffff" * 16)
     error = refused(lambda: machine.up(REQUEST, console=console))
     assert "earlier bake" in error.message
     assert error.hint == "./inv destroy --image host --base debian-12"

@@ -1,6 +1,5 @@
 """Everything is decided before anything is done."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from bakery.apt import AptSource, Mirrors, Origin
 from bakery.bases import Arch, BaseFrom, BaseName
 from bakery.errors import BakeryError, ExitCode
 from bakery.plan import Order
+from tests.records import write_record
 
 SOURCE = AptSource(uri="http://mirror.example/debian", suite="bookworm", components=("main",))
 
@@ -30,7 +30,7 @@ def bake_by_hand(order: Order) -> plan.Plan:
     made = plan.make(order)
     made.artifact.folder.mkdir(parents=True, exist_ok=True)
     made.artifact.disk.write_text("a disk")
-    made.artifact.record.write_text(json.dumps({"fingerprint": made.fingerprint, "baked_at": "2026-01-02T03:04:05"}))
+    write_record(made.artifact, fingerprint=made.fingerprint, baked_at="2026-01-02T03:04:05")
     return made
 
 
