@@ -25,6 +25,8 @@ INSECURE_PUBLIC_KEY = (
 than 2.3.8 does not know the newer ed25519 one and would leave it in the machine.
 """
 
+QEMU_SSH_PORT = 50022
+"""Where vagrant-qemu finds SSH unless it is told otherwise (its config.rb)."""
 CPUS = 2
 MEMORY_MB = 2048
 DIGEST_DIGITS = 8
@@ -145,6 +147,7 @@ def vagrantfile(machine: Machine, *, boxes: Mapping[Provider, str]) -> str:
         "firmware": machine.firmware,
         "firmware_dir": str(Path(machine.firmware).parent),
         "domain_prefix": domain_prefix(machine.image, machine.instance),
+        "ssh_port": QEMU_SSH_PORT,
         "aws": None,
     }
     return render.text("Vagrantfile.j2", values)

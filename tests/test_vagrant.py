@@ -17,7 +17,9 @@ VBOX = "{http://www.virtualbox.org/ovf/machine}"
 CPU, MEMORY, IDE, NETWORK, DISK = 3, 4, 5, 10, 17
 """CIM_ResourceAllocationSettingData.ResourceType, as OVF 1.0 uses it."""
 
-QEMU_SETTINGS = {"arch", "machine", "cpu", "smp", "memory", "net_device", "qemu_dir", "extra_qemu_args"}
+QEMU_SETTINGS = {"arch", "machine", "cpu", "smp", "memory", "net_device", "qemu_dir", "extra_qemu_args"} | {
+    *("other_default", "ssh_port"),
+}
 """Of those vagrant-qemu has (github.com/ppggff/vagrant-qemu, lib/vagrant-qemu/config.rb), the ones used here."""
 
 
@@ -167,6 +169,17 @@ def test_ports_are_open_on_this_machine_alone(provider: Provider) -> None:
         ["8077", "8077"],
     ]
     assert all('host_ip: "127.0.0.1"' in line for line in lines)
+
+
+def test_ssh_of_a_qemu_machine_is_open_on_this_machine_alone_too() -> None:
+    text = vagrant.vagrantfile(machine(), boxes={Provider.QEMU: "x.box"})
+    (netdev,) = re.findall(r'"-netdev", "(.*)"', text)
+    assert re.findall(r"hostfwd=([^,]*)", netdev) == [
+        f"tcp:127.0.0.1:{host}-:{guest}" for host, guest in ((50022, 22), (8081, 80), (8443, 443), (8077, 8077))
+    ]
+    # With a device of its own the plugin adds `hostfwd=tcp::PORT-:22`; what a box asks for in extra_qemu_args stays.
+    assert "qe.net_device = nil" in text
+    assert "qe.extra_qemu_args" not in text
 
 
 def test_the_vagrantfile_for_aws_is_the_golden_one(golden: Golden) -> None:
