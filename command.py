@@ -54,7 +54,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 complain(error)
                 sys.exit(error.exit_code)
             except OSError as error:
-                known = of_system(error, what=store.full_disk())
+                known = store.removed(error) or of_system(error, what=store.full_disk())
                 if known is None:
                     raise
                 complain(known)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bakery import process, vagrant
-from bakery.seed import make_seed
+from bakery.seed import make_seed, source_date
 
 SEED_DISK = "seed"
 
@@ -83,7 +83,7 @@ def fix_content_id(disk: Path) -> None:
 
 def epoch_of(image: Path) -> int:
     """Return the time to put on everything in a box (seconds): SOURCE_DATE_EPOCH, or else the image's own."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or image.stat().st_mtime)
+    return source_date(int(image.stat().st_mtime))
 
 
 def _seed_disc(folder: Path, name: str) -> Path:

@@ -5,11 +5,13 @@ The disc's format is cloud-init's (https://cloudinit.readthedocs.io/en/latest/re
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bakery import process
+from bakery.errors import impossible
 
 VOLUME_LABEL = "CIDATA"
 
@@ -66,7 +68,7 @@ def make_seed(out: Path, *, user_data: str, meta_data: str, network_config: str 
     if network_config is not None:
         texts["network-config"] = network_config
     # xorrisofs dates the disc by SOURCE_DATE_EPOCH, and the files in it by their own times (man xorrisofs).
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    epoch = str(source_date(0))
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         files = [Path(folder, name) for name in sorted(texts)]
         for file in files:
@@ -76,6 +78,18 @@ def make_seed(out: Path, *, user_data: str, meta_data: str, network_config: str 
         process.run(seed_argv(disc, files=files), env={"SOURCE_DATE_EPOCH": epoch})
         disc.replace(out)
     return out
+
+
+def source_date(otherwise: int) -> int:
+    """Return SOURCE_DATE_EPOCH, in seconds since 1970, or *otherwise* where it is not set or empty.
+
+    Raises BakeryError (exit code 2) when it is no number (reproducible-builds.org/specs/source-date-epoch).
+    """
+    told = os.environ.get("SOURCE_DATE_EPOCH", "").strip()
+    if not re.fullmatch(r"\d{0,11}", told):
+        hint = "SOURCE_DATE_EPOCH=$(git log -1 --format=%ct), or unset it"
+        raise impossible(f"SOURCE_DATE_EPOCH is {told!r}: seconds since 1970 are needed", hint=hint)
+    return int(told or otherwise)
 
 
 def seed_argv(disc: Path, *, files: Sequence[Path]) -> list[str]:

@@ -133,6 +133,18 @@ def write_json(path: Path, value: object) -> None:
     write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
 
 
+def removed(error: OSError) -> BakeryError | None:
+    """Return what a person can do about a file of ours that somebody has removed; None for any other error."""
+    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
+        return None
+    for find in (_build_root, cache_dir):
+        with suppress(BakeryError):
+            if Path(error.filename).is_relative_to(find()):
+                said = f"{error.filename} is not there any more"
+                return BakeryError(said, hint="./inv bake --force  (makes it again), or ./inv destroy for a machine")
+    return None
+
+
 def full_disk() -> str:
     """Return which of the folders that a command writes to is on a full disk, in words; empty for none."""
     for find in (_build_root, cache_dir, _temporary):

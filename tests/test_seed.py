@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bakery import process, seed
-from bakery.errors import BakeryError
+from bakery.errors import BakeryError, ExitCode
 
 
 def cloud_config(text: str) -> dict[str, Any]:
@@ -109,3 +109,21 @@ def test_files_of_the_owner_are_written_for_root_alone() -> None:
     assert cloud_config(text)["write_files"] == [
         {"path": "/etc/bakery/node.yaml", "permissions": "0600", "content": "domain: x.test\n"}
     ]
+
+
+@pytest.mark.parametrize(("told", "expected"), [(None, 7), ("", 7), (" 12 ", 12), ("0", 0)])
+def test_the_date_of_what_is_made_may_be_given(
+    told: str | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    if told is not None:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", told)
+    assert seed.source_date(7) == expected
+
+
+@pytest.mark.parametrize("told", ["x", "2026-01-01", "-1", "1e9", "999999999999"])
+def test_a_date_that_is_no_number_of_seconds_is_one_line(told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", told)
+    with pytest.raises(BakeryError, match="seconds since 1970 are needed") as caught:
+        seed.source_date(0)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE

@@ -110,3 +110,21 @@ def test_json_is_replaced_whole(tmp_path: Path) -> None:
     store.write_json(tmp_path / "a.json", {"two": 2})
     assert (tmp_path / "a.json").read_text() == '{\n  "two": 2\n}\n'
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_file_of_ours_that_somebody_has_removed_is_told_of(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    def problem(path: Path) -> OSError:
+        with pytest.raises(OSError, match=path.name) as caught:
+            path.read_bytes()
+        return caught.value
+
+    for path in (tmp_path / "build/host/local/host-debian-12.env", tmp_path / "cache/dokku-bakery/bases/x.json"):
+        told = store.removed(problem(path))
+        assert told is not None
+        assert told.message == f"{path} is not there any more"
+        assert told.hint.startswith("./inv bake --force")
+    assert store.removed(problem(tmp_path / "elsewhere")) is None
+    assert store.removed(OSError(28, "full")) is None
