@@ -1,6 +1,7 @@
 """What every task of the command line shares: how a mistake ends, and the options that mean the same everywhere."""
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,11 @@ IMAGE_HELP = {
 REHEARSE_HELP = {
     "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"
 }
+_IN_AWS = re.compile(
+    r"\./inv (amis|bake|catalog|launch|plan|promote|prune|publish|regions|rollback|validate)\b((?:(?!\./inv).)*)",
+    re.DOTALL,
+)
+"""A command that may be rehearsed, in a hint, and what follows it there."""
 
 
 class Command(Task[Any]):
@@ -39,6 +45,17 @@ def complain(error: BakeryError) -> None:
         print(f"hint:  {error.hint}", file=sys.stderr)
 
 
+def rehearsed(hint: str) -> str:
+    """Return a hint of a rehearsal, whose commands must be rehearsed too: without, they would be for the account."""
+
+    def add(found: re.Match[str]) -> str:
+        command, rest = found[1], found[2]
+        is_of_aws = command != "bake" or "--region" in rest or "--import" in rest
+        return f"./inv {command}{' --rehearse' if is_of_aws and '--rehearse' not in rest else ''}{rest}"
+
+    return _IN_AWS.sub(add, hint)
+
+
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     """Make an invoke task that ends a mistake with one clear line and a documented exit code, never a traceback."""
 
@@ -51,6 +68,8 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             try:
                 body(*args, **kwargs)
             except BakeryError as error:
+                if kwargs.get("rehearse"):
+                    error.hint = rehearsed(error.hint)
                 complain(error)
                 sys.exit(error.exit_code)
             except OSError as error:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import command
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -151,8 +153,8 @@ def test_every_option_of_every_command_is_explained() -> None:
     done = subprocess.run([sys.executable, "-c", LISTING], cwd=ROOT, capture_output=True, text=True, check=True)
     commands = json.loads(done.stdout)
     assert len(commands) >= 10
-    for command, options in commands.items():
-        assert [option for option, meaning in options if not meaning] == [], command
+    for name, options in commands.items():
+        assert [option for option, meaning in options if not meaning] == [], name
 
 
 def test_the_help_of_a_command_shows_its_options(tmp_path: Path) -> None:
@@ -168,3 +170,32 @@ def test_a_build_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     assert re.match(rf"error: {tmp_path}/build\S*: Not a directory\nhint:  .*BAKERY_BUILD_DIR", done.stderr), (
         done.stderr
     )
+
+
+@pytest.mark.parametrize(
+    ("hint", "expected"),
+    [
+        ("./inv promote --image host", "./inv promote --rehearse --image host"),
+        ("./inv prune  (finishes that)", "./inv prune --rehearse  (finishes that)"),
+        ("./inv catalog --rebuild --rehearse --image host", "./inv catalog --rebuild --rehearse --image host"),
+        (
+            "./inv promote x; or ./inv bake --region y",
+            "./inv promote --rehearse x; or ./inv bake --rehearse --region y",
+        ),
+        ("./inv bake --image host --base debian-12", "./inv bake --image host --base debian-12"),
+        ("./inv doctor  (lists them)", "./inv doctor  (lists them)"),
+        ("./inv publish -h", "./inv publish --rehearse -h"),
+        ("did you mean 'prune'?", "did you mean 'prune'?"),
+    ],
+)
+def test_what_a_rehearsal_says_to_type_is_for_the_rehearsal(hint: str, expected: str) -> None:
+    assert command.rehearsed(hint) == expected
+
+
+def test_a_mistake_in_a_rehearsal_never_leads_to_the_account(tmp_path: Path) -> None:
+    try:
+        refused = invoke("launch", "--rehearse", "--image", "host", "--region", "eu-west-2", folder=tmp_path)
+    finally:
+        invoke("rehearsal", "--stop", folder=tmp_path)
+    promote, bake = "./inv promote --rehearse --image host", "./inv bake --rehearse --image host --region eu-west-2"
+    assert refused.stderr.splitlines()[-1] == f"hint:  {promote}; or {bake}"
