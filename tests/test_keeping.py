@@ -1,5 +1,6 @@
 """Which images stay, and why: each reason by itself, and none too few."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -83,6 +84,31 @@ def test_the_newest_releases_stay_and_the_others_go() -> None:
     assert found[2, DUBLIN] == found[3, LONDON] == ("one of the newest 2",)
 
 
+def test_a_verdict_says_which_image_it_is_about_and_whether_the_others_were_copied_from_it() -> None:
+    both = [release(1), release(2)]
+    found = judge(subject(*both), answers(*both))
+    source, copy = found[1, LONDON], found[1, DUBLIN]
+    assert source == Verdict(
+        image="host",
+        release=both[0].release,
+        arch=Arch.AMD64,
+        region=LONDON,
+        image_id=image_id(1, LONDON),
+        found=image(image_id(1, LONDON)),
+        parameter=f"/dokku-bakery/host/{both[0].release}/amd64",
+        is_source=True,
+        is_known=True,
+    )
+    assert copy == replace(
+        source, region=DUBLIN, image_id=image_id(1, DUBLIN), found=image(image_id(1, DUBLIN)), is_source=False
+    )
+
+
+def test_an_image_may_have_the_architecture_of_its_definition_and_those_of_its_releases() -> None:
+    assert subject().arches == [Arch.AMD64]
+    assert subject(release(1, arch=Arch.ARM64)).arches == [Arch.AMD64, Arch.ARM64]
+
+
 def test_each_architecture_has_its_own_newest() -> None:
     both = [release(1, arch=Arch.ARM64), release(2)]
     found = reasons(subject(*both), answers(*both))
@@ -136,20 +162,23 @@ def test_a_release_that_is_latest_in_one_region_stays_in_all() -> None:
 def test_a_release_that_is_younger_than_a_day_stays() -> None:
     both = [release(1, age_days=0.9), release(2)]
     assert reasons(subject(*both), answers(*both))[1, DUBLIN] == ("younger than a day",)
+    both = [release(1, age_days=1), release(2)]
+    assert reasons(subject(*both), answers(*both))[1, DUBLIN] == ()
 
 
 def test_an_image_that_an_instance_was_started_from_stays_in_its_region() -> None:
     both = [release(1), release(2)]
-    instance = {"InstanceId": "i-1", "ImageId": image_id(1, DUBLIN)}
-    found = reasons(subject(*both), answers(*both, instances=[instance]))
+    instances = [{"InstanceId": "i-1", "ImageId": image_id(1, DUBLIN)}, {"InstanceId": "i-2", "ImageId": "ami-other"}]
+    found = reasons(subject(*both), answers(*both, instances=instances))
     assert found[1, DUBLIN] == ("i-1 started from it",)
 
 
-def test_of_many_instances_some_are_named_and_the_others_counted() -> None:
+@pytest.mark.parametrize(("count", "told"), [(2, "i-0, i-1"), (3, "i-0, i-1 and 1 more"), (5, "i-0, i-1 and 3 more")])
+def test_of_many_instances_two_are_named_and_the_others_counted(count: int, told: str) -> None:
     both = [release(1), release(2)]
-    instances = [{"InstanceId": f"i-{number}", "ImageId": image_id(1, DUBLIN)} for number in range(5)]
+    instances = [{"InstanceId": f"i-{number}", "ImageId": image_id(1, DUBLIN)} for number in range(count)]
     found = reasons(subject(*both), answers(*both, instances=instances))
-    assert found[1, DUBLIN] == ("i-0, i-1 and 3 more started from it",)
+    assert found[1, DUBLIN] == (f"{told} started from it",)
 
 
 def test_an_image_that_a_launch_template_names_stays() -> None:
@@ -160,7 +189,7 @@ def test_an_image_that_a_launch_template_names_stays() -> None:
 
 def test_an_image_that_somebody_launched_within_two_weeks_stays() -> None:
     both = [release(1), release(2)]
-    for days, why in ((13, ("last launched 2026-11-10",)), (15, ())):
+    for days, why in ((13, ("last launched 2026-11-10",)), (14, ()), (15, ())):
         last = f"{NOW - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
         old = {image_id(1, DUBLIN): image(image_id(1, DUBLIN), LastLaunchedTime=last)}
         assert reasons(subject(*both), answers(*both, images=old))[1, DUBLIN] == why
@@ -170,6 +199,16 @@ def test_what_copies_were_made_of_stays_as_long_as_one_of_them() -> None:
     both = [release(1), release(2)]
     found = reasons(subject(*both), answers(*both, templates={image_id(1, DUBLIN): "web"}))
     assert found[1, LONDON] == (f"copied to {DUBLIN}",)
+
+
+def test_what_copies_were_made_of_names_each_place_of_a_copy_that_stays() -> None:
+    paris = "eu-west-3"
+    one = release(1)
+    three = one.model_copy(
+        update={"places": one.places | {paris: Placed(image_id=image_id(3, paris), published_at=NOW)}}
+    )
+    asked, said = subject(three, release(2)), answers(three, release(2), templates={image_id(1, DUBLIN): "web"})
+    assert reasons(asked, said)[1, LONDON] == (f"copied to {DUBLIN}, {paris}",)
 
 
 def test_a_copy_goes_although_the_image_that_it_was_made_of_is_in_use() -> None:
@@ -212,13 +251,35 @@ def test_an_image_that_only_the_catalog_has_goes_and_nobody_can_be_using_it() ->
 
 def strangers(found: dict[str, Any], *, is_removed: bool = False, names: tuple[str, ...] = (), **fields: Any) -> Any:
     inventory = Inventory(region=DUBLIN, images={found["ImageId"]: found}, **fields)
-    said: Answers = {DUBLIN: inventory, LONDON: BakeryError("no answer")}
+    said: Answers = {LONDON: BakeryError("no answer"), DUBLIN: inventory}
     return list(keeping.unknown(said, known_ids=frozenset({"ami-known"}), names=names, is_removed=is_removed, now=NOW))
 
 
 def tagged(identity: str = "ami-1", **fields: Any) -> dict[str, Any]:
     tags = {ami.IMAGE: "host", ami.RELEASE: "20250101-0000-0123456789ab", ami.ARCH: "arm64"}
     return image(identity, Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **fields)
+
+
+def test_a_stranger_is_described_by_its_tags_and_asked_for_by_the_parameter_that_a_default_prefix_gives() -> None:
+    found = tagged(Name="dokku-bakery/other/20240101-0000-0123456789ab/amd64")
+    assert strangers(found) == [
+        Verdict(
+            image="host",
+            release="20250101-0000-0123456789ab",
+            arch="arm64",
+            region=DUBLIN,
+            image_id="ami-1",
+            reasons=("not in this catalog",),
+            found=found,
+            parameter="/dokku-bakery/host/20250101-0000-0123456789ab/arm64",
+            is_known=False,
+        )
+    ]
+
+
+def test_an_image_whose_name_tells_nothing_has_no_name_release_and_architecture() -> None:
+    (verdict,) = strangers(image("ami-1", Name="theirs", Tags=[]))
+    assert (verdict.image, verdict.release, verdict.arch) == ("", "", "")
 
 
 def test_an_image_that_no_catalog_has_stays_unless_that_is_asked_for() -> None:
@@ -242,6 +303,12 @@ def test_an_image_without_tags_is_known_by_its_name_and_stays() -> None:
     [
         (tagged(State="pending"), {}, "still being made"),
         (tagged(CreationDate="2026-11-22T12:00:00.000Z"), {}, "younger than a day"),
+        (
+            tagged(CreationDate="2026-11-22T04:15:00.000Z"),
+            {"instances": [{"InstanceId": "i-1", "ImageId": "ami-1"}]},
+            "i-1 started from it",
+        ),
+        (tagged(LastLaunchedTime="2026-11-10T04:15:00Z"), {}, "last launched 2026-11-10"),
         (tagged(), {"parameters": {"/other/host/latest/arm64": "ami-1"}}, "latest"),
         (tagged(), {"templates": {"ami-1": "web"}}, "launch template web starts it"),
     ],
