@@ -9,6 +9,8 @@ from tests.image.copy import Copy
 
 MB = 1024 * 1024
 BALLAST = "/var/lib/bakery/ballast"
+JOURNAL_MB = 8
+"""What journald takes at a time of what comes free (FILE_SIZE_INCREASE in its source)."""
 STOPPED = "docker create --name=stopped bakery-guard:1 /none >/dev/null"
 
 
@@ -58,17 +60,25 @@ def test_ballast_takes_real_space(each: Copy, settings: dict[str, str]) -> None:
     assert blocks * block_size >= size
 
 
+def is_ballast_as_it_should_be(settings: dict[str, str]) -> str:
+    """Return what the shell asks: whether there is ballast, or none in an image that was made without."""
+    return f"test {'' if int(settings['BAKERY_BALLAST_MB']) else '! '}-e {BALLAST}"
+
+
 def test_the_guard_looks_every_two_minutes(each: Copy) -> None:
     assert each.units["bakery-disk-guard.timer"] == ("active", "enabled")
 
 
 @pytest.mark.throwaway
-def test_the_guard_cleans_up_whatever_its_age_but_keeps_the_ballast_for_later(first: Copy) -> None:
+def test_the_guard_cleans_up_whatever_its_age_but_keeps_the_ballast_for_later(
+    first: Copy, settings: dict[str, str]
+) -> None:
     guard = "BAKERY_GUARD_CLEAN_PERCENT=1 BAKERY_GUARD_BALLAST_PERCENT=100 BAKERY_GUARD_CALM_PERCENT=0"
     first.run(
         f"tar -C /etc -c hostname | docker import - bakery-guard:1 >/dev/null && {STOPPED}\n"
         f"set -a && . /etc/bakery/image.env && {guard} bakery-disk-guard\n"
-        f'test -e {BALLAST} && test -z "$(docker ps -aq --filter name=stopped)" && docker rmi bakery-guard:1'
+        f"{is_ballast_as_it_should_be(settings)} || exit\n"
+        f'test -z "$(docker ps -aq --filter name=stopped)" && docker rmi bakery-guard:1'
     )
 
 
@@ -77,6 +87,7 @@ def test_a_full_disk_is_freed_without_writing_to_it(first: Copy, settings: dict[
     before, full, during, after = (
         int(line)
         for line in first.run(
+            f"ballast_is_back() {{ {is_ballast_as_it_should_be(settings)}; }}"
             """
 free() { echo $(($(stat --file-system --format '%f * %S' /) / 1024 / 1024)); }
 filler=/var/tmp/filler
@@ -95,11 +106,12 @@ test ! -e /var/lib/bakery/ballast || exit
 free
 rm -f $filler*
 systemctl start bakery-disk-guard.service || exit
-test -e /var/lib/bakery/ballast || exit
+ballast_is_back || exit
 free
 """
         ).split()
     )
     assert full < 32  # ext4 keeps up to 16 MB of free blocks from everybody
-    assert during - full > int(settings["BAKERY_BALLAST_MB"]) * 0.9
+    # Without ballast nothing comes free but what the clean-up finds, and the journal takes some of that.
+    assert during - full > int(settings["BAKERY_BALLAST_MB"]) * 0.9 - JOURNAL_MB
     assert after > before * 0.9
