@@ -69,6 +69,7 @@ def probe(root: Path, *, firstboot: str | None = '{"status":"done","tasks":{}}',
     if firstboot is not None:
         (root / "state/firstboot.json").write_text(firstboot, encoding="utf-8")
     told = {"IMAGE": "dokku", "BASE": "debian-12", "RELEASE": "7", "FINGERPRINT": "f", "HEALTH_INTERVAL_S": "30"}
+    told |= {"STEPS_BELOW": "system docker nginx health", "STEPS": "dokku record"}
     told = {f"BAKERY_{name}": value for name, value in {**told, "HEALTH_DEGRADED_CODE": "200", **settings}.items()}
     env = {"PATH": f"{root}/bin:{os.environ['PATH']}", "ROOT": str(root), "TZ": "UTC", **told}
     subprocess.run(["bash", str(root / "lib/bakery-health")], env=env, check=True)
@@ -113,6 +114,13 @@ def test_what_is_worse_is_not_called_degraded(tmp_path: Path) -> None:
     assert "bakery_degraded 0\n" in found.metrics
     (tmp_path / "no-docker").unlink()
     assert probe(tmp_path, firstboot='{"status":"failed","tasks":{}}').body["status"] == "unhealthy"
+
+
+def test_docker_is_asked_only_where_an_image_has_it(tmp_path: Path) -> None:
+    (tmp_path / "no-docker").touch()
+    found = probe(tmp_path, STEPS_BELOW="", STEPS="system nginx health record")
+    assert (found.body["status"], found.code) == ("healthy", 200)
+    assert "docker" not in found.body["checks"]
 
 
 def test_before_first_boot_has_ended_a_machine_is_starting(tmp_path: Path) -> None:
