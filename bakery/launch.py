@@ -148,7 +148,7 @@ def _launch(region: Region, order: Order, choice: Choice, definition: Definition
     return Launch(
         image_id=choice.image["ImageId"],
         instance_type=choice.instance_type,
-        groups=[groups.to_serve(region, aws, name=GROUP, network=network, ports=ports)],
+        groups=[groups.for_login(region, aws, name=GROUP, network=network, ports=ports)],
         token=token,
         user_data=order.user_data,
         key_name=order.key,

@@ -133,7 +133,7 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
         login_user=machines.login_user(account, planned.base),
         name=planned.name,
         instance_type=machines.instance_type(region, arch=planned.definition.arch, wanted=aws.instance_type),
-        security_group=groups.for_a_while(region, aws, name=GROUP, network=where),
+        security_group=groups.for_login(region, aws, name=GROUP, network=where),
         root_device=planned.base_image.root_device,
         subnet=where.subnet,
         tags=ami.tags(release, image=planned.definition.name, own=aws.tags),

@@ -74,7 +74,7 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
         launch = machines.Launch(
             image_id=image["ImageId"],
             instance_type=machines.instance_type(region, arch=made.arch, wanted=aws.instance_type),
-            groups=[groups.for_a_while(region, aws, name=GROUP, network=network)],
+            groups=[groups.for_login(region, aws, name=GROUP, network=network)],
             token=site.folder.name,
             user_data=seed.user_data(public_keys=[public_key]).encode(),
             tags={**aws.tags, "Name": f"verify {made.name}", ami.RUN: made.release},

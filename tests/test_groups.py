@@ -27,7 +27,7 @@ def region(stage: Rehearsal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def made(region: Region, **told: Any) -> dict[str, Any]:
     aws = Aws.model_validate(told)
-    group = groups.for_a_while(region, aws, name="dokku-bakery-bake", network=networks.find(region, aws))
+    group = groups.for_login(region, aws, name="dokku-bakery-bake", network=networks.find(region, aws))
     return dict(region.ec2("describe_security_groups", GroupIds=[group])["SecurityGroups"][0])
 
 
@@ -64,7 +64,7 @@ SERVED = (80, 443)
 def serving(region: Region, **told: Any) -> dict[str, Any]:
     aws = Aws.model_validate(told)
     network = networks.find(region, aws)
-    group = groups.to_serve(region, aws, name="dokku-bakery", network=network, ports=SERVED)
+    group = groups.for_login(region, aws, name="dokku-bakery", network=network, ports=SERVED)
     return dict(region.ec2("describe_security_groups", GroupIds=[group])["SecurityGroups"][0])
 
 

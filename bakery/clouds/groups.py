@@ -18,29 +18,17 @@ from bakery.errors import BakeryError
 SSH = 22
 
 
-def for_a_while(region: Region, aws: Aws, *, name: str, network: Network) -> str:
-    """Return the id of the group of machines that run for the time of a bake or a verification.
+def for_login(region: Region, aws: Aws, *, name: str, network: Network, ports: Sequence[int] = ()) -> str:
+    """Return the id of the group of machines that are logged in to, with *ports* beside that open to the world.
 
     It lets in SSH from where the table [aws] says, and nobody at all where the login goes through Systems Manager.
     """
-    return _for_login(region, aws, name=name, network=network, ports=())
-
-
-def to_serve(region: Region, aws: Aws, *, name: str, network: Network, ports: Sequence[int]) -> str:
-    """Return the id of the group of machines that stay: *ports* are open to the world, SSH as `for_a_while` has it."""
-    return _for_login(region, aws, name=name, network=network, ports=ports)
-
-
-def _for_login(region: Region, aws: Aws, *, name: str, network: Network, ports: Sequence[int]) -> str:
     told: dict[str, Any] = {"vpc": network.vpc, "tags": aws.tags}
     if aws.login is Login.SSM:
         return group(region, name=f"{name}-closed", ports=ports, **told)
-    if aws.allow_from == ANYWHERE:
-        return group(region, name=name, ports=(SSH, *ports), **told)
-    # Of these, SSH is the one port that is not for everybody.
-    name = f"{name}-{hashlib.sha256(' '.join(sorted(aws.allow_from)).encode()).hexdigest()[:8]}"
-    group(region, name=name, ports=(SSH,), allow_from=aws.allow_from, **told)
-    return group(region, name=name, ports=ports, **told)
+    if aws.allow_from != ANYWHERE:
+        name = f"{name}-{hashlib.sha256(' '.join(sorted(aws.allow_from)).encode()).hexdigest()[:8]}"
+    return group(region, name=name, ports=(SSH, *ports), ssh_from=aws.allow_from, **told)
 
 
 def group(
@@ -49,11 +37,12 @@ def group(
     name: str,
     ports: Sequence[int],
     vpc: str = "",
-    allow_from: Sequence[str] = ANYWHERE,
+    ssh_from: Sequence[str] = ANYWHERE,
     tags: Mapping[str, str] | None = None,
 ) -> str:
     """Return the id of the security group of that name in a VPC, made or opened where it must be.
 
+    Its ports are open to the world, but for SSH, which is to *ssh_from*.
     Raises BakeryError (exit code 2) when no VPC is named and the region has no default one.
     """
     vpc = vpc or networks.find(region, Aws()).vpc
@@ -70,7 +59,7 @@ def group(
         raise BakeryError(f"{region.name}: the security group {name} is not seen yet", hint="run it again")
     opened = {rule.get("FromPort") for rule in found[0]["IpPermissions"] if rule.get("FromPort") == rule.get("ToPort")}
     for port in sorted(set(ports) - opened):
-        _open(region, str(found[0]["GroupId"]), port, allow_from=allow_from)
+        _open(region, str(found[0]["GroupId"]), port, allow_from=ssh_from if port == SSH else ANYWHERE)
     return str(found[0]["GroupId"])
 
 
