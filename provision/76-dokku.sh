@@ -18,6 +18,9 @@ id -u dokku >/dev/null 2>&1 || adduser --quiet --disabled-password --gecos "" do
 # nginx's workers must get through to what plugins keep beneath, which Debian's 0700 and Ubuntu's 0750 forbid.
 [[ $(stat -c %a /home/dokku) == 711 ]] || chmod 0711 /home/dokku
 
+# Its own, which it writes where there is none, lacks `su`: logrotate then refuses the folder, where dokku's group may write.
+put_file dokku.logrotate /etc/logrotate.d/dokku 0644
+
 # The installer would spend minutes on parameters of its own; these are RFC 7919's, which everybody may share.
 put_file dhparam.pem /etc/nginx/dhparam.pem 0644
 
