@@ -50,6 +50,12 @@ for unit in dokku-redeploy.service dokku-retire.timer docker-builder-prune.timer
     enable "$unit"
 done
 
+# What brings the apps back, in the place of `dokku ps:restore`.
+put_file apps.py /usr/local/lib/bakery/apps.py 0644
+put_file asking.py /usr/local/lib/bakery/asking.py 0644
+put_file bakery-restore /usr/local/sbin/bakery-restore 0755
+put_file dokku-redeploy.conf /etc/systemd/system/dokku-redeploy.service.d/50-bakery.conf 0644
+
 put_file health-dokku.sh /usr/local/lib/bakery/health-dokku.sh 0644
 
 put_file dokku-apps.logrotate /etc/logrotate.d/bakery-dokku-apps 0644

@@ -14,9 +14,9 @@ from bakery import ROOT, house_rules
 PROVISION = ROOT / "provision"
 STEPS = sorted(PROVISION.glob("[0-9][0-9]-*.sh"))
 SOURCED = [PROVISION / name for name in ("lib.sh", "apt.sh", "vendor.sh")] + sorted(PROVISION.glob("files/*.sh"))
-# One guest program is Python, with a test file of its own.
-PYTHON = PROVISION / "files/bakery-firstboot"
-GUEST = sorted(path for path in PROVISION.glob("files/bakery-*") if not path.suffix and path != PYTHON)
+# Some guest programs are Python, each with a test file of its own.
+PYTHON = {PROVISION / "files" / name for name in ("bakery-firstboot", "bakery-restore")}
+GUEST = sorted(path for path in PROVISION.glob("files/bakery-*") if not path.suffix and path not in PYTHON)
 PROGRAMS = [PROVISION / "run", *STEPS, *GUEST]
 SCRIPTS = [*PROGRAMS, *SOURCED]
 
@@ -28,7 +28,7 @@ def each_script(paths: list[Path]) -> pytest.MarkDecorator:
 def test_no_program_escapes_these_rules() -> None:
     found = {path for path in PROVISION.rglob("*") if path.is_file() and path.read_bytes().startswith(b"#!")}
     # base/ runs on the baking machine, inside mmdebstrap, which has sh alone.
-    assert {path for path in found if path.parent.name != "base"} == {*SCRIPTS, PYTHON}
+    assert {path for path in found if path.parent.name != "base"} == {*SCRIPTS, *PYTHON}
     assert len(STEPS) >= 9
     assert len(GUEST) >= 4
 

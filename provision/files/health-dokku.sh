@@ -19,23 +19,8 @@ dokku_version() {
     echo "${said##* }"
 }
 
-# restore_state: dokku starts every app again after a boot; until that has ended some do not answer.
-restore_state() {
-    local line result=success ended=0
-    while read -r line; do
-        case $line in
-            Result=*) result=${line#*=} ;;
-            *) ended=${line#*=} ;;
-        esac
-    done < <(systemctl show --property=ExecMainExitTimestampMonotonic,Result dokku-redeploy.service)
-    if [[ $result != success ]]; then
-        echo "failed: $result"
-    elif ((ended == 0)); then
-        echo waiting
-    else
-        echo "done"
-    fi
-}
+# restore_state: until bakery-restore has ended its first run since the boot, some apps may not answer yet.
+restore_state() { if [[ -e /run/bakery-restore/ended ]]; then echo "done"; else echo waiting; fi; }
 
 # certificate_days: whole days until the first of the apps' certificates ends, -1 when one has; nothing without any.
 certificate_days() {

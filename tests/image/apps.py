@@ -71,3 +71,13 @@ def certificate(name: str, *, days: int, folder: str) -> str:
     request = f"openssl req {key} {names} -out server.csr 2>/dev/null"
     sign = f"openssl x509 -req -in server.csr -copy_extensions copy -key server.key -days {days} -out server.crt"
     return f"mkdir -p {folder} && (cd {folder} && {request} && {sign} 2>/dev/null)"
+
+
+def poll(*names: str, pause_s: float = 0.2) -> str:
+    """Return a shell loop that asks apps again and again and prints name and code, until /run/enough is."""
+    asks = "; ".join(
+        f"echo {name} $(curl --silent --max-time 10 --output /dev/null --write-out '%{{http_code}}'"
+        f" --resolve {name}.test:80:127.0.0.1 http://{name}.test/)"
+        for name in names
+    )
+    return f"while [ ! -e /run/enough ]; do {asks}; sleep {pause_s}; done"

@@ -28,6 +28,8 @@ ps:restore() {
     all_apps list
     ((${#list[@]})) || warn "You haven't deployed any applications yet"
     clear_config "${list[@]}"
+    # The real one starts processes by the thousand before the first app is back: 8 seconds with one app.
+    ((${#list[@]} == 0)) || sleep 4
     for app in "${list[@]}"; do
         (restore_app "$app") || status=1
     done
@@ -43,6 +45,7 @@ ps:stop() {
     verify_app "${1:-}"
     info_quiet "Stopping $1"
     "$DOCKER_BIN" container stop "$1.web.1" >/dev/null
+    property_set ps "$1" restore false
 }
 
 ps:restart() {
