@@ -56,7 +56,15 @@ put_file asking.py /usr/local/lib/bakery/asking.py 0644
 put_file bakery-restore /usr/local/sbin/bakery-restore 0755
 put_file dokku-redeploy.conf /etc/systemd/system/dokku-redeploy.service.d/50-bakery.conf 0644
 
+put_file health-vhosts.sh /usr/local/lib/bakery/health-vhosts.sh 0644
 put_file health-dokku.sh /usr/local/lib/bakery/health-dokku.sh 0644
+
+# On a full disk dokku empties what it rewrites: environments, domains, vhosts. What it sources first forbids that.
+put_file dokku-room.sh /usr/local/lib/bakery/dokku-room.sh 0644
+put_file dokku-kept.sh /usr/local/lib/bakery/dokku-kept.sh 0644
+put_file guard-dokku.sh /usr/local/lib/bakery/guard-dokku.sh 0644
+put_file dokku-disk.sh /home/dokku/.dokkurc/bakery-disk 0644
+put /etc/sudoers.d/bakery-disk 0440 <<<'dokku ALL=(root) NOPASSWD: /usr/bin/systemctl start bakery-disk-guard.service'
 
 put_file dokku-apps.logrotate /etc/logrotate.d/bakery-dokku-apps 0644
 

@@ -3,24 +3,18 @@
 The contract is read in dokku 0.38.27, sshcommand 0.20.2, plugn 0.17.1 and dokku-letsencrypt 0.25.1.
 """
 
-import grp
 import hashlib
 import json
 import os
-import pwd
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.standin.guest import CORE, Guest, settle, unpack
 from tests.standin.site import Site, serving
-
-CORE = ("apps", "certs", "checks", "common", "domains", "plugin", "ports", "ssh-keys")
-"""The plugins whose triggers may run on the machine that runs the tests."""
 
 # fmt: off
 PRE_DEPENDS = {
@@ -50,44 +44,6 @@ OWN = {
 }
 """What dokku's archive holds beside dokku."""
 
-PROGRAMS = {
-    "id": 'echo "${STANDIN_USER:-root}"',
-    "getent": 'echo "dokku:x:1000:1000::$DOKKU_ROOT:/bin/bash"',
-    # By its name alone, so that what comes next is found here, too, and no service of this machine is touched.
-    "sudo": '[[ $1 != -u ]] || shift 4 # -u dokku -E -H\nSTANDIN_USER=dokku exec "${1##*/}" "${@:2}"',
-    "docker": "exit 1",
-    "nginx": 'echo "nginx version: nginx/${STANDIN_NGINX:-1.22.1}" >&2',
-    "systemctl": "exit 0",
-}
-"""What belongs to a machine rather than to dokku: users, and the services."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guest:
-    """The stand-in's files unpacked into a folder, with a DOKKU_ROOT of its own."""
-
-    root: Path
-    environment: Mapping[str, str]
-
-    @property
-    def home(self) -> Path:
-        return self.root / "home/dokku"
-
-    @property
-    def authorized_keys(self) -> Path:
-        return self.home / ".ssh/authorized_keys"
-
-    @property
-    def plugins(self) -> Path:
-        return self.root / "var/lib/dokku/plugins"
-
-    def run(self, *argv: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        env = {**self.environment, **environment}
-        return subprocess.run(argv, input=stdin, env=env, capture_output=True, text=True, check=False)
-
-    def dokku(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-        return self.run("dokku", *arguments, stdin=stdin, **environment)
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -103,44 +59,12 @@ def debs(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
 
 @pytest.fixture(scope="module")
 def unpacked(debs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("unpacked")
-    for name in ("dokku", "plugn", "sshcommand"):
-        subprocess.run(["dpkg-deb", "--extract", debs[name], root], check=True)
-    return root
+    return unpack(debs, tmp_path_factory.mktemp("unpacked"))
 
 
 @pytest.fixture
 def guest(unpacked: Path, tmp_path: Path) -> Guest:
-    root = tmp_path / "guest"
-    shutil.copytree(unpacked, root)
-    for folder in ("bin", "home/dokku/.ssh", "home/admin", "tmp", "var/lib/dokku/config"):
-        (root / folder).mkdir(parents=True)
-    for name, script in PROGRAMS.items():
-        (root / "bin" / name).write_text(f"#!/bin/bash\n{script}\n")
-        (root / "bin" / name).chmod(0o755)
-    (root / "home/dokku/.ssh/authorized_keys").touch()
-    lib = root / "var/lib/dokku"
-    for kind in ("core-plugins", "plugins"):
-        for state in ("available", "enabled"):
-            (lib / kind / state).mkdir(parents=True, exist_ok=True)
-    for name in CORE:
-        (lib / "plugins/available" / name).symlink_to(lib / "core-plugins/available" / name)
-        (lib / "core-plugins/enabled" / name).symlink_to(lib / "core-plugins/available" / name)
-        (lib / "plugins/enabled" / name).symlink_to(lib / "plugins/available" / name)
-    return Guest(
-        root=root,
-        environment={
-            "PATH": f"{root}/bin:{root}/usr/bin:{os.environ['PATH']}",
-            "HOME": f"{root}/home/admin",
-            "TMPDIR": f"{root}/tmp",
-            "DOKKU_ROOT": f"{root}/home/dokku",
-            "DOKKU_LIB_PATH": str(lib),
-            "DOKKU_SYSTEM_USER": pwd.getpwuid(os.getuid()).pw_name,
-            "DOKKU_SYSTEM_GROUP": grp.getgrgid(os.getgid()).gr_name,
-            "PLUGN_SHARE": f"{root}/usr/share/plugn",
-            "LETSENCRYPT_DISABLE_PULL": "true",
-        },
-    )
+    return settle(unpacked, tmp_path / "guest")
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 # What bakery-health asks of dokku: source it and call ask_dokku; it does nothing by itself.
 # Needs: nothing
 
+source "${BASH_SOURCE[0]%/*}/health-vhosts.sh"
+
 ask_dokku() {
-    local version days
-    version=$(dokku_version) days=$(certificate_days)
+    local version days restore
+    version=$(dokku_version) days=$(certificate_days) restore=$(restore_state)
     check dokku "\"$version\"" test -n "$version"
     check certificates "${days:-null}" test "${days:-0}" -ge 0
-    stage restore "$(restore_state)" restoring
+    stage restore "$restore" restoring
+    stage vhosts "$(vhosts_state "$restore")" restoring
 }
 
 # dokku_version: nothing unless dokku answers and what repairs nginx after a container's restart runs.

@@ -14,6 +14,32 @@ NAME = "full"
 GUARD_S = 300
 HEALTH = "curl --silent --max-time 20 http://127.0.0.1:$(. /etc/bakery/image.env; echo $BAKERY_HEALTH_PORT)/health"
 UPPER = "{{.GraphDriver.Data.UpperDir}}"
+REFUSED = 75
+HELD = "/run/systemd/system/bakery-disk-guard.service.d"
+"""What keeps the guard away, which a command that writes would start by itself."""
+WRITING = (
+    f"config:set --no-restart {NAME} COLOR=blue",
+    "domains:set-global full.example",
+    f"domains:add {NAME} www.{NAME}.test",
+    f"proxy:build-config {NAME}",
+    f"ports:set {NAME} http:80:6000",
+    f"checks:disable {NAME} web",
+    f"ps:rebuild {NAME}",
+    "apps:create another",
+)
+# Everything that dokku has written, but for what its own part of the image keeps for later.
+WRITTEN = "find /home/dokku /var/lib/dokku/config -type f ! -path '*/.bakery/*' -exec sha256sum {} + | sort"
+FILL = """
+free() { stat --file-system --format '%f' /; }
+fill() {
+  fallocate --length "$(($(stat --file-system --format '%f * %S' /) / 1024 / 1024))MiB" $1/0
+  i=0; for size in 256 64 16 4 1; do
+    while fallocate --length "${size}MiB" $1/$((i += 1)) 2>/dev/null; do :; done
+  done
+  dd if=/dev/zero of=$1/last bs=4k 2>/dev/null
+}
+tell() { "${@:2}" >/run/said 2>&1; echo "$1=$?"; sed "s/^/$1_said=/" /run/said | tail -n 1; }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +57,25 @@ def story(first: Copy, container: str) -> dict[str, str]:
     """Fill the disk by way of a dead container, ask everything, and wait for the guard's own timer to help."""
     return lines_of(
         first.run(
-            f"""
+            f"""{FILL}
             dead=$(docker create {apps.IMAGE})
             layer=$(docker inspect --format '{UPPER}' $dead)
-            free() {{ stat --file-system --format '%f' /; }}
-            tell() {{ "${{@:2}}" >/run/said 2>&1; echo "$1=$?"; sed "s/^/$1_said=/" /run/said | tail -n 1; }}
-            fill() {{
-              fallocate --length "$(($(stat --file-system --format '%f * %S' /) / 1024 / 1024))MiB" $layer/0
-              i=0; for size in 256 64 16 4 1; do
-                while fallocate --length "${{size}}MiB" $layer/$((i += 1)) 2>/dev/null; do :; done
-              done
-              dd if=/dev/zero of=$layer/last bs=4k 2>/dev/null
-            }}
             echo "before=$(free)"
             systemctl stop bakery-disk-guard.timer
+            mkdir -p {HELD} && printf '[Unit]\\nConditionPathExists=/nonexistent\\n' >{HELD}/hold.conf
+            systemctl daemon-reload
             install --directory --owner=dokku /var/tmp/here
-            fill
+            {WRITTEN} >/run/written
+            fill $layer
             ! {{ echo full >/var/tmp/canary; }} 2>/dev/null; echo "full=$?"
             tell list dokku apps:list
-            tell elsewhere runuser -u dokku -- env TMPDIR=/var/tmp/here dokku apps:list
+            tell elsewhere runuser -u dokku -- env TMPDIR=/var/tmp/here dokku plugin:list
             tell app {apps.ask(NAME)}
+            {chr(10).join(f"tell write_{number} dokku {command}" for number, command in enumerate(WRITING))}
+            {WRITTEN} | diff /run/written - >/run/differs; echo "written=$?"
+            systemctl reload nginx
+            tell reloaded {apps.ask(NAME)}
+            rm -r {HELD} && systemctl daemon-reload
             systemctl start bakery-disk-guard.timer
             for i in $(seq {GUARD_S}); do
               docker inspect $dead >/dev/null 2>&1 || break; sleep 1
@@ -63,6 +88,11 @@ def story(first: Copy, container: str) -> dict[str, str]:
             tell answer {apps.ask(NAME)}
             systemctl start bakery-disk-guard.service
             test -e /var/lib/bakery/ballast; echo "ballast=$?"
+            dead=$(docker create {apps.IMAGE})
+            fill $(docker inspect --format '{UPPER}' $dead)
+            tell helped dokku config:set --no-restart {NAME} COLOR=blue
+            tell color dokku config:get {NAME} COLOR
+            docker inspect $dead >/dev/null 2>&1; echo "dead=$?"
             rm -rf /var/tmp/here /var/tmp/canary
             """
         )
@@ -77,6 +107,39 @@ def test_dokku_works_on_a_full_disk_because_its_temporary_files_are_elsewhere(st
 def test_where_they_are_on_the_full_disk_it_does_not(story: dict[str, str]) -> None:
     """What machines without this image run into: plugn's environment file comes out empty."""
     assert story["elsewhere"] != "0"
+
+
+def test_what_writes_is_refused_on_a_full_disk_and_nothing_is_changed(story: dict[str, str]) -> None:
+    for number, command in enumerate(WRITING):
+        assert story[f"write_{number}"] == str(REFUSED), (command, story[f"write_{number}_said"])
+        assert f"`{command.split()[0]}` was not begun" in story[f"write_{number}_said"]
+    assert story["written"] == "0"
+    assert story["reloaded"] == "0", story["reloaded_said"]
+
+
+def test_a_command_that_meets_a_full_disk_has_it_freed_and_works(story: dict[str, str]) -> None:
+    assert (story["helped"], story["color_said"]) == ("0", "blue"), story["helped_said"]
+    assert story["dead"] == "1"
+
+
+@pytest.mark.usefixtures("story")
+def test_an_empty_vhost_is_told_by_health_and_written_anew_by_the_guard(first: Copy) -> None:
+    said = lines_of(
+        first.run(
+            f"""
+            : >/home/dokku/{NAME}/nginx.conf
+            {PROBE}
+            echo "health=$({HEALTH})"
+            systemctl start bakery-disk-guard.service
+            echo "answer=$({apps.ask(NAME)})"
+            {PROBE}
+            echo "after=$({HEALTH})"
+            """
+        )
+    )
+    assert '"vhosts":{"ok":false,"value":"problems: ' + NAME in said["health"]
+    assert said["answer"].startswith("app at 172.")
+    assert '"vhosts":{"ok":true,"value":"done"}' in said["after"]
 
 
 def test_an_app_keeps_answering_on_a_full_disk(story: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ PROBE = """{
     systemctl start bakery-health.service
 }"""
 CHECKS = {"disk", "inodes", "memory", "docker", "nginx", "ssh", "boot", "firstboot"}
-DOKKU_CHECKS = {"dokku", "certificates", "restore"}
+DOKKU_CHECKS = {"dokku", "certificates", "restore", "vhosts"}
 
 
 def ask(copy: Copy, settings: dict[str, str], *, before: str = "true", after: str = "true") -> tuple[int, str, Any]:

@@ -37,6 +37,6 @@ apps:destroy() {
     info "Destroying $app (including all add-ons)"
     "$DOCKER_BIN" container rm -f "$app.web.1" &>/dev/null || true
     "$DOCKER_BIN" image rm -f "dokku/$app:latest" &>/dev/null || true
-    rm -rf "${DOKKU_ROOT:?}/$app" "$DOKKU_LIB_ROOT"/config/*/"$app"
+    rm -rf "${DOKKU_ROOT:?}/$app" "$DOKKU_LIB_ROOT"/config/*/"$app" "$DOKKU_LIB_ROOT/config/$app"
     sudo /usr/bin/systemctl reload nginx
 }

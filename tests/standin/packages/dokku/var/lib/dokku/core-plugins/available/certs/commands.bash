@@ -48,7 +48,7 @@ add_https_port() {
 }
 
 certs:report() {
-    local app format enabled=false crt key dates=() folder=""
+    local app format enabled=false crt key dates=("" "" "" "") folder=""
     report_arguments "$@"
     crt=$DOKKU_ROOT/$app/tls/server.crt key=$DOKKU_ROOT/$app/tls/server.key
     if [[ -e $crt && -e $key ]]; then

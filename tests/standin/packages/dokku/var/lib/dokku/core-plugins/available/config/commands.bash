@@ -8,13 +8,17 @@ config:set() {
     [[ ${1:-} != --no-restart ]] || { restart=false && shift; }
     app=${1:-}
     verify_app "$app"
-    file=$DOKKU_ROOT/$app/ENV
+    env_file "$app" && file=$REPLY
+    mkdir -p "${file%/*}"
     touch "$file"
+    kept=$(<"$file")
     for pair in "${@:2}"; do
         [[ $pair == *=* ]] || fail "Invalid env pair: $pair"
-        kept=$(grep -v "^${pair%%=*}=" "$file" || true)
-        printf '%s\n' ${kept:+"$kept"} "$pair" >"$file"
+        kept=$(grep -v "^${pair%%=*}=" <<<"$kept" || true)
+        kept+=${kept:+$'\n'}$pair
     done
+    # Emptied, then written, and nobody asks how that ended: so it is in the real one.
+    printf '%s\n' "$kept" >"$file" 2>/dev/null || true
     if [[ $restart == true ]] && is_deployed "$app"; then
         deploy "$app"
     fi
@@ -23,9 +27,10 @@ config:set() {
 config:get() {
     local line
     verify_app "${1:-}"
-    [[ -f $DOKKU_ROOT/$1/ENV ]] || return 1
+    env_file "$1"
+    [[ -f $REPLY ]] || return 1
     while IFS= read -r line; do
         [[ $line != "${2:-}="* ]] || { echo "${line#*=}" && return; }
-    done <"$DOKKU_ROOT/$1/ENV"
+    done <"$REPLY"
     return 1
 }

@@ -33,6 +33,17 @@ domains:set() {
     build_config "$1"
 }
 
+domains:add() {
+    local domain
+    verify_app "${1:-}"
+    verify_domains "${@:2}"
+    for domain in "${@:2}"; do
+        echo "$domain" >>"$DOKKU_ROOT/$1/VHOST"
+        info "Added $domain to $1"
+    done
+    build_config "$1"
+}
+
 domains:report() {
     local app format all own is_global=false has_own=true
     report_arguments "$@"

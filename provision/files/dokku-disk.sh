@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# What `dokku` sources before it reads or writes anything: on a full disk what would be lost half written is not begun.
+# Needs: BAKERY_KEPT (where a command above this one has kept what is there) BAKERY_IS_GUARD (the guard runs it)
+
+# It is part of dokku's own shell: names of its own, no option changed, and where it does not work dokku goes on without it.
+
+# bakery_command_of WORD…: sets bakery_command and bakery_app, the first app that is named.
+bakery_command_of() {
+    local word before=""
+    bakery_command="" bakery_app=""
+    for word in "$@"; do
+        word=${word//\'/} # git puts an app's name between quotes
+        if [[ -z $bakery_command && $before != --app && ($word != -* || $word == --version) ]]; then
+            bakery_command=$word
+        elif [[ -z $bakery_app && $word =~ ^[a-z0-9][a-z0-9.-]*$ && -d $DOKKU_ROOT/$word ]]; then
+            bakery_app=$word
+        fi
+        before=$word
+    done
+}
+
+# bakery_only_reads COMMAND: it changes nothing that it could lose.
+bakery_only_reads() {
+    case $1 in
+        '' | help | version | -v | --version | report | ls | url | urls | logs | enter | shell) true ;;
+        config | config:get | config:keys | config:bundle | git-upload-pack | git-upload-archive | git:public-key) true ;;
+        plugin:installed | logs:failed | builds:output | events | nginx:reload) true ;;
+        *:help | *:report | *:list | *:list-entries | *:info | *:show | *:show-* | *:exists | *:inspect | *:logs | *:*-logs | *:export) true ;;
+        *) false ;;
+    esac
+}
+
+# bakery_frees COMMAND: it makes room, so it begins without any, and rewrites no file that anybody needs.
+bakery_frees() {
+    case $1 in
+        cleanup | apps:destroy | ps:stop | ps:retire | run:stop | repo:purge-cache | ssh-keys:remove) true ;;
+        *) false ;;
+    esac
+}
+
+# bakery_begin: with a full disk the guard comes first, and when that did not help the command ends here.
+bakery_begin() {
+    ! bakery_only_reads "$bakery_command" || return 0
+    if bakery_is_full; then
+        [[ -n ${BAKERY_IS_GUARD:-} ]] || timeout 300 sudo -n /usr/bin/systemctl start bakery-disk-guard.service &>/dev/null || true
+        bakery_frees "$bakery_command" || ! bakery_is_full || bakery_refuse
+    fi
+    bakery_frees "$bakery_command" || [[ -n ${BAKERY_KEPT:-} ]] || bakery_keep "$bakery_app" || bakery_refuse
+}
+
+bakery_refuse() {
+    # shellcheck disable=SC2154  # bakery_is_full sets it
+    echo " !     The disk is full ($bakery_full), so \`$bakery_command\` was not begun and nothing is changed. \`dokku cleanup\` and \`dokku apps:destroy\` make room" >&2
+    [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
+    exit 75
+}
+
+# bakery_end: how the command ends that has kept something; what it lost is there again, and it has failed.
+bakery_end() {
+    local code=$? lost
+    trap - EXIT
+    lost=$(bakery_put_back "$BAKERY_KEPT")
+    rm -rf "$BAKERY_KEPT"
+    [[ -n $lost ]] || exit "$code"
+    [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
+    [[ $lost != */nginx.conf* ]] || sudo -n /usr/bin/systemctl reload nginx >/dev/null 2>&1 || true
+    echo " !     The disk became full, so \`$bakery_command\` is not done. As they were before: ${lost//$'\n'/, }" >&2
+    exit 75
+}
+
+# What comes over SSH is started once more with its own words, and root's commands as the user dokku, but for a few.
+if [[ -z ${SSH_ORIGINAL_COMMAND:-} && -r /usr/local/lib/bakery/dokku-kept.sh ]]; then
+    # shellcheck source=dokku-kept.sh
+    source /usr/local/lib/bakery/dokku-kept.sh
+    bakery_command_of "$@"
+    if [[ -O $DOKKU_ROOT || ($EUID == 0 && $bakery_command =~ ^(plugin:|ssh-keys:(add|remove)$)) ]]; then
+        bakery_begin
+    fi
+fi

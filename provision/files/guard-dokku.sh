@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# What the disk guard does for dokku: source it; it does nothing by itself.
+# Needs: nothing
+
+DOKKU_ROOT=/home/dokku
+source "${BASH_SOURCE[0]%/*}/dokku-kept.sh"
+
+# as_dokku COMMAND…: as that user, without waiting for this guard, and with a temporary folder that it may write to.
+as_dokku() {
+    setpriv --reuid=dokku --regid=dokku --init-groups \
+        env -u TMPDIR HOME="$DOKKU_ROOT" DOKKU_ROOT="$DOKKU_ROOT" BAKERY_IS_GUARD=1 "$@"
+}
+
+# note_full_disk: commands that are under way learn by it that the disk was full, also when it no longer is at their end.
+note_full_disk() { ! bakery_is_full || touch /run/bakery/disk-full; }
+
+# torn_vhosts: the apps whose vhost is empty, and those whose vhost could not be written.
+torn_vhosts() {
+    local path
+    for path in "$DOKKU_ROOT"/*/nginx.conf "$bakery_store"/rebuild/*; do
+        [[ -f $path && ($path == "$bakery_store"/* || ! -s $path) ]] || continue
+        [[ $path == "$bakery_store"/* ]] || path=${path%/*}
+        echo "${path##*/}"
+    done | sort -u
+}
+
+# repair_dokku: as soon as there is room, what commands lost comes back, and vhosts are written that could not be.
+repair_dokku() {
+    local app lost
+    ! bakery_is_full || return 0
+    # shellcheck disable=SC2016  # it is for the other shell
+    lost=$(as_dokku bash -c 'source "$1" && bakery_put_back_left' - "${BASH_SOURCE[0]%/*}/dokku-kept.sh")
+    [[ -z $lost ]] || echo "<4>put back as before: ${lost//$'\n'/, }"
+    for app in $(torn_vhosts); do
+        if [[ ! -d $DOKKU_ROOT/$app ]] || as_dokku dokku --quiet proxy:build-config "$app" </dev/null >/dev/null; then
+            rm -f "$bakery_store/rebuild/$app"
+            echo "<4>wrote the vhost of $app anew"
+        else
+            echo "<3>the vhost of $app cannot be written: dokku proxy:build-config $app"
+        fi
+    done
+}

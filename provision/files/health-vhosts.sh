@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Which apps nginx does not know as it should: source it and call vhosts_state; it does nothing by itself.
+# Needs: nothing
+
+# vhosts_state RESTORE: "done", or "problems: APP…" for apps whose vhost is empty, and for deployed ones that have none.
+vhosts_state() {
+    local app wrong=""
+    if [[ $1 == waiting ]]; then # until then dokku itself has taken them away
+        echo waiting
+        return
+    fi
+    for app in /home/dokku/*/; do
+        app=${app%/} app=${app##*/}
+        [[ $app == '*' ]] || has_its_vhost "$app" || wrong+=" $app"
+    done
+    echo "${wrong:+problems:}${wrong:-done}"
+}
+
+has_its_vhost() {
+    local conf=/home/dokku/$1/nginx.conf
+    [[ ! -f $conf ]] || {
+        [[ -s $conf ]]
+        return
+    }
+    # Without one: not deployed, nobody's choice but its owner's, or another proxy's.
+    compgen -G "/home/dokku/$1/CONTAINER.web.*" >/dev/null || return 0
+    [[ $(property "$1" disabled) == true ]] || [[ $(property "$1" type || property --global type) =~ ^[^n] ]]
+}
+
+# property APP NAME: what dokku's proxy is told of the app; fails where it is told nothing.
+property() { cat "/var/lib/dokku/config/proxy/$1/$2" 2>/dev/null; }

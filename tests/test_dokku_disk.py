@@ -1,0 +1,297 @@
+"""What dokku sources at each start (provision/files/dokku-disk.sh), with the stand-in on disks that are really full.
+
+Without it the stand-in loses what the real one loses (0.38.27, seen on a full disk): the first test shows that.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bakery import ROOT
+from tests.standin import debs
+from tests.standin.guest import Guest, settle, unpack
+
+FILES = ROOT / "provision/files"
+LIBRARY = "/usr/local/lib/bakery"
+FILL = 'fill() { head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true; }\n'
+# What a machine's guard does first, and what it does for dokku.
+GUARD = """case "$*" in
+    "start bakery-disk-guard.service") echo guard >>"${LOG:-/dev/null}" ; rm -f "$DISK/ballast" ;;
+    "reload nginx") echo reload >>"${LOG:-/dev/null}" ;;
+esac"""
+WRITING = [
+    *("config:set shop COLOR=blue", "domains:set-global other.test", "domains:add shop www.shop.test"),
+    *("domains:set shop other.test", "proxy:build-config shop", "ports:set shop http:80:6000"),
+    *("certs:add shop server.crt server.key", "checks:disable shop", "apps:create other", "ssh-keys:add me key.pub"),
+]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("debs")
+    built = {path.name.split("_")[0]: path for path in debs.build_dokku_debs(folder)}
+    return unpack(built, tmp_path_factory.mktemp("unpacked"))
+
+
+@dataclass(frozen=True)
+class Node:
+    """A guest whose files are on a small disk of their own while a script runs."""
+
+    guest: Guest
+
+    def run(self, script: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run the script with everything of the guest on 4 MiB but /tmp; what is there at the end is copied out."""
+        root = self.guest.root
+        disk = root.with_name("disk")
+        disk.mkdir(exist_ok=True)
+        root.with_name("elsewhere").mkdir(exist_ok=True)
+        here = (
+            f"mount -t tmpfs -o size=4m,nr_inodes=4k none {disk}; cp -a {root}/. {disk}; mount --bind {disk} {root}\n"
+            f"cd {root}; {FILL}{script}\n"
+        )
+        elsewhere = root.with_name("elsewhere")
+        (elsewhere / "log").touch()
+        there = {"TMPDIR": str(elsewhere), "DISK": str(root), "LOG": str(elsewhere / "log")}
+        argv = ["unshare", "--mount", "--map-root-user", "bash", "-uc", here]
+        return self.guest.run(*argv, **{"STANDIN_USER": "dokku", **there, **env})
+
+
+def settled(unpacked: Path, root: Path) -> Guest:
+    """Return a guest with an app, and everything that a command could lose."""
+    guest = settle(unpacked, root)
+    (root / "bin/systemctl").write_text(f"#!/bin/bash\n{GUARD}\n")
+    for word in ("version", "plugin:list"):
+        guest.dokku(word)
+    for command in (
+        *("apps:create shop", "domains:set-global apps.test", "domains:set shop shop.test", "config:set shop A=1"),
+        *("ports:set shop http:80:5000", "checks:disable shop web", "apps:create bare"),
+    ):
+        assert guest.dokku(*command.split(), STANDIN_USER="dokku").returncode == 0
+    for name in ("server.crt", "server.key"):
+        (root / name).write_text(name)
+    key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(root / "key")]
+    subprocess.run(key, check=True, capture_output=True)
+    return guest
+
+
+@pytest.fixture
+def bare(unpacked: Path, tmp_path: Path) -> Node:
+    """A machine as dokku's own installation leaves it."""
+    return Node(settled(unpacked, tmp_path / "guest"))
+
+
+@pytest.fixture
+def node(bare: Node) -> Iterator[Node]:
+    root = bare.guest.root
+    (root / "lib").mkdir()
+    changed = {LIBRARY: str(root / "lib"), "_mb=64": "_mb=2", "_inodes=1000": "_inodes=100", "/run/bakery": str(root)}
+    for name in ("dokku-room.sh", "dokku-kept.sh", "dokku-disk.sh"):
+        text = (FILES / name).read_text()
+        for before, after in changed.items():
+            text = text.replace(before, after)
+        (root / "home/dokku/.dokkurc/bakery-disk" if name == "dokku-disk.sh" else root / "lib" / name).write_text(text)
+    yield bare
+    assert not list((root / "home/dokku").glob(".bakery/kept/*"))
+
+
+LOSING = {
+    "var/lib/dokku/config/shop/ENV": "config:set shop COLOR=blue",
+    "home/dokku/VHOST": "domains:set-global other.test",
+    "home/dokku/shop/nginx.conf": "proxy:build-config shop",
+}
+
+
+def without_room(guest: Guest, plugin: str) -> None:
+    """Let the plugin's writing fail as on a full ext4, where what a file gave back is not there for it at once."""
+    folder = guest.root / "var/lib/dokku/core-plugins/available" / plugin
+    full = "trap '' XFSZ; ulimit -f 0"
+    if plugin == "proxy":  # which writes its file elsewhere, and loses on the way from there
+        text = (folder / "functions").read_text()
+        (folder / "functions").write_text(re.sub(r'mv "\$conf".*', rf"({full}; \g<0>)", text))
+    else:
+        text = (folder / "commands.bash").read_text()
+        (folder / "commands.bash").write_text(f"{full}\n{text}")
+
+
+def test_without_it_a_full_disk_loses_what_dokku_rewrites(bare: Node) -> None:
+    for plugin in ("config", "domains", "proxy"):
+        without_room(bare.guest, plugin)
+    for (path, command), code in zip(LOSING.items(), (0, 1, 1), strict=True):
+        ran = bare.run(f"dokku {command} >/dev/null 2>&1; echo $?; cat {path}")
+        assert ran.stdout == f"{code}\n", path
+
+
+@pytest.mark.parametrize("command", WRITING)
+def test_a_command_that_writes_is_refused_on_a_full_disk_and_changes_nothing(node: Node, command: str) -> None:
+    user = "root" if command.startswith("ssh-keys") else "dokku"
+    look = "find home var -type f ! -path '*/.bakery/*' -exec cksum {} + | sort"
+    ran = node.run(f"fill; {look}; echo ==; dokku {command}; echo $?; echo ==; {look}", STANDIN_USER=user)
+    before, code, after = ran.stdout.split("==\n")
+    assert code == "75\n", ran.stderr
+    assert before == after
+    (said,) = ran.stderr.splitlines()
+    assert said.startswith(
+        f" !     The disk is full ({node.guest.root} has 0 MB left), so `{command.split(maxsplit=1)[0]}` was not"
+    )
+
+
+@pytest.mark.parametrize("words", ["--quiet config:set shop A=2", "--app shop config:set A=2", "--force apps:create x"])
+def test_flags_before_a_command_do_not_hide_it(node: Node, words: str) -> None:
+    assert node.run(f"fill; dokku {words}; echo $?").stdout == "75\n"
+
+
+def test_over_ssh_it_is_the_same(node: Node) -> None:
+    ran = node.run(
+        "fill; dokku config:set; echo $?; cat var/lib/dokku/config/shop/ENV", SSH_ORIGINAL_COMMAND="config:set shop A=2"
+    )
+    assert ran.stdout == "75\nA=1\n"
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "command", ["version", "apps:list", "domains:report", "config:get shop A", "certs:report shop"]
+)
+def test_what_only_reads_goes_on_and_waits_for_nobody(node: Node, command: str) -> None:
+    ran = node.run(f"fill; dokku {command} >/dev/null; echo $?; cat $LOG")
+    assert ran.stdout == "0\n", ran.stderr
+
+
+def test_what_makes_room_goes_on(node: Node) -> None:
+    ran = node.run("fill; dokku apps:destroy bare --force; echo $?; ls home/dokku; cat $LOG")
+    assert ran.stdout.splitlines()[-5:] == ["0", "VHOST", "shop", "guard", "reload"], ran.stderr
+
+
+def test_the_guard_comes_first_and_the_command_then_works(node: Node) -> None:
+    ran = node.run(
+        "head -c 3000k /dev/zero >ballast; fill; dokku config:set shop A=2; echo $?; cat $LOG; dokku config:get shop A"
+    )
+    assert ran.stdout.splitlines() == ["0", "guard", "2"], ran.stderr
+
+
+def test_a_disk_without_inodes_is_full_too(node: Node) -> None:
+    many = "for i in $(seq 4500); do : >$DISK/f.$i; done 2>/dev/null"
+    ran = node.run(f"mkdir d; {many}; dokku config:set shop A=2; echo $?; cat var/lib/dokku/config/shop/ENV")
+    assert ran.stdout.splitlines() == ["75", "A=1"]
+    assert "inodes left" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("lost", "command"), [*LOSING.items(), ("var/lib/dokku/config/ports/shop/map", "ports:set shop http:80:6")]
+)
+def test_what_is_lost_while_a_disk_fills_is_put_back_without_a_free_block(node: Node, lost: str, command: str) -> None:
+    name = command.split(maxsplit=1)[0]
+    plugin = node.guest.root / "var/lib/dokku/core-plugins/available" / name.partition(":")[0]
+    without_room(node.guest, plugin.name)
+    commands = plugin / "commands.bash"
+    commands.write_text(f'head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true\n{commands.read_text()}')
+    ran = node.run(f"cat {lost}; echo ==; dokku {command} >/dev/null; echo $?; echo ==; cat {lost}; echo ==; cat $LOG")
+    before, code, after, asked = re.split("==\n?", ran.stdout)
+    assert (before, code) == (after, "75\n"), ran.stderr
+    said = ran.stderr.splitlines()[-1]
+    assert said.startswith(
+        f" !     The disk became full, so `{name}` is not done. As they were before: {node.guest.root}/{lost}"
+    )
+    assert ("reload" in asked) is lost.endswith("nginx.conf")
+
+
+def test_a_command_that_works_keeps_nothing_and_changes_what_it_is_for(node: Node) -> None:
+    for command in (*WRITING[:2], "domains:clear-global"):
+        assert node.guest.dokku(*command.split(), STANDIN_USER="dokku").returncode == 0
+    assert (node.guest.home / "VHOST").read_text() == ""
+    assert (node.guest.root / "var/lib/dokku/config/shop/ENV").read_text() == "A=1\nCOLOR=blue\n"
+    assert list((node.guest.home / ".bakery/kept").iterdir()) == []
+
+
+def test_a_command_that_fails_keeps_its_code(node: Node) -> None:
+    assert node.guest.dokku("config:set", "nope", "A=1", STANDIN_USER="dokku").returncode == 20
+
+
+def test_a_command_that_is_killed_is_seen_by_the_next_guard(node: Node) -> None:
+    """Its copies stay, under the number and the beginning of its process, which no other has."""
+    env = {**node.guest.environment, "STANDIN_USER": "dokku"}
+    hung = node.guest.plugins / "enabled/zz-hung/user-auth"
+    hung.parent.mkdir()
+    hung.write_text('#!/bin/bash\n: >"$DOKKU_ROOT/VHOST"; kill -9 $PPID; kill -9 "$DOKKU_PID"\n')
+    hung.chmod(0o755)
+    argv = ["bash", "-c", "DOKKU_PID=$$ exec dokku config:set shop A=2"]
+    subprocess.run(argv, env=env, capture_output=True, check=False)
+    hung.unlink()
+    assert (node.guest.home / "VHOST").read_text() == ""
+    back = f"source {node.guest.root}/lib/dokku-kept.sh && bakery_put_back_left"
+    said = node.guest.run("bash", "-euo", "pipefail", "-c", back).stdout
+    assert said == f"{node.guest.home}/VHOST\n"
+    assert (node.guest.home / "VHOST").read_text() == "apps.test\n"
+
+
+def test_a_machine_whose_part_is_missing_still_has_dokku(node: Node) -> None:
+    for path in (node.guest.root / "lib").iterdir():
+        path.unlink()
+    assert node.guest.dokku("config:set", "shop", "A=2", STANDIN_USER="dokku").returncode == 0
+
+
+SETPRIV = 'while [[ $1 == --* ]]; do shift; done; STANDIN_USER=dokku exec "$@"'
+
+
+def guard(node: Node, script: str) -> subprocess.CompletedProcess[str]:
+    """Run what the guard does for dokku; DOKKU_LIB_PATH and PATH are a machine's own there."""
+    root = node.guest.root
+    (root / "bin/setpriv").write_text(f"#!/bin/bash\n{SETPRIV}\n")
+    (root / "bin/setpriv").chmod(0o755)
+    text = (FILES / "guard-dokku.sh").read_text().replace("/home/dokku", str(node.guest.home))
+    (root / "lib/guard-dokku.sh").write_text(text.replace("/run/bakery", str(root)))
+    return node.run(f"set -euo pipefail; source lib/guard-dokku.sh; {script}")
+
+
+def test_the_guard_writes_vhosts_anew_that_are_empty_or_could_not_be_written(node: Node) -> None:
+    node.guest.dokku("domains:set", "bare", "bare.test", STANDIN_USER="dokku")
+    empty = ": >home/dokku/shop/nginx.conf; before=$(cat home/dokku/bare/nginx.conf); ls home/dokku/.bakery/rebuild"
+    refused = "fill; dokku proxy:build-config bare 2>/dev/null || true; repair_dokku; rm $DISK/filler"
+    look = "grep -c shop.test home/dokku/shop/nginx.conf; ls home/dokku/.bakery/rebuild"
+    again = "repair_dokku; note_full_disk; ! ls disk-full"
+    ran = guard(node, f"export TMPDIR=/nonexistent; {refused}; {empty}; repair_dokku; {look}; {again}")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == ["bare", *(f"<4>wrote the vhost of {app} anew" for app in ("bare", "shop")), "1"]
+
+
+def test_the_guard_tells_commands_that_are_under_way_that_the_disk_was_full(node: Node) -> None:
+    assert guard(node, "fill; note_full_disk; ls disk-full").stdout == "disk-full\n"
+
+
+def test_the_guard_does_not_wait_for_itself(node: Node) -> None:
+    ran = guard(node, "fill; as_dokku dokku proxy:build-config shop || echo $?; cat $LOG")
+    assert ran.stdout == "75\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        *(
+            (words, "reads")
+            for words in ("", "version", "--version", "help", "apps:list", "config:show", "certs:show a crt")
+        ),
+        *((words, "reads") for words in ("nginx:error-logs a", "redis:info db", "redis:export db", "ps:inspect a")),
+        *((words, "frees") for words in ("cleanup", "ps:stop a", "apps:destroy a", "ssh-keys:remove me")),
+        *(
+            (words, "writes")
+            for words in ("run", "redis:create db", "git-receive-pack 'a'", "config:import", "events:on")
+        ),
+        *(
+            (words, "writes")
+            for words in ("git-hook a", "letsencrypt:auto-renew", "ps:restore --parallel -1", "deploy a")
+        ),
+        *((words, "writes") for words in ("certs:generate a", "domains:setup", "nginx:validate-config --clean", "x:y")),
+    ],
+)
+def test_each_command_is_of_a_kind_and_what_nobody_knows_writes(words: str, kind: str) -> None:
+    text = (FILES / "dokku-disk.sh").read_text().partition("# What comes over SSH")[0]
+    asked = (
+        f"{text}\nDOKKU_ROOT=/nonexistent; bakery_command_of {words}\n"
+        'if bakery_only_reads "$bakery_command"; then echo reads\n'
+        'elif bakery_frees "$bakery_command"; then echo frees; else echo writes; fi'
+    )
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{kind}\n"
