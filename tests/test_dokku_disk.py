@@ -206,6 +206,15 @@ def test_a_command_that_works_keeps_nothing_and_changes_what_it_is_for(node: Nod
     assert list((node.guest.home / ".bakery/kept").iterdir()) == []
 
 
+def test_a_private_key_that_dokku_leaves_in_tmp_is_removed(node: Node) -> None:
+    root = node.guest.root
+    give = f"tar -C {root} -c server.crt server.key | exec dokku certs:add shop"
+    with subprocess.Popen(["bash", "-c", give], env={**node.guest.environment, "STANDIN_USER": "dokku"}) as ran:
+        pass
+    assert ran.returncode == 0
+    assert list((root / "tmp").iterdir()) == []
+
+
 def test_a_command_that_fails_keeps_its_code(node: Node) -> None:
     assert node.guest.dokku("config:set", "nope", "A=1", STANDIN_USER="dokku").returncode == 20
 

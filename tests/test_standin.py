@@ -237,7 +237,7 @@ def test_a_certificate_brings_http2_as_this_nginx_writes_it(
     (tmp_path / "server.crt").write_text("certificate")
     (tmp_path / "server.key").write_text("key")
     with subprocess.Popen(["tar", "-C", tmp_path, "-c", "server.crt", "server.key"], stdout=subprocess.PIPE) as tar:
-        env = {**guest.environment, "STANDIN_NGINX": nginx}
+        env = {**guest.environment, "STANDIN_NGINX": nginx, "STANDIN_USER": "dokku"}
         added = subprocess.run(
             ["dokku", "certs:add", "canary"], stdin=tar.stdout, env=env, capture_output=True, check=False
         )
@@ -253,7 +253,7 @@ def test_an_archive_without_a_key_is_no_certificate(guest: Guest, tmp_path: Path
     guest.dokku("apps:create", "canary")
     (tmp_path / "server.crt").write_text("certificate")
     with subprocess.Popen(["tar", "-C", tmp_path, "-c", "server.crt"], stdout=subprocess.PIPE) as tar:
-        argv, env = ["dokku", "certs:add", "canary"], dict(guest.environment)
+        argv, env = ["dokku", "certs:add", "canary"], {**guest.environment, "STANDIN_USER": "dokku"}
         answer = subprocess.run(argv, stdin=tar.stdout, env=env, capture_output=True, text=True, check=False)
     assert (answer.returncode, answer.stderr) == (1, " !     Tar archive is missing .key file\n")
 

@@ -60,7 +60,7 @@ bakery_end() {
     local code=$? lost
     trap - EXIT
     lost=$(bakery_put_back "$BAKERY_KEPT")
-    rm -rf "$BAKERY_KEPT"
+    rm -rf "$BAKERY_KEPT" "${TMPDIR:-/tmp}/dokku-$$-"* # where dokku leaves the private key that certs:add was given
     [[ -n $lost ]] || exit "$code"
     [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
     [[ $lost != */nginx.conf* ]] || sudo -n /usr/bin/systemctl reload nginx >/dev/null 2>&1 || true

@@ -8,21 +8,25 @@ bakery_store=$DOKKU_ROOT/.bakery # on the disk that it is for, so that what is k
 # bakery_keep APP: copies its files and those of all apps (with '' of every app), to be put back when the command ends.
 bakery_keep() {
     local name=${1:-*} path paths=() stat
-    for path in "$DOKKU_ROOT"/{VHOST,.ssh/authorized_keys} "$DOKKU_ROOT"/$name/{VHOST,nginx.conf,tls/*,nginx.conf.d/*} \
+    for path in "$DOKKU_ROOT"/{VHOST,.ssh/authorized_keys} "$DOKKU_ROOT"/$name/{VHOST,nginx.conf,tls/*,nginx.conf.d/*,CONTAINER.*,IP.*} \
         "$bakery_lib"/config/{--global,$name}/ENV "$bakery_lib"/config/*/{--global,$name}/*; do
         [[ ! -f $path || ! -s $path ]] || paths+=("$path")
     done
-    ((${#paths[@]})) || return 0
     read -ra stat </proc/$$/stat
     BAKERY_KEPT=$bakery_store/kept/$$.${stat[21]} # no other process began in that moment under that number
-    if ! { mkdir -p "$BAKERY_KEPT" && chmod 0700 "$bakery_store" &&
-        (cd / && cp --archive --parents -- "${paths[@]#/}" "$BAKERY_KEPT"); } 2>/dev/null; then
+    if ! bakery_copy "${paths[@]}" 2>/dev/null; then
         rm -rf "$BAKERY_KEPT"
         unset BAKERY_KEPT
         return 1
     fi
     export BAKERY_KEPT
     trap bakery_end EXIT
+}
+
+# bakery_copy PATH…: to below $BAKERY_KEPT.
+bakery_copy() {
+    mkdir -p "$BAKERY_KEPT" && chmod 0700 "$bakery_store" || return 1
+    (($# == 0)) || (cd / && cp --archive --parents -- "${@#/}" "$BAKERY_KEPT")
 }
 
 # bakery_is_torn KEPT PATH WAS_FULL: nothing is in it any more, or it ends with a block where the disk had no more of them.

@@ -26,12 +26,13 @@ torn_vhosts() {
 
 # repair_dokku: as soon as there is room, what commands lost comes back, and vhosts are written that could not be.
 repair_dokku() {
-    local app lost
+    local app lost apps
     ! bakery_is_full || return 0
     # shellcheck disable=SC2016  # it is for the other shell
     lost=$(as_dokku bash -c 'source "$1" && bakery_put_back_left' - "${BASH_SOURCE[0]%/*}/dokku-kept.sh")
     [[ -z $lost ]] || echo "<4>put back as before: ${lost//$'\n'/, }"
-    for app in $(torn_vhosts); do
+    apps=$(torn_vhosts)
+    for app in $apps; do
         if [[ ! -d $DOKKU_ROOT/$app ]] || as_dokku dokku --quiet proxy:build-config "$app" </dev/null >/dev/null; then
             rm -f "$bakery_store/rebuild/$app"
             echo "<4>wrote the vhost of $app anew"
@@ -39,4 +40,6 @@ repair_dokku() {
             echo "<3>the vhost of $app cannot be written: dokku proxy:build-config $app"
         fi
     done
+    # What was to be started then is started now; what runs where nginx looks for it is left alone.
+    [[ -z $apps ]] || systemctl --no-block start dokku-redeploy.service
 }

@@ -12,15 +12,14 @@ only_one() {
 }
 
 certs:add() {
-    local app=${1:-} crt=${2:-} key=${3:-} folder
+    local app=${1:-} crt=${2:-} key=${3:-} folder unpacked
     shopt -s globstar
     verify_app "$app"
     if [[ -n $crt && -n $key ]]; then
         [[ -r $crt ]] || fail "CRT file specified not found, please check file paths"
         [[ -r $key ]] || fail "KEY file specified not found, please check file paths"
     elif [[ ! -t 0 ]]; then
-        unpacked=$(mktemp -d)
-        trap 'rm -rf "$unpacked"' EXIT
+        unpacked=$(mktemp -d "${TMPDIR:-/tmp}/dokku-$DOKKU_PID-cmd-certs-set.XXXXXX") # and it stays, with the key in it
         tar -x -C "$unpacked"
         only_one crt "$unpacked" && crt=$REPLY
         only_one key "$unpacked" && key=$REPLY
