@@ -1,7 +1,6 @@
 """The program of the first boot, run for real in a root of its own; dokku and systemctl are stand-ins.
 
-The stand-in keeps keys by sshcommand's rules: a pipe, one line that ends, no name and no key twice, an error for an
-empty list unless told otherwise.
+The stand-in keeps keys by sshcommand's rules: a pipe, one line that ends, no name and no key twice.
 """
 
 import base64
@@ -26,11 +25,15 @@ PROGRAM = FILES / "bakery-firstboot"
 UNITS = ("bakery-firstboot.service", "bakery-certificate-renewal.service", "bakery-certificate-renewal.timer")
 INSECURE_ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1YdxBpNlzxDqfJyw/QKow1F+wvG9hXGoqiysfJOn5Y vagrant"
 SECRET = "AKIAVERYSECRET"
+PLUGINS = [
+    f"var/lib/dokku/plugins/enabled/{name}" for name in ("letsencrypt", "ps", "logs", "resource", "domains", "config")
+]
 USER_ID = max(os.getuid(), 1000)  # whom this user may give a file to
 
 DOKKU = r"""#!/bin/bash
 set -eu
-home=$BAKERY_ROOT/home/dokku keys=$BAKERY_ROOT/keys
+home=$BAKERY_ROOT/home/dokku keys=$BAKERY_ROOT/keys config=$BAKERY_ROOT/var/lib/dokku/config
+refuse() { echo " !     $2" >&2; exit "$1"; }
 echo "$*" >>"$BAKERY_ROOT/calls"
 if [[ -e $BAKERY_ROOT/broken ]] && grep -qx "$1" "$BAKERY_ROOT/broken"; then
     echo "no space left on device, was given $*" >&2
@@ -39,16 +42,6 @@ fi
 # Root's calls go through sudo, which writes their arguments into the journal; keys only root may add.
 [[ $1 == ssh-keys:* || -n ${IS_DOKKU:-} ]] || { echo "sudo: root : COMMAND=/usr/bin/dokku $*" >&2; exit 3; }
 case $1 in
-    ssh-keys:list)
-        [[ $* == "ssh-keys:list --format json" ]] || exit 2
-        if [[ ! -s $keys ]]; then
-            [[ ${SSHCOMMAND_IGNORE_LIST_WARNINGS:-false} == true ]] || exit 1
-            echo "[]"
-            exit
-        fi
-        sed -E 's/^(\S+) (\S+) (.*)$/{"fingerprint":"\1","name":"\2","public-key":"\3"}/' "$keys" |
-            paste -sd, | sed 's/.*/[&]/'
-        ;;
     ssh-keys:add)
         [[ -p /dev/stdin ]] || { echo "No key specified via file or pipe" >&2; exit 1; }
         read -r line # fails without a newline, like dokku's own
@@ -56,15 +49,37 @@ case $1 in
         fingerprint=$(ssh-keygen -lf - <<<"command=\"x\" $line" | cut -d' ' -f2)
         ! grep -qs "^[^ ]* $2 " "$keys" || { echo "Duplicate ssh key name" >&2; exit 1; }
         ! grep -qsF "$fingerprint " "$keys" || { echo "Duplicate ssh public key specified" >&2; exit 1; }
-        [[ -e $BAKERY_ROOT/forgetful ]] || echo "$fingerprint $2 $line" >>"$keys"
+        [[ ! -e $BAKERY_ROOT/forgetful ]] || exit 0
+        echo "$fingerprint $2 $line" >>"$keys"
+        printf 'command="FINGERPRINT=%s NAME=\\"%s\\" `cat x` $SSH_ORIGINAL_COMMAND",no-pty %s\n' \
+            "$fingerprint" "$2" "$line" >>"$home/.ssh/authorized_keys"
         ;;
     domains:set-global) echo "$2" >"$home/VHOST" ;;
     domains:clear-global) : >"$home/VHOST" ;;
     letsencrypt:set)
-        [[ $3 == email || $3 == dns-provider* ]] || { echo "Invalid key specified, given $*" >&2; exit 1; }
+        [[ $3 == email || $3 == dns-provider* ]] || refuse 1 "Invalid key specified, given $*"
         echo "Setting $3 to $4"
         ;;
-    apps:exists) [[ -d $home/$2 ]] ;;
+    # The real one's words and codes (0.38.27); a property is a file.
+    ps:set)
+        [[ $3 == restart-policy ]] || refuse 1 "Invalid property specified, valid properties include: restore"
+        [[ $4 =~ ^(no|always|unless-stopped|on-failure(:[0-9]+)?)$ ]] || refuse 1 "Invalid restart-policy specified"
+        mkdir -p "$config/ps/--global"
+        printf %s "$4" >"$config/ps/--global/$3"
+        ;;
+    logs:set) [[ ! -e $BAKERY_ROOT/full ]] || refuse 1 "open /var/lib/dokku/config: no space left on device"
+        refuse 1 "Invalid max-size value: $4, $(tr 'a-z' 'A-Z' <<<"$4")" ;;
+    resource:set) echo "unknown flag: --global" >&2; exit 2 ;;
+    domains:set) refuse 20 "App --global does not exist" ;;
+    config:set | config:unset)
+        [[ "$2 $3" == "--no-restart --global" ]] || exit 4
+        mkdir -p "$config/--global"
+        if [[ $1 == config:unset ]]; then
+            : >"$config/--global/ENV"
+        else
+            printf '%s\n' "${@:4}" | sed 's/=\(.*\)/="\1"/' >"$config/--global/ENV"
+        fi
+        ;;
     apps:create) mkdir "$home/$2" ;;
     certs:add)
         [[ ! -t 0 ]] && mkdir -p "$home/$2/tls" && tar -xC "$home/$2/tls"
@@ -139,9 +154,8 @@ class Machine:
 
     @property
     def calls(self) -> list[str]:
-        """What dokku and systemctl were asked to change."""
-        lines = (self.root / "calls").read_text().splitlines()
-        return [line for line in lines if not line.startswith(("ssh-keys:list", "apps:exists"))]
+        """What dokku and systemctl were asked."""
+        return (self.root / "calls").read_text().splitlines()
 
     @property
     def keys(self) -> dict[str, str]:
@@ -173,7 +187,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def machine(tmp_path: Path, python: str) -> Iterator[Machine]:
     """A machine with dokku, letsencrypt and the users root, admin and dokku."""
     root, tools = tmp_path / "root", tmp_path / "tools"
-    for folder in ("run", "root", "home/dokku/.ssh", "home/admin", "var/lib/dokku/plugins/enabled/letsencrypt"):
+    for folder in ("run", "root", "home/dokku/.ssh", "home/admin", *PLUGINS):
         (root / folder).mkdir(parents=True)
     tools.mkdir()
     for name, text in {
@@ -204,7 +218,7 @@ def test_the_platforms_keys_reach_dokku_once(machine: Machine, tmp_path: Path) -
     ours, roots = new_key(tmp_path, "alice@laptop"), new_key(tmp_path, "bob")
     machine.write("home/admin/.ssh/authorized_keys", f"# made by cloud-init\n\n{ours}\n")
     machine.write("root/.ssh/authorized_keys", f"{ours}\n{roots}\n")
-    machine.write("home/dokku/.ssh/authorized_keys", new_key(tmp_path, "mallory"))
+    machine.write("home/dokku/.ssh/authorized_keys", f"{new_key(tmp_path, 'mallory')}\n")
     ran = machine.run()
     assert (ran.code, ran.status, ran.tasks["keys"]) == (0, "done", {"ok": True, "detail": "2 keys"})
     assert machine.keys == {"alice-laptop": plain(ours), "bob": plain(roots)}
@@ -492,6 +506,62 @@ def test_settings_are_given_as_they_were_written_and_never_shown(machine: Machin
     assert SECRET not in ran.output + ran.raw
 
 
+@pytest.mark.parametrize(
+    ("plugin", "key", "value", "words"),
+    [
+        ("ps", "nope", "x", "Invalid property specified, valid properties include: restore"),
+        ("ps", "restart-policy", "bogus", "Invalid restart-policy specified"),
+        ("resource", "a", "b", "unknown flag: --global"),
+        ("domains", "x", "y", "App --global does not exist"),
+        ("logs", "max-size", "9", "Invalid max-size value: …, …"),
+    ],
+)
+def test_a_setting_that_dokku_refuses_is_told_in_its_words_and_not_tried_again(
+    machine: Machine, plugin: str, key: str, value: str, words: str
+) -> None:
+    machine.node({"settings": {plugin: {key: value}, "letsencrypt": {"email": "a@example.com"}}})
+    ran = machine.run()
+    assert (ran.code, ran.status, machine.is_done) == (0, "problems", True)
+    assert ran.tasks["settings"]["detail"] == f"settings.{plugin}.{key}: is refused by dokku {plugin}:set: {words}"
+    assert "letsencrypt:set --global email a@example.com" in machine.calls
+
+
+def test_of_words_that_have_a_secret_in_them_in_whatever_form_nothing_is_told(machine: Machine) -> None:
+    machine.node({"settings": {"logs": {"max-size": f"pass:{SECRET.lower()}"}}})
+    ran = machine.run()
+    assert ran.tasks["settings"]["detail"] == "settings.logs.max-size: is refused by dokku logs:set"
+    assert SECRET not in (ran.output + ran.raw).upper()
+
+
+def test_a_setting_that_a_full_disk_refuses_is_tried_again(machine: Machine) -> None:
+    machine.write("full", "")
+    machine.node({"settings": {"logs": {"max-size": "10m"}}})
+    ran = machine.run()
+    assert (ran.code, ran.status, machine.is_done) == (1, "failed", False)
+    assert "no space left on device" in ran.tasks["settings"]["detail"]
+
+
+def test_what_is_set_already_is_not_set_again(machine: Machine) -> None:
+    machine.node({"settings": {"ps": {"restart-policy": "always"}}})
+    machine.run()
+    assert machine.calls == ["ps:set --global restart-policy always"]
+    assert machine.run().tasks["settings"] == {"ok": True, "detail": "1 settings"}
+    assert machine.calls == []
+
+
+def test_variables_of_all_apps_are_set_in_one_command(machine: Machine) -> None:
+    machine.node({"settings": {"config": {"A": "1 2", "B": SECRET, "C-D": "x", "E": ""}}})
+    ran = machine.run()
+    assert machine.calls == [f"config:set --no-restart --global A=1 2 B={SECRET}"]
+    assert ran.tasks["settings"]["detail"] == "settings.config.C-D: must be the name of a variable"
+    assert SECRET not in ran.output + ran.raw
+    machine.run()
+    assert machine.calls == []
+    machine.node({"settings": {"config": {"A": ""}}})
+    machine.run()
+    assert machine.calls == ["config:unset --no-restart --global A"]
+
+
 def test_renewal_is_switched_by_its_key_and_needs_the_plugin(machine: Machine) -> None:
     machine.node("renew_certificates: false\nsettings: {letsencrypt: {email: a@example.com}}\n")
     assert machine.run().status == "done"
@@ -559,19 +629,20 @@ def unit(name: str) -> dict[str, list[str]]:
     return {key: [word for name, value in pairs if name == key for word in value.split()] for key, _ in pairs}
 
 
-def test_ssh_never_waits_for_it() -> None:
+def test_neither_ssh_nor_cloud_init_nor_the_end_of_the_boot_waits_for_it() -> None:
     firstboot = unit("bakery-firstboot.service")
     assert "cloud-config.service" in firstboot["After"]
-    # They come after multi-user.target, which waits for this.
+    # They come after multi-user.target, which comes after this has begun.
     assert not {"cloud-final.service", "cloud-init.target", "multi-user.target"} & set(firstboot["After"])
     assert firstboot["WantedBy"] == ["multi-user.target"]
+    assert firstboot["Type"] == ["exec"]  # a oneshot has begun only when it has ended: systemd.service(5)
     for name in UNITS:
         assert not {"Before", "RequiredBy", "Requires", "BindsTo"} & set(unit(name))
 
 
 def test_it_gives_up_also_when_every_try_is_slow() -> None:
     firstboot = unit("bakery-firstboot.service")
-    assert (firstboot["StartLimitIntervalSec"], firstboot["TimeoutStartSec"]) == (["3h"], ["15min"])
+    assert (firstboot["StartLimitIntervalSec"], firstboot["RuntimeMaxSec"]) == (["3h"], ["15min"])
     longest_s = int(firstboot["StartLimitBurst"][0]) * (15 * 60 + int(firstboot["RestartSec"][0]))
     assert longest_s < 3 * 3600
 

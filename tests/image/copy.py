@@ -34,10 +34,12 @@ DOKKU_FACTS = {
     "crontab": "crontab -l -u dokku",
     "secrets": "find /home/dokku/.docker /home/dokku/.netrc /var/lib/dokku/data/letsencrypt -type f",
 }
+FIRST_BOOT = "for i in $(seq 900); do systemctl is-active bakery-firstboot | grep -q ^activ || break; sleep 1; done"
 LOGIN_HOMES = "/root /home -not -path '/home/dokku/*'"
 KEY = r"(ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/=]{60,}"
 FACTS = {
-    "booted": "timeout 300 systemctl is-system-running --wait",
+    # First boot goes on after the boot, and what it did is asked below.
+    "booted": f"timeout 300 systemctl is-system-running --wait >/dev/null; {FIRST_BOOT}; systemctl is-system-running",
     "failed_units": "systemctl list-units --failed --no-legend --plain",
     "cloud_init": "cat /run/cloud-init/result.json",
     "image_env": "cat /etc/bakery/image.env",
