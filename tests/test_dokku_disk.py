@@ -148,7 +148,7 @@ def test_over_ssh_it_is_the_same(node: Node) -> None:
     ran = node.run(
         "fill; dokku config:set; echo $?; cat var/lib/dokku/config/shop/ENV", SSH_ORIGINAL_COMMAND="config:set shop A=2"
     )
-    assert ran.stdout == "75\nA=1\n"
+    assert ran.stdout == '75\nA="1"\n'
     assert len(ran.stderr.splitlines()) == 1
 
 
@@ -175,7 +175,7 @@ def test_the_guard_comes_first_and_the_command_then_works(node: Node) -> None:
 def test_a_disk_without_inodes_is_full_too(node: Node) -> None:
     many = "for i in $(seq 4500); do : >$DISK/f.$i; done 2>/dev/null"
     ran = node.run(f"mkdir d; {many}; dokku config:set shop A=2; echo $?; cat var/lib/dokku/config/shop/ENV")
-    assert ran.stdout.splitlines() == ["75", "A=1"]
+    assert ran.stdout.splitlines() == ["75", 'A="1"']
     assert "inodes left" in ran.stderr
 
 
@@ -202,7 +202,7 @@ def test_a_command_that_works_keeps_nothing_and_changes_what_it_is_for(node: Nod
     for command in (*WRITING[:2], "domains:clear-global"):
         assert node.guest.dokku(*command.split(), STANDIN_USER="dokku").returncode == 0
     assert (node.guest.home / "VHOST").read_text() == ""
-    assert (node.guest.root / "var/lib/dokku/config/shop/ENV").read_text() == "A=1\nCOLOR=blue\n"
+    assert (node.guest.root / "var/lib/dokku/config/shop/ENV").read_text() == 'A="1"\nCOLOR="blue"\n'
     assert list((node.guest.home / ".bakery/kept").iterdir()) == []
 
 

@@ -213,6 +213,16 @@ def test_global_domains_are_lines_of_a_file_that_is_emptied_and_not_removed(gues
     assert report == {"global-enabled": "false", "global-vhosts": ""}
 
 
+def test_variables_are_an_apps_or_those_of_all_apps(guest: Guest) -> None:
+    assert guest.dokku("config:set", "--no-restart", "--global", "A=1", "B=2 3").returncode == 0
+    assert (guest.root / "var/lib/dokku/config/--global/ENV").read_text() == 'A="1"\nB="2 3"\n'
+    guest.dokku("config:unset", "--no-restart", "--global", "A")
+    assert guest.dokku("config:get", "--global", "B").stdout == "2 3\n"
+    assert guest.dokku("config:get", "--global", "A").returncode == 1
+    answer = guest.dokku("domains:set", "--global", "a.test")
+    assert (answer.returncode, answer.stderr) == (20, " !     App --global does not exist\n")
+
+
 def test_how_long_a_deploy_is_watched_cannot_be_set(guest: Guest) -> None:
     guest.dokku("apps:create", "canary")
     answer = guest.dokku("checks:set", "canary", "wait", "1")

@@ -1,36 +1,55 @@
 # shellcheck shell=bash
-# `dokku config:…` (stand-in): an app's environment, one K=V a line.
+# `dokku config:…` (stand-in): the environment of an app, or of all with --global, one K="V" a line.
 # shellcheck source=/dev/null
 source "$PLUGIN_CORE_AVAILABLE_PATH/scheduler-docker-local/functions"
 
-config:set() {
-    local restart=true app pair file kept
+# read_arguments WORD…: sets restart, app, file and words of the caller.
+read_arguments() {
+    restart=true
     [[ ${1:-} != --no-restart ]] || { restart=false && shift; }
     app=${1:-}
-    verify_app "$app"
-    env_file "$app" && file=$REPLY
+    [[ $app == --global ]] || verify_app "$app"
+    env_file "$app"
+    file=$REPLY words=("${@:2}")
+}
+
+# rewrite TEXT: what the file holds from now on. Emptied, then written, and nobody asks how that ended: so it is in the real one.
+rewrite() {
     mkdir -p "${file%/*}"
-    touch "$file"
-    kept=$(<"$file")
-    for pair in "${@:2}"; do
-        [[ $pair == *=* ]] || fail "Invalid env pair: $pair"
-        kept=$(grep -v "^${pair%%=*}=" <<<"$kept" || true)
-        kept+=${kept:+$'\n'}$pair
-    done
-    # Emptied, then written, and nobody asks how that ended: so it is in the real one.
-    printf '%s\n' "$kept" >"$file" 2>/dev/null || true
-    if [[ $restart == true ]] && is_deployed "$app"; then
+    { printf '%s' "${1:+$1$'\n'}" >"$file"; } 2>/dev/null || true
+    if [[ $restart == true && $app != --global ]] && is_deployed "$app"; then
         deploy "$app"
     fi
 }
 
+config:set() {
+    local restart app file words pair kept=""
+    read_arguments "$@"
+    [[ ! -f $file ]] || kept=$(<"$file")
+    for pair in "${words[@]}"; do
+        [[ $pair == *=* ]] || fail "Invalid env pair: $pair"
+        kept=$(grep -v "^${pair%%=*}=" <<<"$kept" || true)
+        kept+=${kept:+$'\n'}${pair%%=*}=\"${pair#*=}\"
+    done
+    rewrite "$kept"
+}
+
+config:unset() {
+    local restart app file words key kept=""
+    read_arguments "$@"
+    [[ ! -f $file ]] || kept=$(<"$file")
+    for key in "${words[@]}"; do
+        kept=$(grep -v "^$key=" <<<"$kept" || true)
+    done
+    rewrite "$kept"
+}
+
 config:get() {
-    local line
-    verify_app "${1:-}"
-    env_file "$1"
-    [[ -f $REPLY ]] || return 1
+    local restart app file words line
+    read_arguments "$@"
+    [[ -f $file ]] || return 1
     while IFS= read -r line; do
-        [[ $line != "${2:-}="* ]] || { echo "${line#*=}" && return; }
-    done <"$REPLY"
+        [[ $line != "${words[0]:-}="* ]] || { line=${line#*=\"} && echo "${line%\"}" && return; }
+    done <"$file"
     return 1
 }

@@ -57,10 +57,16 @@ ps:restart() {
 ps:rebuild() { ps:restart "$@"; }
 
 ps:set() {
-    [[ ${1:-} == --global ]] || verify_app "${1:-}"
-    [[ -n ${2:-} ]] || fail "No property specified"
-    [[ $2 != restart-policy || -z ${3:-} || $3 =~ ^(no|always|unless-stopped|on-failure(:[0-9]+)?)$ ]] ||
+    [[ ${2:-} != restart-policy || -z ${3:-} || $3 =~ ^(no|always|unless-stopped|on-failure(:[0-9]+)?)$ ]] ||
         fail "Invalid restart-policy specified"
+    if [[ ${1:-} == --global ]]; then
+        [[ ${2:-} =~ ^(procfile-path|restart-policy|skip-deploy|stop-timeout-seconds)$ ]] || fail "Property cannot be specified globally"
+    else
+        verify_app "${1:-}"
+    fi
+    [[ -n ${2:-} ]] || fail "No property specified"
+    [[ $2 =~ ^(dockerfile-start-cmd|procfile-path|restart-policy|restore|skip-deploy|start-cmd|stop-timeout-seconds)$ ]] ||
+        fail "Invalid property specified, valid properties include: dockerfile-start-cmd, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds"
     property_set ps "$1" "$2" "${3:-}"
 }
 
