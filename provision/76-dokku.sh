@@ -56,6 +56,7 @@ put_file asking.py /usr/local/lib/bakery/asking.py 0644
 put_file bakery-restore /usr/local/sbin/bakery-restore 0755
 put_file dokku-redeploy.conf /etc/systemd/system/dokku-redeploy.service.d/50-bakery.conf 0644
 
+put_file bakery-apps /usr/local/sbin/bakery-apps 0755
 put_file health-vhosts.sh /usr/local/lib/bakery/health-vhosts.sh 0644
 put_file health-dokku.sh /usr/local/lib/bakery/health-dokku.sh 0644
 

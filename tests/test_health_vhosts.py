@@ -27,8 +27,8 @@ def state(home: Path, *, restore: str = "done") -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def told(home: Path, app: str, name: str, value: str) -> None:
-    path = home.parent / "lib/config/proxy" / app / name
+def told(home: Path, app: str, name: str, value: str, *, plugin: str = "proxy") -> None:
+    path = home.parent / "lib/config" / plugin / app / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{value}\n")
 
@@ -56,6 +56,9 @@ def test_a_vhost_that_is_missing_because_its_owner_said_so_is_none(home: Path) -
     (home / "web/nginx.conf").unlink()
     told(home, "--global", "type", "caddy")
     assert state(home) == "done"
+    told(home, "web", "restore", "false", plugin="ps")  # by ps:stop
+    assert state(home) == "done"
+    told(home, "web", "restore", "true", plugin="ps")
     told(home, "web", "type", "nginx")
     assert state(home) == "problems: web"
 

@@ -1,6 +1,7 @@
 """The machine's own probe (provision/files/bakery-health): what it finds is there for every minute to come.
 
-It runs for real in a root of its own; docker, nginx, df and systemctl are stand-ins that say what a test tells them to.
+It runs for real in a root of its own; Docker's socket, nginx, df and systemctl are stand-ins that say what a test tells
+them to. What dokku's apps are is asked by a program of its own (test_restore.py, test_asking.py), here a stand-in.
 """
 
 import json
@@ -18,11 +19,16 @@ from bakery import ROOT
 
 FILES = ROOT / "provision/files"
 PROGRAMS = {
-    "docker": 'test ! -e "$ROOT/no-docker" && echo 27.1.0',
+    "curl": """test ! -e "$ROOT/no-docker" &&
+        echo '{"Components":[{"Name":"Engine","Version":"27.1.0"}],"Version":"27.1.0"}'""",
     "nginx": "true",
-    "df": "echo Use%; echo 40%",
+    "df": "echo 'Use% IUse%'; echo ' 40%    7%'; echo ' 12%     -'",
     "systemctl": """echo "$*" >>"$ROOT/asked"
-        case $1 in is-active) echo active ;; is-enabled) echo enabled ;; esac""",
+        case $1 in
+            is-enabled) echo enabled ;;
+            show) for unit in "${@:4}"; do printf 'Id=%s\\nActiveState=%s\\n\\n' "$unit" active; done ;;
+        esac""",
+    "bakery-apps": 'cat "$ROOT/apps" 2>/dev/null || true',
 }
 BEGIN = 1700000039  # the last second but one of its minute
 # A clock that is almost a minute later at every command, however the time is asked: by bash's own variable, which is a
@@ -53,12 +59,29 @@ class Found:
         return [name for name, check in self.body["checks"].items() if not check["ok"]]
 
 
-def probe(root: Path, *, firstboot: str | None = '{"status":"done","tasks":{}}', **settings: str) -> Found:
+def environment(root: Path, **settings: str) -> dict[str, str]:
+    """Return what the probe is told of the image."""
+    told = {"IMAGE": "dokku", "BASE": "debian-12", "RELEASE": "7", "FINGERPRINT": "f", "HEALTH_INTERVAL_S": "30"}
+    told |= {"STEPS_BELOW": "system docker nginx health", "STEPS": "dokku record"}
+    told = {f"BAKERY_{name}": value for name, value in {**told, "HEALTH_DEGRADED_CODE": "200", **settings}.items()}
+    return {"PATH": f"{root}/bin:{os.environ['PATH']}", "ROOT": str(root), "TZ": "UTC", **told}
+
+
+DONE = '{"status":"done","tasks":{}}'
+
+
+def probe(root: Path, *, firstboot: str | None = DONE, is_dokku: bool = False, **settings: Any) -> Found:
     """Run the probe of a machine whose first boot came to that."""
-    here = {"/usr/local/lib/bakery": "lib", "/run/": "run/", "/var/lib/bakery/": "state/"}
-    for folder in ("lib", "bin", "state", "run/motd.d", "run/bakery/health/healthy", "run/bakery/health/unhealthy"):
+    here = {"/usr/local/lib/bakery": "lib", "/usr/local/sbin": "bin", "/run/": "run/", "/var/lib/bakery/": "state/"}
+    here |= {"/var/lib/dokku/": "dokku/", "/home/dokku/": "home/"}
+    health = [f"run/bakery/health/{name}" for name in ("new", "healthy", "unhealthy")]
+    for folder in ("lib", "bin", "state", "dokku", "home", "run/motd.d", "run/bakery-restore", *health):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    for source in ("bakery-health", *(path.name for path in FILES.glob("health-*.sh") if "dokku" not in path.name)):
+    (root / "dokku/STABLE_VERSION").write_text("0.38.27\n", encoding="utf-8")
+    for source in (
+        "bakery-health",
+        *(path.name for path in FILES.glob("health-*.sh") if is_dokku or "dokku" not in path.name),
+    ):
         text = (FILES / source).read_text(encoding="utf-8")
         for path, instead in here.items():
             text = text.replace(path, f"{root}/{instead}")
@@ -68,11 +91,7 @@ def probe(root: Path, *, firstboot: str | None = '{"status":"done","tasks":{}}',
         (root / "bin" / name).chmod(0o755)
     if firstboot is not None:
         (root / "state/firstboot.json").write_text(firstboot, encoding="utf-8")
-    told = {"IMAGE": "dokku", "BASE": "debian-12", "RELEASE": "7", "FINGERPRINT": "f", "HEALTH_INTERVAL_S": "30"}
-    told |= {"STEPS_BELOW": "system docker nginx health", "STEPS": "dokku record"}
-    told = {f"BAKERY_{name}": value for name, value in {**told, "HEALTH_DEGRADED_CODE": "200", **settings}.items()}
-    env = {"PATH": f"{root}/bin:{os.environ['PATH']}", "ROOT": str(root), "TZ": "UTC", **told}
-    subprocess.run(["bash", str(root / "lib/bakery-health")], env=env, check=True)
+    subprocess.run(["bash", str(root / "lib/bakery-health")], env=environment(root, **settings), check=True)
     answers = sorted((root / "run/bakery/health").glob("*/*.json"))
     assert len({path.parent for path in answers}) == 1
     return Found(
@@ -146,7 +165,7 @@ def test_only_a_good_answer_stands_for_a_long_interval(
 ) -> None:
     assert SOON not in probe(tmp_path, HEALTH_INTERVAL_S=interval_s).asked
     assert SOON not in probe(tmp_path, firstboot=PROBLEMS, HEALTH_INTERVAL_S=interval_s).asked
-    told = {"HEALTH_INTERVAL_S": interval_s, "HEALTH_DEGRADED_CODE": code}
+    told: dict[str, Any] = {"HEALTH_INTERVAL_S": interval_s, "HEALTH_DEGRADED_CODE": code}
     assert (SOON in probe(tmp_path, firstboot=PROBLEMS, **told).asked) is is_asked
 
 
@@ -164,11 +183,121 @@ def test_no_minute_is_left_out_where_it_turns_while_the_answer_is_published(tmp_
     programs.mkdir()
     (programs / "date").write_text(DATE, encoding="utf-8")
     (programs / "date").chmod(0o755)
-    (tmp_path / "healthy").mkdir()
+    for folder in ("new", "healthy", "unhealthy"):
+        (tmp_path / folder).mkdir()
     clock = tmp_path / "clock"
-    script = f"set -euo pipefail\nstate={tmp_path} code=200\n{functions[0]}{CLOCK % BEGIN}publish json '{{}}'"
+    script = f"set -euo pipefail\nstate={tmp_path} code=200\n{functions[0]}{CLOCK % BEGIN}publish '{{}}' ''"
     told = {"PATH": f"{programs}:{os.environ['PATH']}", "BAKERY_HEALTH_INTERVAL_S": "30", "TZ": "UTC"}
     subprocess.run(["bash", "-c", script], env={**told, "CLOCK": str(clock)}, check=True)
     assert int(clock.read_text(encoding="utf-8")) > BEGIN + 5 * 60, "the clock stood still"
-    minutes = sorted(datetime.fromisoformat(path.stem) for path in (tmp_path / "healthy").iterdir())
+    minutes = sorted(datetime.fromisoformat(path.stem) for path in (tmp_path / "healthy").glob("*.json"))
     assert [later - minutes[0] for later in minutes] == [timedelta(minutes=number) for number in range(3)]
+
+
+def certificate(root: Path, app: str, *, days: int) -> Path:
+    """Write an app's certificate; it ended yesterday when *days* is negative."""
+    folder = root / "home" / app / "tls"
+    folder.mkdir(parents=True, exist_ok=True)
+    key, request, crt = folder / "server.key", folder / "server.csr", folder / "server.crt"
+    new = [
+        "openssl",
+        "req",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-subj",
+        "/CN=a.test",
+    ]
+    subprocess.run([*new, "-keyout", str(key), "-out", str(request)], check=True, capture_output=True)
+    sign = ["openssl", "x509", "-req", "-in", str(request), "-key", str(key), "-days", str(days), "-out", str(crt)]
+    subprocess.run(sign, check=True, capture_output=True)
+    return crt
+
+
+def tell(root: Path, *, restored: bool = True, **apps: Any) -> None:
+    """Have the next probe find that the apps are restored, and each up or down."""
+    (root / "run/bakery-restore").mkdir(parents=True, exist_ok=True)
+    if restored:
+        (root / "run/bakery-restore/ended").touch()
+    (root / "apps").write_text("".join(f"{name} {word}\n" for name, word in apps.items()), encoding="utf-8")
+
+
+def test_a_machine_whose_apps_answer_is_healthy_and_says_how_many(tmp_path: Path) -> None:
+    tell(tmp_path, shop="up", blog="up")
+    found = probe(tmp_path, is_dokku=True)
+    assert (found.body["status"], found.code, found.wrong) == ("healthy", 200, [])
+    assert found.body["checks"]["dokku"]["value"] == "0.38.27"
+    assert found.body["checks"]["apps"]["value"] == "2 up"
+    assert 'bakery_app_up{app="shop"} 1\n' in found.metrics
+
+
+def test_one_app_that_does_not_answer_is_named_and_degrades_the_machine_while_others_do(tmp_path: Path) -> None:
+    tell(tmp_path, blog="up", shop="down")
+    found = probe(tmp_path, is_dokku=True)
+    assert (found.body["status"], found.code, found.wrong) == ("degraded", 200, ["apps"])
+    assert found.body["checks"]["apps"]["value"] == "down: shop"
+    assert 'bakery_app_up{app="shop"} 0\n' in found.metrics
+    assert found.message[-1] == "apps down: shop"
+
+
+def test_a_machine_none_of_whose_apps_answers_is_unhealthy_until_one_does_again(tmp_path: Path) -> None:
+    tell(tmp_path, blog="down", shop="down")
+    assert probe(tmp_path, is_dokku=True).body["status"] == "unhealthy"
+    tell(tmp_path, blog="up", shop="up")
+    assert probe(tmp_path, is_dokku=True).body["status"] == "healthy"
+
+
+def test_an_expired_certificate_degrades_the_machine_unless_no_other_app_is_left(tmp_path: Path) -> None:
+    tell(tmp_path, blog="up", shop="up")
+    certificate(tmp_path, "forgotten", days=-1)
+    found = probe(tmp_path, is_dokku=True)
+    assert (found.body["status"], found.wrong) == ("degraded", ["certificates"])
+    assert found.body["checks"]["certificates"]["value"] == -1
+    certificate(tmp_path, "shop", days=-1)
+    found = probe(tmp_path, is_dokku=True)
+    assert (found.body["status"], found.body["checks"]["apps"]["value"]) == ("degraded", "down: shop")
+    certificate(tmp_path, "blog", days=-1)
+    assert probe(tmp_path, is_dokku=True).body["status"] == "unhealthy"
+
+
+def test_a_renewed_certificate_is_seen_however_old_its_file_says_it_is(tmp_path: Path) -> None:
+    tell(tmp_path, shop="up")
+    old = certificate(tmp_path, "shop", days=-1)
+    assert probe(tmp_path, is_dokku=True).body["checks"]["certificates"] == {"ok": False, "value": -1}
+    new = certificate(tmp_path, "shop", days=41)
+    os.utime(new, (0, 0))
+    assert old == new
+    assert probe(tmp_path, is_dokku=True).body["checks"]["certificates"]["value"] in {40, 41}
+
+
+def test_until_the_apps_are_restored_none_is_judged(tmp_path: Path) -> None:
+    tell(tmp_path, restored=False, shop="down")
+    found = probe(tmp_path, is_dokku=True)
+    assert (found.body["status"], found.code, found.wrong) == ("restoring", 503, ["restore", "vhosts", "apps"])
+
+
+def test_the_restore_that_ends_while_the_probe_runs_is_in_its_answer(tmp_path: Path) -> None:
+    tell(tmp_path, restored=False, shop="up")
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    # jq comes after the apps were asked for, and ends the restore.
+    (tmp_path / "bin/jq").write_text(f'#!/bin/bash\ntouch {tmp_path}/run/bakery-restore/ended\nexec /usr/bin/jq "$@"\n')
+    (tmp_path / "bin/jq").chmod(0o755)
+    assert probe(tmp_path, is_dokku=True).body["status"] == "healthy"
+
+
+def test_a_probe_starts_few_programs_and_openssl_once_for_each_certificate(tmp_path: Path) -> None:
+    apps: dict[str, Any] = {f"app{number}": "up" for number in range(30)}
+    tell(tmp_path, **apps)
+    for number in range(30):
+        certificate(tmp_path, f"app{number}", days=40)
+    probe(tmp_path, is_dokku=True)
+    # In a namespace of its own, where the next process tells by its number how many there were.
+    (tmp_path / "lib/counted").write_text(
+        f"bash {tmp_path}/lib/bakery-health\nsh -c 'echo $$'\ntrue\n", encoding="utf-8"
+    )
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", "bash", str(tmp_path / "lib/counted")]
+    argv = argv if os.geteuid() == 0 else ["unshare", "--map-root-user", *argv[1:]]
+    said = subprocess.run(argv, env=environment(tmp_path), check=True, capture_output=True, text=True).stdout
+    assert 10 < int(said) < 50

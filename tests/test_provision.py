@@ -15,7 +15,7 @@ PROVISION = ROOT / "provision"
 STEPS = sorted(PROVISION.glob("[0-9][0-9]-*.sh"))
 SOURCED = [PROVISION / name for name in ("lib.sh", "apt.sh", "vendor.sh")] + sorted(PROVISION.glob("files/*.sh"))
 # Some guest programs are Python, each with a test file of its own.
-PYTHON = {PROVISION / "files" / name for name in ("bakery-firstboot", "bakery-restore")}
+PYTHON = {PROVISION / "files" / name for name in ("bakery-apps", "bakery-firstboot", "bakery-restore")}
 GUEST = sorted(path for path in PROVISION.glob("files/bakery-*") if not path.suffix and path not in PYTHON)
 PROGRAMS = [PROVISION / "run", *STEPS, *GUEST]
 SCRIPTS = [*PROGRAMS, *SOURCED]

@@ -4,6 +4,7 @@ import random
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
 from apps import UPSTREAM, App, Site
 
@@ -49,13 +50,23 @@ def _code(site: Site) -> int:
     """Return the code of the answer, 0 without one. What the certificate says is another check's subject."""
     request = f"HEAD / HTTP/1.1\r\nHost: {site.name}\r\nUser-Agent: bakery-health\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((site.address, site.port), timeout=ANSWER_S) as plain:
-            stream = _unverified().wrap_socket(plain, server_hostname=site.name) if site.is_tls else plain
+        with closing(_connect(site)) as stream:
             stream.sendall(request.encode())
             status = stream.recv(64).split()
-            return int(status[1]) if len(status) > 1 and status[1].isdigit() else 0
     except OSError:
         return 0
+    return int(status[1]) if len(status) > 1 and status[1].isdigit() else 0
+
+
+def _connect(site: Site) -> socket.socket:
+    plain = socket.create_connection((site.address, site.port), timeout=ANSWER_S)
+    if not site.is_tls:
+        return plain
+    try:
+        return _unverified().wrap_socket(plain, server_hostname=site.name)
+    except OSError:
+        plain.close()
+        raise
 
 
 def _unverified() -> ssl.SSLContext:

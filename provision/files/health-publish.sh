@@ -6,19 +6,23 @@ state=/run/bakery/health
 message=/run/motd.d/bakery # which pam_motd(8) shows: a file costs a login nothing
 
 # shellcheck disable=SC2154  # bakery-health sets status and code
-# publish ENDING TEXT: for this minute and as many more as one missed run needs; the other verdict's files go last.
+# publish JSON METRICS: for this minute and as many more as one missed run needs; what was said before goes last.
 # The time is asked once: asked for each minute, one would be left out where the minute turns between two.
 publish() {
-    local dir=$state/unhealthy now=$EPOCHSECONDS i minute
+    local dir=$state/unhealthy now=$EPOCHSECONDS i minute file old=()
+    local -A fresh=()
     ((code != 200)) || dir=$state/healthy
-    printf '%s\n' "$2" >"$dir/new"
     for ((i = 0; i <= (BAKERY_HEALTH_INTERVAL_S + 59) / 60 + 1; i++)); do
         printf -v minute '%(%FT%H:%M)T' $((now + 60 * i)) # as nginx's $time_iso8601 begins: local time
-        ln -f "$dir/new" "$dir/ready"
-        mv -f "$dir/ready" "$dir/$minute.$1"
+        printf '%s\n' "$1" >"$state/new/$minute.json"
+        printf '%s\n' "$2" >"$state/new/$minute.prom"
+        fresh["$dir/$minute.json"]=1 fresh["$dir/$minute.prom"]=1
     done
-    find "$state" -type f -name "*.$1" ! -samefile "$dir/new" -delete
-    rm -f "$dir/new" "$dir/ready"
+    mv -f "$state"/new/* "$dir" # renamed in the same file system: each is there whole, and none is gone for a moment
+    for file in "$state"/{,un}healthy/*; do
+        [[ -n ${fresh["$file"]-} || ! -e $file ]] || old+=("$file")
+    done
+    ((${#old[@]} == 0)) || rm -f "${old[@]}"
 }
 
 # tell_logins TEXT: whoever logs in reads it, as it was at the last probe.

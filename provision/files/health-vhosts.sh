@@ -22,10 +22,11 @@ has_its_vhost() {
         [[ -s $conf ]]
         return
     }
-    # Without one: not deployed, nobody's choice but its owner's, or another proxy's.
+    # Without one: not deployed, stopped by its owner, nobody's choice but its owner's, or another proxy's.
     compgen -G "/home/dokku/$1/CONTAINER.web.*" >/dev/null || return 0
-    [[ $(property "$1" disabled) == true ]] || [[ $(property "$1" type || property --global type) =~ ^[^n] ]]
+    [[ $(property ps "$1" restore) == false || $(property proxy "$1" disabled) == true ]] ||
+        [[ $(property proxy "$1" type || property proxy --global type) =~ ^[^n] ]]
 }
 
-# property APP NAME: what dokku's proxy is told of the app; fails where it is told nothing.
-property() { cat "/var/lib/dokku/config/proxy/$1/$2" 2>/dev/null; }
+# property PLUGIN APP NAME: what dokku is told of the app; fails where it is told nothing.
+property() { cat "/var/lib/dokku/config/$1/$2/$3" 2>/dev/null; }
