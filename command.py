@@ -4,6 +4,7 @@ import functools
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from invoke.context import Context
@@ -56,6 +57,15 @@ def rehearsed(hint: str) -> str:
     return _IN_AWS.sub(add, hint)
 
 
+def end_rehearsal(error: BakeryError) -> None:
+    """End the rehearsal that a command has started only to be refused: nothing was done in it."""
+    from bakery import rehearsing
+
+    if error.exit_code in (ExitCode.IMPOSSIBLE, ExitCode.MISSING):
+        with suppress(BakeryError):  # what is told is why the command was refused
+            rehearsing.stop_begun_here()
+
+
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     """Make an invoke task that ends a mistake with one clear line and a documented exit code, never a traceback."""
 
@@ -70,6 +80,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
             except BakeryError as error:
                 if kwargs.get("rehearse"):
                     error.hint = rehearsed(error.hint)
+                    end_rehearsal(error)
                 complain(error)
                 sys.exit(error.exit_code)
             except OSError as error:

@@ -36,6 +36,10 @@ ANSWERS_S = 5.0
 POLL_S = 0.05
 
 
+_begun_here: list[int] = []
+"""The processes of rehearsal clouds that this program has started."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Running:
     """A rehearsal cloud that runs: its address, for AWS_ENDPOINT_URL, and its process."""
@@ -113,6 +117,15 @@ def stop() -> bool:
     return True
 
 
+def stop_begun_here() -> bool:
+    """End the rehearsal cloud if it was this program that started it; return whether it was.
+
+    Raises BakeryError (exit code 1) when it does not end.
+    """
+    there = running() if _begun_here else None
+    return there is not None and there.pid in _begun_here and stop()
+
+
 def describe() -> list[str]:
     """Return what is worth knowing of the rehearsal cloud that runs, a line each; nothing when there is none."""
     there = running()
@@ -155,6 +168,7 @@ def _begin(faults: str) -> Running:
     deadline = time.monotonic() + PORT_BEGINS_S
     while time.monotonic() < deadline and _is_alive(pid):
         if state_file().exists() and (there := running()) is not None:
+            _begun_here.append(there.pid)
             return there
         time.sleep(POLL_S)
     if _is_alive(pid):

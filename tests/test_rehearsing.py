@@ -109,6 +109,43 @@ def test_stop_ends_it_and_leaves_nothing(folder: Path, stage: Running) -> None:
     assert not rehearsing.stop()
 
 
+RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import program; sys.exit(program.main(sys.argv[1:]))"
+
+
+def plan(region: str) -> process.Finished:
+    words = ("plan", "--rehearse", "--image", "host", "--base", "debian-12", "--region", region)
+    return process.run([sys.executable, "-c", RUN, str(ROOT), *words], cwd=ROOT, is_checked=False)
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_refused_command_ends_the_rehearsal_that_it_started() -> None:
+    try:
+        ran = plan("eu-west-9")
+        assert ran.exit_code == ExitCode.IMPOSSIBLE, ran.output
+        assert rehearsing.running() is None
+    finally:
+        rehearsing.stop()
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_refused_command_leaves_the_rehearsal_that_was_there() -> None:
+    begin("")
+    try:
+        assert plan("eu-west-9").exit_code == ExitCode.IMPOSSIBLE
+        assert rehearsing.running() is not None
+    finally:
+        rehearsing.stop()
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_command_that_is_not_refused_leaves_the_rehearsal_that_it_started() -> None:
+    try:
+        assert plan("eu-west-2").exit_code == 0
+        assert rehearsing.running() is not None
+    finally:
+        rehearsing.stop()
+
+
 # In a container process 1 may be a program that asks no orphan how it ended.
 def test_a_process_that_has_ended_is_gone_though_nobody_asked_how() -> None:
     # The shell becomes a program that knows of no child before the child ends.
