@@ -47,7 +47,9 @@ def deployed(copy: Copy, *, name: str) -> Iterator[str]:
         """
     )
     yield container_of(copy, name)
-    copy.run(f"dokku apps:destroy {name} --force >/dev/null; docker rmi {IMAGE} >/dev/null 2>&1; true")
+    # A restore that a test has set off (Docker's start does) would find its app destroyed under its hands.
+    ended = "timeout 300 bash -c 'while systemctl is-active --quiet dokku-redeploy; do sleep 1; done'"
+    copy.run(f"{ended}; dokku apps:destroy {name} --force >/dev/null; docker rmi {IMAGE} >/dev/null 2>&1; true")
 
 
 def container_of(copy: Copy, name: str) -> str:
