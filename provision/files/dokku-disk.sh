@@ -24,7 +24,7 @@ bakery_only_reads() {
     case $1 in
         '' | help | version | -v | --version | report | ls | url | urls | logs | enter | shell) true ;;
         config | config:get | config:keys | config:bundle | git-upload-pack | git-upload-archive | git:public-key) true ;;
-        plugin:installed | logs:failed | builds:output | events | nginx:reload) true ;;
+        plugin:installed | apps:locked | git:auth-status | logs:failed | builds:output | events | nginx:reload) true ;;
         *:help | *:report | *:list | *:list-entries | *:info | *:show | *:show-* | *:exists | *:inspect | *:logs | *:*-logs | *:export) true ;;
         *) false ;;
     esac
@@ -33,7 +33,8 @@ bakery_only_reads() {
 # bakery_frees COMMAND: it makes room, so it begins without any, and rewrites no file that anybody needs.
 bakery_frees() {
     case $1 in
-        cleanup | apps:destroy | ps:stop | ps:retire | run:stop | repo:purge-cache | ssh-keys:remove) true ;;
+        cleanup | apps:destroy | ps:stop | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
+        builds:prune | letsencrypt:cleanup | ssh-keys:remove) true ;;
         *) false ;;
     esac
 }
