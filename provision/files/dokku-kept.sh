@@ -23,9 +23,15 @@ bakery_keep() {
     trap bakery_end EXIT
 }
 
+# bakery_folder NAME: is there, and the user dokku's, also when root's `plugin:install` was the first to need it.
+bakery_folder() {
+    mkdir -p "$bakery_store/$1" && chmod 0700 "$bakery_store" || return 1
+    ((EUID != 0)) || chown --reference="$DOKKU_ROOT" "$bakery_store" "$bakery_store/$1"
+}
+
 # bakery_copy PATH…: to below $BAKERY_KEPT.
 bakery_copy() {
-    mkdir -p "$BAKERY_KEPT" && chmod 0700 "$bakery_store" || return 1
+    bakery_folder kept && mkdir "$BAKERY_KEPT" || return 1
     (($# == 0)) || (cd / && cp --archive --parents -- "${@#/}" "$BAKERY_KEPT")
 }
 
@@ -57,7 +63,7 @@ bakery_put_back() {
 }
 
 # bakery_want_rebuild APP: its vhost is to be written anew as soon as there is room.
-bakery_want_rebuild() { { mkdir -p "$bakery_store/rebuild" && : >"$bakery_store/rebuild/$1"; } 2>/dev/null || true; }
+bakery_want_rebuild() { { bakery_folder rebuild && : >"$bakery_store/rebuild/$1"; } 2>/dev/null || true; }
 
 # bakery_put_back_left: the same for commands that were killed.
 bakery_put_back_left() {

@@ -70,6 +70,20 @@ def test_the_machines_own_name_does_not_become_its_domain(first: Copy) -> None:
     assert size.strip() == "0"
 
 
+@pytest.mark.throwaway
+def test_dokku_goes_on_by_itself_after_what_root_has_to_run(first: Copy) -> None:
+    """Whose commands are the first on a new machine to keep what they write beside."""
+    said = first.run(
+        """
+        rm -rf /home/dokku/.bakery
+        dokku plugin:install --core >/dev/null 2>&1; dokku apps:create later 2>&1; dokku apps:destroy later --force 2>&1
+        stat -c %U /home/dokku/.bakery
+        """
+    )
+    assert said.splitlines()[-1] == "dokku", said
+    assert "full" not in said
+
+
 def test_the_installers_questions_were_answered(each: Copy) -> None:
     answers = dict(re.findall(r"^\*? *(dokku/\w+): *(.*)$", each.dokku["answers"].text, flags=re.MULTILINE))
     assert answers["dokku/key_file"] == "/nonexistent"
