@@ -3,6 +3,7 @@
 Without it the stand-in loses what the real one loses (0.38.27, seen on a full disk): the first test shows that.
 """
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -234,6 +235,29 @@ def test_a_command_that_is_killed_is_seen_by_the_next_guard(node: Node) -> None:
     said = node.guest.run("bash", "-euo", "pipefail", "-c", back).stdout
     assert said == f"{node.guest.home}/VHOST\n"
     assert (node.guest.home / "VHOST").read_text() == "apps.test\n"
+
+
+def test_what_cannot_be_kept_though_there_is_room_is_no_reason_to_refuse(node: Node) -> None:
+    (node.guest.home / ".bakery").mkdir()
+    (node.guest.home / ".bakery/kept").write_text("")
+    assert node.guest.dokku("config:set", "shop", "A=2", STANDIN_USER="dokku").returncode == 0
+    (node.guest.home / ".bakery/kept").unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0 and "CI" not in os.environ, reason="only root can be another user; CI is root")
+def test_what_roots_own_commands_keep_is_dokkus_to_remove(node: Node) -> None:
+    """A guard runs as dokku where it puts back what was left."""
+    for path in (node.guest.home, *node.guest.home.rglob("*")):
+        os.chown(path, 1234, 1234)
+    for path in (node.guest.root, *node.guest.root.parents):
+        if path.owner() == "root" and path != Path("/") and not path.stat().st_mode & 1:
+            path.chmod(path.stat().st_mode | 0o11)
+    hung = node.guest.plugins / "enabled/zz-hung/user-auth"
+    hung.parent.mkdir()
+    hung.write_text(f"#!/bin/bash\nfind {node.guest.home}/.bakery -printf '%U\\n' | sort -u\n")
+    hung.chmod(0o755)
+    said = node.guest.dokku("ssh-keys:add", "me", str(node.guest.root / "key.pub"), STANDIN_USER="root")
+    assert said.stdout.splitlines()[0] == "1234", said.stderr
 
 
 def test_a_machine_whose_part_is_missing_still_has_dokku(node: Node) -> None:

@@ -46,11 +46,11 @@ bakery_begin() {
         [[ -n ${BAKERY_IS_GUARD:-} ]] || timeout 300 sudo -n /usr/bin/systemctl start bakery-disk-guard.service &>/dev/null || true
         bakery_frees "$bakery_command" || ! bakery_is_full || bakery_refuse
     fi
-    bakery_frees "$bakery_command" || [[ -n ${BAKERY_KEPT:-} ]] || bakery_keep "$bakery_app" || bakery_refuse
+    # Another reason than a full disk why nothing can be kept is none to refuse anything.
+    bakery_frees "$bakery_command" || [[ -n ${BAKERY_KEPT:-} ]] || bakery_keep "$bakery_app" || ! bakery_is_full || bakery_refuse
 }
 
 bakery_refuse() {
-    # shellcheck disable=SC2154  # bakery_is_full sets it
     echo " !     The disk is full ($bakery_full), so \`$bakery_command\` was not begun and nothing is changed. \`dokku cleanup\` and \`dokku apps:destroy\` make room" >&2
     [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
     exit 75
@@ -61,7 +61,7 @@ bakery_end() {
     local code=$? lost
     trap - EXIT
     lost=$(bakery_put_back "$BAKERY_KEPT")
-    rm -rf "$BAKERY_KEPT" "${TMPDIR:-/tmp}/dokku-$$-"* # where dokku leaves the private key that certs:add was given
+    "${bakery_as[@]}" rm -rf "$BAKERY_KEPT" "${TMPDIR:-/tmp}/dokku-$$-"* # where dokku leaves the private key that certs:add was given
     [[ -n $lost ]] || exit "$code"
     [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
     [[ $lost != */nginx.conf* ]] || sudo -n /usr/bin/systemctl reload nginx >/dev/null 2>&1 || true

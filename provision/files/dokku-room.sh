@@ -9,17 +9,15 @@ bakery_lib=${DOKKU_LIB_PATH:-/var/lib/dokku}
 # bakery_is_full: there is less than the floor for the user dokku where dokku writes; sets bakery_full, what there is.
 bakery_is_full() {
     local free inodes where
-    bakery_full="cannot be written to"
     while read -r free inodes where; do
         [[ $free =~ ^[0-9]+M$ ]] || continue # what a disk does not tell is no limit
         bakery_full="$where has ${free%M} MB left"
         ((${free%M} >= bakery_floor_mb)) || return 0
         [[ $inodes =~ ^[0-9]+$ ]] || continue
+        # shellcheck disable=SC2034  # who refuses says it
         bakery_full="$where has $inodes inodes left"
         ((inodes >= bakery_floor_inodes)) || return 0
     done < <(df --block-size=M --output=avail,iavail,target -- "$DOKKU_ROOT" "$bakery_lib" "${TMPDIR:-/tmp}" 2>/dev/null)
-    # shellcheck disable=SC2034  # the caller says it
-    bakery_full="cannot be written to"
     return 1
 }
 

@@ -29,7 +29,8 @@ repair_dokku() {
     local app lost apps
     ! bakery_is_full || return 0
     # shellcheck disable=SC2016  # it is for the other shell
-    lost=$(as_dokku bash -c 'source "$1" && bakery_put_back_left' - "${BASH_SOURCE[0]%/*}/dokku-kept.sh")
+    lost=$(as_dokku bash -c 'source "$1" && bakery_put_back_left' - "${BASH_SOURCE[0]%/*}/dokku-kept.sh") ||
+        echo "<3>not all can be put back that is in $bakery_store/kept"
     [[ -z $lost ]] || echo "<4>put back as before: ${lost//$'\n'/, }"
     apps=$(torn_vhosts)
     for app in $apps; do
