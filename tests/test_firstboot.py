@@ -640,6 +640,10 @@ def test_neither_ssh_nor_cloud_init_nor_the_end_of_the_boot_waits_for_it() -> No
         assert not {"Before", "RequiredBy", "Requires", "BindsTo"} & set(unit(name))
 
 
+def test_the_machine_is_asked_how_it_is_as_soon_as_it_has_ended() -> None:
+    assert "bakery-health.service" in unit("bakery-firstboot.service").get("ExecStopPost", [])
+
+
 def test_it_gives_up_also_when_every_try_is_slow() -> None:
     firstboot = unit("bakery-firstboot.service")
     assert (firstboot["StartLimitIntervalSec"], firstboot["RuntimeMaxSec"]) == (["3h"], ["15min"])
@@ -653,7 +657,7 @@ def test_it_gives_up_also_when_every_try_is_slow() -> None:
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     for name in (*UNITS, "bakery-disk.service"):
         # The programs that they start are not here.
-        text = re.sub(r"^ExecStart=.*", "ExecStart=/bin/true", (FILES / name).read_text(), flags=re.MULTILINE)
+        text = re.sub(r"^(Exec\w+)=.*", r"\1=/bin/true", (FILES / name).read_text(), flags=re.MULTILINE)
         (tmp_path / name).write_text(text)
     argv = ["systemd-analyze", "verify", *(str(tmp_path / name) for name in UNITS)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

@@ -25,10 +25,19 @@ WRITING = (
     f"ports:set {NAME} http:80:6000",
     f"checks:disable {NAME} web",
     f"ps:rebuild {NAME}",
+    f"ps:scale {NAME} web=2",
+    f"certs:add {NAME}",
+    f"nginx:set {NAME} client-max-body-size 2m",
+    f"git:from-image {NAME} {apps.IMAGE}",
+    f"git-receive-pack {NAME}",
+    "letsencrypt:set --global email full@example.com",
+    "plugin:install --core",
+    "ssh-keys:add somebody /etc/hostname",
     "apps:create another",
+    "a-plugin-that-nobody:knows",
 )
 # Everything that dokku has written, but for what its own part of the image keeps for later.
-WRITTEN = "find /home/dokku /var/lib/dokku/config -type f ! -path '*/.bakery/*' -exec sha256sum {} + | sort"
+WRITTEN = "find /home/dokku /var/lib/dokku -type f ! -path '*/.bakery/*' -exec sha256sum {} + | sort"
 FILL = """
 free() { stat --file-system --format '%f' /; }
 fill() {
