@@ -287,6 +287,12 @@ def test_on_a_full_disk_dokku_speaks_of_a_command_that_is_not_found(guest: Guest
     assert answer.stderr.endswith("/.basher/bash: line 1: main: command not found\n")
 
 
+def test_on_a_full_disk_the_apps_are_still_listed_and_the_plugins_are_not(guest: Guest) -> None:
+    guest.dokku("apps:create", "shop")
+    assert "shop" in on_a_full_disk(guest, "apps:list").stdout
+    assert on_a_full_disk(guest, "plugin:list").returncode == 127
+
+
 def test_on_a_full_disk_the_version_is_still_told(guest: Guest) -> None:
     assert on_a_full_disk(guest, "version").stdout == "dokku version 0.38.27\n"
 

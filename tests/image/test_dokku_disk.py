@@ -78,6 +78,7 @@ def story(first: Copy, container: str) -> dict[str, str]:
             fill $layer
             ! {{ echo full >/var/tmp/canary; }} 2>/dev/null; echo "full=$?"
             tell list dokku apps:list
+            tell plugins dokku plugin:list
             tell elsewhere runuser -u dokku -- env TMPDIR=/var/tmp/here dokku plugin:list
             tell app {apps.ask(NAME)}
             {chr(10).join(f"tell write_{number} dokku {command}" for number, command in enumerate(WRITING))}
@@ -111,6 +112,7 @@ def story(first: Copy, container: str) -> dict[str, str]:
 def test_dokku_works_on_a_full_disk_because_its_temporary_files_are_elsewhere(story: dict[str, str]) -> None:
     assert story["full"] == "0", "the disk was not full"
     assert story["list"] == "0", story["list_said"]
+    assert story["plugins"] == "0", story["plugins_said"]  # the one that goes through plugn
 
 
 def test_where_they_are_on_the_full_disk_it_does_not(story: dict[str, str]) -> None:
