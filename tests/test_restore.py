@@ -195,12 +195,26 @@ def test_where_nginx_is_not_told_by_dokku_where_containers_are_it_is_left_alone(
     assert (conf.read_text(), machine.calls) == (before, [])
 
 
+def test_a_process_whose_address_dokku_did_not_note_is_looked_for_in_the_vhost(machine: Machine) -> None:
+    conf = machine.app("shop", web_1=("172.17.0.2", "172.17.0.2"))
+    (conf.parent / "IP.web.1").unlink()
+    machine.restore()
+    assert machine.calls == []
+    machine.containers.clear()
+    machine.container("shop-web_1", "172.17.0.3")
+    machine.restore()
+    assert machine.calls == ["dokku ps:start shop"]
+
+
 def test_an_app_that_was_never_deployed_is_no_app_yet_and_one_whose_containers_are_gone_is_started(
     machine: Machine,
 ) -> None:
     machine.app("new")
     machine.app("lost")
     machine.write_property("lost", "common", "deployed", "true")
+    machine.app("nothing")
+    machine.write_property("nothing", "common", "deployed", "true")
+    machine.write_property("nothing", "ps", "scale", "web=0\nworker=0")
     machine.restore()
     assert machine.calls == ["dokku ps:start lost"]
 

@@ -32,8 +32,8 @@ class Container(NamedTuple):
 
     @property
     def is_where_told(self) -> bool:
-        """Whether it runs at the address that nginx was told."""
-        return self.is_running and self.told in self.addresses
+        """Whether it runs at the address that nginx was told, if that is known."""
+        return self.is_running and (not self.told or self.told in self.addresses)
 
 
 class Site(NamedTuple):
@@ -73,7 +73,7 @@ class App(NamedTuple):
     def is_routed(self) -> bool:
         """Whether nginx looks for each web process where it is; true where that is not nginx's to do."""
         known = {address for address, _ in UPSTREAM.findall(self.vhost)}
-        return not self.is_proxied or all(one.is_where_told and one.told in known for one in self.web)
+        return not self.is_proxied or all(one.is_where_told and known.intersection(one.addresses) for one in self.web)
 
     @property
     def site(self) -> Site | None:
@@ -90,7 +90,14 @@ def read_apps() -> list[App]:
     containers = {one["Id"]: one for one in _ask_docker("/containers/json?all=1")}
     folders = sorted(path for path in at("/home/dokku").glob("*/") if not path.name.startswith("."))
     apps = [_app(folder, containers) for folder in folders]
-    return [app for app in apps if app.containers or _property(app.name, "common", "deployed") == "true"]
+    return [app for app in apps if app.containers or _lost_its_containers(app.name)]
+
+
+def _lost_its_containers(app: str) -> bool:
+    """Whether it was deployed and has not been scaled to nothing, as `web=0` a line."""
+    scale = _property(app, "ps", "scale").split()
+    is_scaled_away = bool(scale) and all(line.endswith("=0") for line in scale)
+    return _property(app, "common", "deployed") == "true" and not is_scaled_away
 
 
 def _app(folder: Path, known: dict[str, Any]) -> App:
