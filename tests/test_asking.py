@@ -107,12 +107,12 @@ def app(
     asking: Any, folder: Path, web: Web, *, options: str = "", name: str = "server_name shop.test;", **other: Any
 ) -> Any:
     """Return an app with one process whose vhost leads to that web server, and its upstream, too."""
-    told = {"upstream": web.port, "is_running": True, "is_proxied": True, **other}
+    told = {"upstream": web.port, "is_running": True, "is_proxied": True, "others": (), **other}
     conf = folder / "nginx.conf"
     conf.write_text(VHOST.format(port=web.port, options=options, name=name, upstream=told["upstream"]))
     apps = sys.modules["apps"]
     process = apps.Container("web.1", told["is_running"], "127.0.0.1", ("127.0.0.1",))
-    return apps.App("shop", conf, (process,), is_wanted=True, is_proxied=told["is_proxied"])
+    return apps.App("shop", conf, (process,), frozenset(told["others"]), is_wanted=True, is_proxied=told["is_proxied"])
 
 
 @pytest.mark.parametrize(
@@ -193,6 +193,16 @@ def test_of_very_many_only_some_are_asked_each_time(
     many = [one._replace(name=f"app{number}") for number in range(20)]
     assert len(asking.ask(many)) == 3
     assert len({name for _ in range(20) for name in asking.ask(many)}) > 3
+
+
+def test_an_app_in_whose_place_another_answers_is_down_and_one_whose_old_process_answers_is_not(
+    asking: Any, tmp_path: Path, web: Web
+) -> None:
+    assert asking.ask([app(asking, tmp_path, web, others=("127.0.0.1",))]) == {"shop": False}
+    # During a deploy the new container is at another address, and the old one is still asked.
+    one = app(asking, tmp_path, web)
+    moved = one.containers[0]._replace(told="172.17.0.9", addresses=("172.17.0.9",))
+    assert asking.ask([one._replace(containers=(moved,))]) == {"shop": True}
 
 
 def test_without_apps_nothing_is_asked(asking: Any) -> None:

@@ -1,4 +1,4 @@
-"""What brings dokku's apps back (provision/files/bakery-restore), run for real in a root of its own.
+"""What brings dokku's apps back and says which are up (bakery-restore, bakery-apps), run for real in a root of its own.
 
 Docker is a stand-in that answers on a socket what a test tells it to; dokku and sudo are scripts that note their calls.
 """
@@ -20,7 +20,6 @@ import pytest
 from bakery import ROOT
 
 FILES = ROOT / "provision/files"
-PROGRAM = FILES / "bakery-restore"
 VHOST = """
 server {{
   listen      [::]:80;
@@ -43,6 +42,7 @@ class Machine:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.containers: list[dict[str, object]] = []
+        self.later: list[dict[str, object]] = []
         (root / "home/dokku").mkdir(parents=True)
         (root / "run").mkdir()
         (root / "bin").mkdir()
@@ -77,14 +77,17 @@ class Machine:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(value + "\n")
 
-    def restore(self) -> subprocess.CompletedProcess[str]:
-        """Run it without the patience that it has for apps, none of which answers here."""
-        text = PROGRAM.read_text().replace("PATIENCE_S = 60", "PATIENCE_S = 0")
-        program = self.root / "bakery-restore"
-        program.write_text(text)
+    def run(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Run a program without the patience that it has for apps, none of which answers here."""
+        program = self.root / name
+        text = (FILES / name).read_text().replace("PATIENCE_S = 60", "PATIENCE_S = 0")
+        program.write_text(text.replace("time.sleep(2)", "time.sleep(0.05)"))
         env = {"PATH": f"{self.root}/bin:{os.environ['PATH']}", "BAKERY_ROOT": str(self.root), "PYTHONPATH": str(FILES)}
         argv = ["python3", "-B", str(program)]
         return subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
+
+    def restore(self) -> subprocess.CompletedProcess[str]:
+        return self.run("bakery-restore")
 
     @property
     def calls(self) -> list[str]:
@@ -108,6 +111,7 @@ def machine() -> Iterator[Machine]:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(json.dumps(here.containers).encode())
+            here.containers = here.later or here.containers
 
         def log_message(self, *args: object) -> None:
             pass
@@ -242,3 +246,21 @@ def test_where_docker_does_not_answer_the_end_is_told_all_the_same(machine: Mach
     assert done.returncode == 1
     assert "FileNotFoundError" in done.stderr
     assert machine.has_ended
+
+
+def test_of_apps_that_should_run_it_is_said_which_are_up(machine: Machine) -> None:
+    machine.app("dead", web_1=("172.17.0.2", ""))
+    machine.app("stopped", web_1=("172.17.0.3", ""))
+    machine.write_property("stopped", "ps", "restore", "false")
+    machine.app("worker", worker_1=("", "172.17.0.4"))
+    machine.app("new")
+    done = machine.run("bakery-apps")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "dead down\nworker up\n", "")
+
+
+def test_one_that_is_down_is_asked_once_more_with_what_is_there_then(machine: Machine) -> None:
+    machine.app("worker", worker_1=("", ""))
+    before, machine.containers = machine.containers, []
+    machine.container("worker-worker_1", "172.17.0.4")
+    machine.containers, machine.later = before, machine.containers
+    assert machine.run("bakery-apps").stdout == "worker up\n"

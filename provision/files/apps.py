@@ -51,6 +51,8 @@ class App(NamedTuple):
     name: str
     conf: Path
     containers: tuple[Container, ...]
+    others: frozenset[str]
+    """The addresses of containers that are not its own: while it is deployed it has old ones and new ones."""
     is_wanted: bool
     is_proxied: bool
 
@@ -108,6 +110,13 @@ def _app(folder: Path, known: dict[str, Any]) -> App:
         name=folder.name,
         conf=folder / "nginx.conf",
         containers=tuple(_container(path, known) for path in files),
+        others=frozenset(
+            address
+            for one in known.values()
+            if (one.get("Labels") or {}).get("com.dokku.app-name") != folder.name
+            for address in _addresses(one)
+        )
+        - {"127.0.0.1", ""},
         is_wanted=_property(folder.name, "ps", "restore") != "false",
         is_proxied=proxy == "nginx" and not told and _property(folder.name, "proxy", "disabled") != "true",
     )
@@ -116,18 +125,20 @@ def _app(folder: Path, known: dict[str, Any]) -> App:
 def _container(path: Path, known: dict[str, Any]) -> Container:
     process = path.name.partition(".")[2]
     found = known.get(_line(path), {})
-    networks = found.get("NetworkSettings", {}).get("Networks", {})
-    # Docker's own network first: dokku asks for that unless an app has another.
-    names = sorted(networks, key=lambda name: name != "bridge")
-    addresses = [networks[name].get("IPAddress", "") for name in names]
-    if found.get("HostConfig", {}).get("NetworkMode") == "host":
-        addresses = ["127.0.0.1"]
     return Container(
         process=process,
         is_running=found.get("State") == "running",
         told=_line(path.parent / f"IP.{process}"),
-        addresses=tuple(filter(None, addresses)),
+        addresses=tuple(filter(None, _addresses(found))),
     )
+
+
+def _addresses(found: dict[str, Any]) -> list[str]:
+    if found.get("HostConfig", {}).get("NetworkMode") == "host":
+        return ["127.0.0.1"]
+    networks = found.get("NetworkSettings", {}).get("Networks", {})
+    # Docker's own network first: dokku asks for that unless an app has another.
+    return [networks[name].get("IPAddress", "") for name in sorted(networks, key=lambda name: name != "bridge")]
 
 
 def _site(block: str) -> Site:

@@ -30,11 +30,13 @@ def ask(apps: list[App]) -> dict[str, bool]:
 
 def answers(app: App) -> bool:
     """Whether all its processes run and can be reached where nginx looks for them, and it says something."""
-    if not app.is_running or not app.is_routed:
+    if not app.is_running or not app.is_proxied or not app.web:
+        return app.is_running
+    # Not where its containers are by dokku's files: during a deploy they tell of the new ones, and nginx of the old.
+    upstreams = UPSTREAM.findall(app.vhost)
+    if not upstreams or any(address in app.others for address, _ in upstreams):
         return False
-    if not app.is_proxied:
-        return True
-    is_reached = all(_accepts(address, int(port)) for address, port in UPSTREAM.findall(app.vhost))
+    is_reached = all(_accepts(address, int(port)) for address, port in upstreams)
     return is_reached and (app.site is None or _code(app.site) not in NO_ANSWER)
 
 

@@ -55,7 +55,7 @@ def test_an_app_that_cannot_be_restored_is_judged_as_it_is_now(first: Copy, sett
     degraded = int(settings["BAKERY_HEALTH_DEGRADED_CODE"])
     gone = f"docker rm --force {BAD}.web.1; docker rmi --force dokku/{BAD}:latest"
     restored = (
-        f'systemctl start dokku-redeploy.service; {RESTORED} [ -z "$(systemctl list-units --failed --no-legend)" ]'
+        f"systemctl start dokku-redeploy.service; {RESTORED} ! systemctl is-failed --quiet dokku-redeploy.service"
     )
     code, _, body = ask(first, settings, before=f"{{ {gone}; {restored} && {PROBE}; }}")
     assert (code, body["status"]) == (degraded, "degraded"), body["checks"]
