@@ -35,6 +35,8 @@ SOURCE_HELP = {
     "base-from": "archive: this machine's package archive; cloud: the official cloud image (default: what fits)"
 }
 
+ACCELERATOR_HELP = {"accelerator": "how machines run here: kvm, native, tcg or auto, the first of them that works"}
+
 
 @task(
     help={
@@ -43,6 +45,7 @@ SOURCE_HELP = {
         **REHEARSE_HELP,
         "region": "bake in this AWS region instead, and copy to those given after it",
         "per-region": "bake in each region instead of copying from the first",
+        **ACCELERATOR_HELP,
         "force": "bake even when nothing changed",
         "import": "bake on this machine, and bring the image to the regions block by block",
         **LOCAL_HELP,
@@ -63,10 +66,12 @@ def bake(
     import_: bool = False,
     fan_out: str = "",
     verify_upload: bool = False,
+    accelerator: str = "auto",
 ) -> None:
     """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
-    from bakery import accelerator, packer
+    from bakery import accelerator as accelerators
     from bakery import bake as baking
+    from bakery import packer
     from bakery import plan as planning
     from bakery.console import Console
 
@@ -76,10 +81,12 @@ def bake(
             raise impossible(
                 "--base-from is for bakes on this machine", hint="leave it out: a region has its own bases"
             )
+        if accelerator != "auto":
+            raise impossible("--accelerator is for bakes on this machine", hint="leave it out: AWS runs the machine")
         wanted = region_order(region, image=image, base=base, force=force, per_region=per_region)
         bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse)
         return
-    order = planning.Order(image=image, base=base, base_from=base_from, is_forced=force)
+    order = planning.Order(image=image, base=base, base_from=base_from, is_forced=force, accelerator=accelerator)
     if import_ and per_region:
         raise impossible("--per-region bakes in each region, --import on this machine alone", hint="one of the two")
     sent = (
@@ -89,7 +96,7 @@ def bake(
         planned = planning.make(order)
         print("\n".join(planned.lines()))
         if not planned.is_done:
-            print(f"time         {baking.expected(planned, machine=accelerator.probe())}")
+            print(f"time         {baking.expected(planned, machine=accelerators.choose(accelerator))}")
         print(f"command      {shlex.join(packer.build_argv(planned.artifact.workspace))}")
         if sent:
             print(f"then         send it to {', '.join(sent.regions)} (once baked: ./inv plan --from local)")
@@ -103,17 +110,24 @@ def bake(
 @task(
     help={
         **IMAGE_HELP,
+        **ACCELERATOR_HELP,
         "host": "judge a machine that runs already: ssh://[user@]address[:port]",
         "key": "private key for --host (default: those that ssh tries by itself)",
     }
 )
-def verify(_context: Context, image: str = IMAGE, base: str = "", host: str = "", key: str = "") -> None:
-    """Boot two copies of a baked image and run the image tests on them; exit code 4 when it does not pass."""
+def verify(
+    _context: Context, image: str = IMAGE, base: str = "", host: str = "", key: str = "", accelerator: str = "auto"
+) -> None:
+    """Boot fresh copies of a baked image and run the image tests on them; exit code 4 when it does not pass."""
     from bakery import judge
     from bakery.console import Console
 
     console = Console()
-    verdict = judge.host(host, key=key, console=console) if host else judge.image(image, base=base, console=console)
+    verdict = (
+        judge.host(host, key=key, console=console)
+        if host
+        else judge.image(image, base=base, accelerator=accelerator, console=console)
+    )
     print(f"passed {verdict.total} tests")
 
 

@@ -1,4 +1,4 @@
-"""Finds out whether virtual machines run with hardware help, by running one.
+"""Finds out how machines run here, by running one: with hardware help, natively, or emulated.
 
 /dev/kvm alone proves nothing: on some nested hosts it opens, creates machines, and every guest hangs; and a guest of
 five instructions proves little more, since KVM itself emulates those where the processor does not help, a thousand
@@ -9,7 +9,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import process, scratch
+from bakery import native_probe, process, scratch
+from bakery.errors import impossible, missing
+
+AUTO, NATIVE = "auto", "native"
+CHOICES = (AUTO, "kvm", NATIVE, "tcg")
 
 PROBE_TIMEOUT_S = 5
 MOST_CPUS = 2
@@ -25,10 +29,24 @@ BOOT_SECTOR = bytes((*COUNT, 0xB0, GUEST_ANSWER, 0xE6, 0xF4, 0xF4)).ljust(510, b
 
 @dataclass(frozen=True, kw_only=True)
 class Accelerator:
-    """How guests run here (QEMU's name for it), and why."""
+    """How machines run here, and why: QEMU's name for it, or `native` for machines without QEMU (native.py)."""
 
     name: str
     reason: str
+    guests: int = 2
+    """How many run at the same time."""
+
+    @property
+    def is_native(self) -> bool:
+        """Whether machines run on this machine's own kernel."""
+        return self.name == NATIVE
+
+    @property
+    def line(self) -> str:
+        """What a person is told of it."""
+        if self.is_native:
+            return f"machines run natively, by systemd-nspawn: {self.reason}"
+        return f"guests run with {self.name.upper()}: {self.reason}"
 
     @property
     def cpu(self) -> str:
@@ -37,20 +55,41 @@ class Accelerator:
 
     @property
     def cpus(self) -> int:
-        """How many processors a guest gets: where they are emulated, as many as two guests can keep busy here.
+        """How many processors a guest gets: where they are emulated, as many as all guests can keep busy here.
 
         An emulator pays for each moment in which one processor of a guest waits for another.
         """
-        return MOST_CPUS if self.name == "kvm" else max(1, min(MOST_CPUS, (os.cpu_count() or 1) // 2))
+        return MOST_CPUS if self.name == "kvm" else max(1, min(MOST_CPUS, (os.cpu_count() or 1) // self.guests))
 
     @property
     def slowness(self) -> int:
         """By how much to stretch time limits that suit hardware virtualisation."""
-        return 1 if self.name == "kvm" else 6
+        return 6 if self.name == "tcg" else 1
+
+
+def choose(wanted: str) -> Accelerator:
+    """Return how to bake and judge here: as *wanted*, or for `auto` with KVM, else natively, else emulated.
+
+    Raises BakeryError: exit code 2 when *wanted* is none of CHOICES, 3 when it does not work here.
+    """
+    if wanted not in CHOICES:
+        raise impossible(f"--accelerator {wanted} is not known", hint=f"one of {', '.join(CHOICES)}")
+    if wanted == "tcg":
+        return Accelerator(name="tcg", reason="it was asked for")
+    reasons = {}
+    for name, reason_against in (("kvm", _reason_against_kvm), (NATIVE, native_probe.reason_against)):
+        if wanted in (AUTO, name):
+            reasons[name] = reason_against()
+            if not reasons[name]:
+                against = "".join(f"; {other}: {why}" for other, why in reasons.items() if why)
+                return Accelerator(name=name, reason=f"a test machine ran{against}")
+    if wanted != AUTO:
+        raise missing(f"--accelerator {wanted} does not work here: {reasons[wanted]}", hint="--accelerator auto")
+    return Accelerator(name="tcg", reason="; ".join(f"{name}: {why}" for name, why in reasons.items()))
 
 
 def probe() -> Accelerator:
-    """Return KVM when a guest really runs with it within five seconds, otherwise TCG and the reason."""
+    """Return how QEMU runs guests: with KVM when one really runs within five seconds, otherwise TCG and the reason."""
     reason = _reason_against_kvm()
     if reason:
         return Accelerator(name="tcg", reason=reason)

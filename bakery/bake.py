@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bakery import (
     accelerator,
@@ -10,6 +11,7 @@ from bakery import (
     boxes,
     builder,
     estimate,
+    native_bake,
     packages,
     packer,
     plan,
@@ -17,6 +19,7 @@ from bakery import (
     process,
     qemu,
     store,
+    suite,
     vagrant,
     verify,
     workspace,
@@ -27,8 +30,10 @@ from bakery.artifact import Artifact
 from bakery.basedisk import BaseDisk
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
+from bakery.native_bake import NotBootedError
 from bakery.packer import Packer
 from bakery.plan import Order, Plan
+from bakery.suite import Verdict
 from bakery.workspace import Workspace
 
 NEED_GB = 6.0
@@ -50,7 +55,7 @@ def bake(order: Order, *, console: Console) -> Artifact:
         if planned.is_done and not order.is_forced:
             console.say("unchanged: the other run has baked it")
             return artifact
-        machine = accelerator.probe()
+        machine = accelerator.choose(order.accelerator)
         for line in [*planned.own_lines(), f"time         {expected(planned, machine=machine)}"]:
             console.say(line)
         # All sources of all layers, before the first of them costs minutes.
@@ -89,7 +94,7 @@ def _bake_one(
     planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], machine: Accelerator, console: Console
 ) -> None:
     engine = packer.installed()
-    console.say(f"guests run with {machine.name.upper()}: {machine.reason}")
+    console.say(machine.line)
     store.require_space(planned.artifact.folder, need_gb=NEED_GB, what=f"the image {planned.definition.name}")
     with console.phase("base"):
         disk = base_disk(planned, below=below, digests=digests, console=console)
@@ -97,33 +102,52 @@ def _bake_one(
     try:
         with store.work_dir(planned.artifact.folder) as work:
             with console.phase("packer"):
-                workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
-                steps = builder.build(space, log=planned.artifact.log, packer_=engine, console=console)
+                steps, machine = _build(planned, space, disk=disk, machine=machine, console=console)
             draft = Artifact(image=planned.definition.name, base=planned.base.name, folder=work)
             with console.phase("compress"):
                 _collect(space, draft=draft)
-            with console.phase("verify"):
-                _verify(planned, draft=draft, machine=machine, console=console)
             digest = basedisk.sha256(draft.disk)
-            with console.phase("boxes"):
-                _make_boxes(planned, draft=draft, digest=digest)
+            with boxes.vmdk_of(draft.disk) as vmdk:
+                with console.phase("verify"):
+                    found = _verify(planned, draft=draft, machine=machine, console=console)
+                with console.phase("boxes"):
+                    _make_boxes(planned, draft=draft, vmdk=vmdk(), digest=digest)
             with console.phase("digests"):
                 block_digests.write(draft.blocks, block_digests.of(draft.disk, sha256=digest))
             record = _record(planned, disk=disk, engine=engine, machine=machine)
             record |= {"seconds": dict(console.seconds), "step_seconds": steps}
+            record["answered"] = {name: list(verdict.asked) for name, verdict in found.items()}
             _keep(planned, draft=draft, record=record)
     finally:
         space.clear()
     _summarize(planned.artifact, console=console)
 
 
+def _build(
+    planned: Plan, space: Workspace, *, disk: BaseDisk, machine: Accelerator, console: Console
+) -> tuple[dict[str, float], Accelerator]:
+    """Let Packer run the steps; return the seconds each took, and how the machine did run in the end."""
+    engine = packer.installed()
+    if machine.is_native:
+        workspace.prepare(space, planned, disk=None, accelerator=machine, packer=engine)
+        try:
+            return native_bake.build(space, planned, disk=disk, packer_=engine, console=console), machine
+        except NotBootedError as error:
+            machine = accelerator.probe()
+            console.say(f"{planned.base.name} does not boot natively here: {error}")
+            console.say(machine.line)
+    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    return builder.build(space, log=planned.artifact.log, packer_=engine, console=console), machine
+
+
 def _collect(space: Workspace, *, draft: Artifact) -> None:
-    process.run(qemu.to_qcow2_argv(space.disk, source_format="qcow2", out=draft.disk, is_compressed=True))
+    form = space.disk.suffix.removeprefix(".")
+    process.run(qemu.to_qcow2_argv(space.disk, source_format=form, out=draft.disk, is_compressed=True))
     shutil.copy(space.packages, draft.packages)
     shutil.copy(space.settings, draft.settings)
 
 
-def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Console) -> None:
+def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Console) -> dict[str, Verdict]:
     subject = verify.Subject(
         disk=draft.disk,
         size_gb=planned.definition.disk.size_gb,
@@ -132,19 +156,22 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
         own_steps=planned.definition.own_steps,
     )
     try:
-        verdict = verify.verify_disk(subject, accelerator=machine, console=console, log=planned.artifact.verdict)
+        found = verify.verify_disk(subject, accelerator=machine, console=console, log=planned.artifact.verdict)
     except BakeryError as error:
         if error.exit_code is ExitCode.REJECTED:
             draft.disk.replace(planned.artifact.rejected)
             error.hint += f"; the image is kept as {planned.artifact.rejected}"
         raise
-    console.update(f"passed {verdict.total} tests on two fresh copies")
+    total = suite.together(found).total
+    each = ", ".join(f"{name} {verdict.total}" for name, verdict in found.items())
+    console.update(f"passed {total} tests on fresh copies{f' ({each})' if len(found) > 1 else ''}")
+    return found
 
 
-def _make_boxes(planned: Plan, *, draft: Artifact, digest: str) -> None:
+def _make_boxes(planned: Plan, *, draft: Artifact, vmdk: Path, digest: str) -> None:
     name = vagrant.box_name(planned.definition.name, planned.base.name, digest)
     boxes.make_libvirt_box(draft.disk, out=draft.box("libvirt"), name=name)
-    boxes.make_virtualbox_box(draft.disk, out=draft.box("virtualbox"), name=name)
+    boxes.make_virtualbox_box(draft.disk, vmdk=vmdk, out=draft.box("virtualbox"), name=name)
 
 
 def _record(planned: Plan, *, disk: BaseDisk, engine: Packer, machine: Accelerator) -> dict[str, object]:

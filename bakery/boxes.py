@@ -10,11 +10,12 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from bakery import process, vagrant
+from bakery.errors import BakeryError
 from bakery.seed import make_seed, source_date
 
 SEED_DISK = "seed"
@@ -34,14 +35,34 @@ def make_libvirt_box(image: Path, *, out: Path, name: str) -> Path:
         return _write_archive(out, texts=texts, files=files, epoch=epoch_of(image))
 
 
-def make_virtualbox_box(image: Path, *, out: Path, name: str) -> Path:
-    """Write *out*, a box for VirtualBox with the disk of the qcow2 file *image* as a streamOptimized VMDK."""
+@contextmanager
+def vmdk_of(image: Path) -> Iterator[Callable[[], Path]]:
+    """Make a VMDK of the qcow2 file *image* while the body runs, for it takes long; give what waits for it.
+
+    That returns its path, and raises BakeryError (exit code 1) when it could not be made.
+    """
+    with _folder_beside(image) as folder:
+        made, log = folder / "disk.vmdk", folder / "log"
+        argv = convert_argv(image, source_format="qcow2", target="vmdk", out=made)
+        with process.background(argv, log=log) as child:
+
+            def finish() -> Path:
+                if child.wait() != 0:
+                    raise BakeryError(f"{argv[0]} ended with exit code {child.returncode}: {log.read_text().strip()}")
+                return made
+
+            yield finish
+
+
+def make_virtualbox_box(image: Path, *, vmdk: Path, out: Path, name: str) -> Path:
+    """Write *out*, a box for VirtualBox with *vmdk*, the disk of the qcow2 file *image* as a streamOptimized VMDK."""
     with _folder_beside(out) as folder:
-        sources = {"disk.vmdk": (image, "qcow2"), f"{SEED_DISK}.vmdk": (_seed_disc(folder, name), "raw")}
+        seed_disk = folder / f"{SEED_DISK}.vmdk"
+        disc = _seed_disc(folder, name)
+        process.run(convert_argv(disc, source_format="raw", target="vmdk", out=seed_disk))
+        files = {"disk.vmdk": vmdk, seed_disk.name: seed_disk}
         disks = []
-        for file, (source, source_format) in sources.items():
-            made = folder / file
-            process.run(convert_argv(source, source_format=source_format, target="vmdk", out=made))
+        for file, made in files.items():
             fix_content_id(made)
             capacity = virtual_bytes(made, disk_format="vmdk")
             disks.append(vagrant.OvfDisk(file=file, file_bytes=made.stat().st_size, capacity_bytes=capacity))
@@ -50,7 +71,6 @@ def make_virtualbox_box(image: Path, *, out: Path, name: str) -> Path:
             "Vagrantfile": vagrant.box_vagrantfile("virtualbox"),
             "box.ovf": vagrant.ovf(name, disks=disks, epoch=epoch_of(image)),
         }
-        files = {file: folder / file for file in sources}
         return _write_archive(out, texts=texts, files=files, epoch=epoch_of(image))
 
 

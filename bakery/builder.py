@@ -56,12 +56,15 @@ class BuiltImage:
     step_seconds: dict[str, float]
 
 
-def build(workspace: Workspace, *, log: Path, packer_: Packer, console: Console) -> dict[str, float]:
+def build(workspace: Workspace, *, log: Path, packer_: Packer, console: Console, ssh_port: int = 0) -> dict[str, float]:
     """Bake the image and return the seconds each step took.
 
-    Raises BakeryError (exit code 1) with the failed step's name, its last lines, and where the log is.
+    *ssh_port* is of a machine that runs already, and that Packer does not switch off. Raises BakeryError (exit code 1)
+    with the failed step's name, its last lines, and where the log is.
     """
     behind = {f"PKR_VAR_{name}": value for name, value in proxies.of_guest(os.environ).items()}
+    if ssh_port:
+        behind["PKR_VAR_ssh_port"] = str(ssh_port)
     narrator = _run(workspace, log=log, packer_=packer_, console=console, env=behind)
     if not workspace.disk.exists():
         raise _failure(narrator, log=log)

@@ -187,8 +187,7 @@ def obstacles_to(
 def _acceleration() -> Finding:
     if shutil.which("qemu-system-x86_64") is None:
         return Finding(subject="guests", found="not tried: there is no QEMU")
-    machine = accelerator.probe()
-    return Finding(subject="guests", found=f"{machine.name.upper()}: {machine.reason}")
+    return Finding(subject="guests", found=accelerator.choose(accelerator.AUTO).line)
 
 
 def _room(subject: str, folder: Path) -> Finding:

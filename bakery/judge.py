@@ -1,15 +1,18 @@
 """The story of `invoke verify`: find what to judge, judge it."""
 
-from bakery import accelerator, artifact, bases, images, store, verify
+from bakery import accelerator as accelerators
+from bakery import artifact, bases, images, store, suite, verify
 from bakery.console import Console
 from bakery.errors import impossible
-from bakery.verify import Subject, Verdict
+from bakery.suite import Verdict
+from bakery.verify import Subject
 
 
-def image(name: str, *, base: str, console: Console) -> Verdict:
-    """Judge a baked image on two fresh copies.
+def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdict:
+    """Judge a baked image on fresh copies, which run as *accelerator* says.
 
-    Raises BakeryError: exit code 2 when it was not baked yet, 4 when it does not pass.
+    Raises BakeryError: exit code 2 when it was not baked yet, 3 when machines do not run so here, 4 when it does not
+    pass.
     """
     wanted = images.whole(name)
     chosen = bases.base(base or wanted.base)
@@ -23,10 +26,11 @@ def image(name: str, *, base: str, console: Console) -> Verdict:
         settings=made.settings,
         own_steps=wanted.own_steps,
     )
-    machine = accelerator.probe()
-    console.say(f"guests run with {machine.name.upper()}: {machine.reason}")
+    machine = accelerators.choose(accelerator)
+    console.say(machine.line)
     with console.phase("verify"):
-        return verify.verify_disk(subject, accelerator=machine, console=console, log=made.verdict)
+        found = verify.verify_disk(subject, accelerator=machine, console=console, log=made.verdict)
+    return suite.together(found)
 
 
 def host(url: str, *, key: str, console: Console) -> Verdict:

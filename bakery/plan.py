@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bakery import apt, archive, artifact, bases, fingerprint, images, packages, sshkeys
+from bakery.accelerator import AUTO
 from bakery.apt import Mirrors
 from bakery.arch import require_bakeable
 from bakery.artifact import Artifact
@@ -25,11 +26,18 @@ class Order:
     base_from: str = ""
     arch: Arch | None = None
     is_forced: bool = False
+    accelerator: str = AUTO
 
     def of_layer(self, layer: "Plan") -> "Order":
         """Return the order for a layer below, on the same base and processor; what is forced is the image alone."""
         made = layer.demand
-        return Order(image=layer.definition.name, base=made.base.name, base_from=self.base_from, arch=made.arch)
+        return Order(
+            image=layer.definition.name,
+            base=made.base.name,
+            base_from=self.base_from,
+            arch=made.arch,
+            accelerator=self.accelerator,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -107,12 +107,12 @@ def start(
 
 @contextmanager
 def background(
-    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+    argv: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program while the body runs, its output in *log*, *env* added to ours; end it with SIGTERM afterwards."""
     with log.open("wb") as sink:
         told = {**environment(), **(env or {})}
-        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), env=told, stdout=sink)
+        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), env=told, cwd=cwd, stdout=sink)
         try:
             yield child
         finally:

@@ -92,6 +92,11 @@ def to_qcow2_argv(source: Path, *, source_format: str, out: Path, is_compressed:
     ]
 
 
+def to_raw_argv(source: Path, *, out: Path) -> list[str]:
+    """Return the command that unpacks a qcow2 disk, with holes where nothing is."""
+    return ["qemu-img", "convert", "-W", "-m", "8", "-f", "qcow2", "-O", "raw", str(source), str(out)]
+
+
 def check_argv(disk: Path) -> list[str]:
     """Return the command that checks a qcow2 disk's tables; its exit code is 0 when they are whole."""
     return ["qemu-img", "check", "-q", "-f", "qcow2", str(disk)]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bakery import accelerator, ami, guest, released, seed, settings, verify
+from bakery import accelerator, ami, guest, released, seed, settings, suite, verify
 from bakery.accelerator import Accelerator
 from bakery.aws_table import Aws, Login
 from bakery.clouds import groups, machines, networks, published, tunnels
@@ -17,7 +17,7 @@ from bakery.definition import Definition
 from bakery.differences import tags_of
 from bakery.guest import Guest, Site
 from bakery.released import Made
-from bakery.verify import Verdict
+from bakery.suite import Verdict
 
 GROUP = "dokku-bakery-verify"
 HARDWARE = Accelerator(name="kvm", reason="a machine of AWS")
@@ -114,9 +114,9 @@ def _judge(subject: Subject, one: Guest, *, site: Site, has_console: bool, conso
         "BAKERY_THROWAWAY": "1",
         "BAKERY_CONSOLES": str(one.console) if has_console else "",
     }
-    argv = verify.suite_argv([f"ssh://{one.name}"], report=site.folder / "report.xml")
+    argv = suite.argv([f"ssh://{one.name}"], report=site.folder / "report.xml")
     argv.append(f"--ssh-config={site.ssh_config}")
-    return verify.judge(argv, env=told, console=console, log=log)
+    return suite.judge(argv, env=told, console=console, log=log)
 
 
 def _reach(site: Site, address: str, *, user: str, port: int) -> Guest:

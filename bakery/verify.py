@@ -5,28 +5,25 @@ The questions are the testinfra suite in tests/image; docs/image.md lists the pr
 
 import json
 import re
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
-from bakery import ROOT, guest, login, process
-from bakery.accelerator import Accelerator
+from bakery import accelerator as accelerators
+from bakery import guest, login, process, suite
+from bakery.accelerator import NATIVE, Accelerator
 from bakery.console import Console
-from bakery.errors import BakeryError, ExitCode, impossible, missing
+from bakery.errors import impossible, missing
+from bakery.guest import Guest, Machine, Site
 from bakery.own_steps import OwnStep
+from bakery.suite import Asking, Verdict
 from bakery.suite_progress import SuiteProgress
 
-SUITE = ROOT / "tests/image"
 NODE_PATH = "/etc/bakery/node.yaml"
 LARGER_BY_GB = 20
 """The second copy gets a larger disk than the image was made for: its root must grow to that too."""
-
-PYTEST_ANSWERS = (0, 1)
-"""All passed, or some failed; anything else means that pytest itself did not get that far (its docs, "Exit codes")."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,44 +36,110 @@ class Subject:
     settings: Path
     own_steps: tuple[OwnStep, ...] = ()
 
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How many tests ran, and those that did not pass, by name with their first line of why."""
-
-    total: int
-    failures: tuple[str, ...]
+    @property
+    def has_dokku(self) -> bool:
+        """Whether dokku is in it."""
+        return re.search(r"^BAKERY_DOKKU_PACKAGES=.*\w", self.settings.read_text(), flags=re.MULTILINE) is not None
 
 
-def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console, log: Path) -> Verdict:
-    """Boot two copies of an image and run the image tests on them.
+REAL = ("kernel", "boot", "disk", "platform", "reboot")
+"""The marks of tests that only a machine with firmware, boot loader, kernel and disk of its own can answer."""
+WAITING = "waiting"
+"""The mark of those that wait for minutes on purpose: a native machine more costs less. There are some for dokku."""
+GUEST = "guest"
+
+
+def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console, log: Path) -> dict[str, Verdict]:
+    """Boot copies of an image and run the image tests on them; return what was found by the kind of machine.
+
+    Two guests are asked everything. Where machines run natively, two or three of those are asked what does not need a
+    guest, and at the same time one guest is asked the rest.
 
     Raises BakeryError: exit code 4 when a test fails, 1 when a copy does not come up.
     """
-    with guest.site() as site, ExitStack() as running:
-        guests = []
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with guest.site() as site, ExitStack() as running, log.open("w", buffering=1) as file:
         node_file = site.folder / "node.yaml"
         node_file.write_text(node_text(site))
-        for name, size_gb, files in (
-            ("first", subject.size_gb, {}),
-            ("second", subject.size_gb + LARGER_BY_GB, {NODE_PATH: node_file.read_text()}),
-        ):
-            machine = guest.Machine(
-                name=name, disk=subject.disk, size_gb=size_gb, user=subject.user, secret_files=files
-            )
-            guests.append(running.enter_context(guest.booted(machine, site=site, accelerator=accelerator)))
-        console.update("two copies are starting")
-        seconds = guest.wait_for_ssh(guests, accelerator=accelerator)
-        console.update(f"both answer after {seconds:.0f} s")
         told = {
             "BAKERY_SETTINGS": str(subject.settings),
             "BAKERY_OWN_STEPS": own_steps_text(subject.own_steps),
             "BAKERY_NODE_FILE": str(node_file),
-            "BAKERY_CONSOLES": ",".join(str(running_guest.console) for running_guest in guests),
+            "BAKERY_THROWAWAY": "1",
         }
-        argv = suite_argv([f"ssh://{one.name}" for one in guests], report=site.folder / "report.xml")
-        argv.append(f"--ssh-config={site.ssh_config}")
-        return judge(argv, env=told, console=console, log=log)
+        asked = panels(subject, node_file=node_file, accelerator=accelerator)
+        for panel in asked:
+            panel.start(running, site=site)
+        console.update(f"{sum(len(panel.machines) for panel in asked)} copies are starting")
+        askings: dict[str, Asking] = {}
+        for panel in asked:
+            panel.wait(console, meanwhile=lambda: [one.look() for one in askings.values()])
+            progress = SuiteProgress(console, write=file.write, of=panel.name if len(asked) > 1 else "")
+            asking = suite.asking(panel.argv(site), env=told | panel.told, progress=progress)
+            askings[panel.name] = running.enter_context(asking)
+        return suite.finish(askings, log=log)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """Machines that are asked the same tests: those that *only* selects, pytest's expression of marks."""
+
+    name: str
+    machines: tuple[Machine, ...]
+    accelerator: Accelerator
+    only: str = ""
+    guests: list[Guest] = field(default_factory=list)
+
+    def start(self, running: ExitStack, *, site: Site) -> None:
+        """Start the machines, which end with *running*."""
+        for machine in self.machines:
+            self.guests.append(running.enter_context(guest.booted(machine, site=site, accelerator=self.accelerator)))
+
+    def wait(self, console: Console, *, meanwhile: Callable[[], object]) -> None:
+        """Wait until each of them lets us in, and call *meanwhile* as long as that takes."""
+        seconds = guest.wait_for_ssh(self.guests, accelerator=self.accelerator, meanwhile=meanwhile)
+        console.update(f"{' and '.join(one.name for one in self.guests)} let us in after {seconds:.0f} s")
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The consoles of guests; a native machine has none that a kernel writes to."""
+        consoles = [] if self.accelerator.is_native else [str(one.console) for one in self.guests]
+        return {"BAKERY_CONSOLES": ",".join(consoles)}
+
+    def argv(self, site: Site) -> list[str]:
+        """Return the command that asks them."""
+        hosts = [f"ssh://{one.name}" for one in self.guests]
+        command = suite.argv(hosts, report=site.folder / f"{self.name}.xml", only=self.only)
+        return [*command, f"--ssh-config={site.ssh_config}"]
+
+
+def panels(subject: Subject, *, node_file: Path, accelerator: Accelerator) -> list[Panel]:
+    """Return which copies of an image are booted, how, and what each of them is asked; every test is in one panel."""
+    both = _two(subject, node_file=node_file)
+    if not accelerator.is_native:
+        return [Panel(name=GUEST, machines=both, accelerator=accelerator)]
+    needs_guest = " or ".join(REAL)
+    real = replace(accelerators.probe(), guests=1)
+    found = [
+        Panel(name=NATIVE, machines=both, accelerator=accelerator, only=f"not ({needs_guest} or {WAITING})"),
+        Panel(name=GUEST, machines=(_larger(subject),), accelerator=real, only=needs_guest),
+    ]
+    if subject.has_dokku:
+        third, only = replace(both[0], name="third"), f"{WAITING} and not ({needs_guest})"
+        found.insert(1, Panel(name=f"{NATIVE} {WAITING}", machines=(third,), accelerator=accelerator, only=only))
+    return found
+
+
+def _two(subject: Subject, *, node_file: Path) -> tuple[Machine, Machine]:
+    """Return a copy that nobody told anything, and a larger one that was given a file by its owner."""
+    first = Machine(name="first", disk=subject.disk, size_gb=subject.size_gb, user=subject.user)
+    second = replace(_larger(subject), name="second", secret_files={NODE_PATH: node_file.read_text()})
+    return first, second
+
+
+def _larger(subject: Subject) -> Machine:
+    size_gb = subject.size_gb + LARGER_BY_GB
+    return Machine(name=GUEST, disk=subject.disk, size_gb=size_gb, user=subject.user)
 
 
 def node_text(site: guest.Site) -> str:
@@ -134,54 +197,6 @@ def verify_host(url: str, *, key: str, console: Console, log: Path) -> Verdict:
     Raises BakeryError (exit code 4) when a test fails.
     """
     with tempfile.TemporaryDirectory(prefix="bakery-verify-") as folder:
-        argv = suite_argv([url], report=Path(folder, "report.xml"))
+        argv = suite.argv([url], report=Path(folder, "report.xml"))
         argv += [f"--ssh-identity-file={key}"] if key else []
-        return judge(argv, env={}, console=console, log=log)
-
-
-def suite_argv(hosts: Sequence[str], *, report: Path) -> list[str]:
-    """Return the command that runs the image tests on *hosts* and writes a JUnit report."""
-    return [
-        *(sys.executable, "-m", "pytest"),
-        *("-v", "--no-header", "--color=no", "-p", "no:cacheprovider", "-o", "console_output_style=count"),
-        f"--rootdir={ROOT}",
-        f"--junitxml={report}",
-        f"--hosts={','.join(hosts)}",
-        str(SUITE),
-    ]
-
-
-def read_report(path: Path) -> Verdict:
-    """Return what a JUnit report says."""
-    cases = list(ET.parse(path).getroot().iter("testcase"))  # noqa: S314  # pytest wrote it a moment ago
-    failures = []
-    for case in cases:
-        problem = case.find("failure") if case.find("failure") is not None else case.find("error")
-        if problem is not None:
-            why = (problem.get("message") or "").splitlines()
-            failures.append(f"{case.get('name')}: {why[0] if why else 'error'}")
-    return Verdict(total=len(cases), failures=tuple(failures))
-
-
-def judge(argv: list[str], *, env: dict[str, str], console: Console, log: Path) -> Verdict:
-    """Run the image tests as `suite_argv` says, everything they print in *log*, and return what they found.
-
-    Raises BakeryError: exit code 4 when a test fails, 1 when the tests could not be run.
-    """
-    report = Path(next(option.partition("=")[2] for option in argv if option.startswith("--junitxml=")))
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", buffering=1) as file:
-        progress = SuiteProgress(console, write=file.write)
-        finished = process.run(argv, cwd=ROOT, env=env, on_line=progress.hear, is_checked=False)
-    if finished.exit_code not in PYTEST_ANSWERS or not report.exists():
-        tail = "\n".join(finished.output.splitlines()[-process.TAIL_LINES :])
-        raise BakeryError(f"the image tests could not be run (pytest ended with {finished.exit_code}):\n{tail}")
-    verdict = read_report(report)
-    if verdict.failures:
-        listed = "\n".join(f"  {failure}" for failure in verdict.failures)
-        raise BakeryError(
-            f"the image did not pass {len(verdict.failures)} of {verdict.total} tests:\n{listed}",
-            hint=f"the whole story is in {log}",
-            exit_code=ExitCode.REJECTED,
-        )
-    return verdict
+        return suite.judge(argv, env={}, console=console, log=log)

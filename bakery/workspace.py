@@ -21,6 +21,7 @@ from bakery.plan import Plan
 
 SECRETS = ("key", "key.pub", "seed.iso")
 OUTPUT = "output"
+HOSTNAME = "bakery-build"
 BEGIN = "begin.qcow2"
 USER_DATA = "user-data"
 QEMU_PLUGIN = {"name": "qemu", "version": ">= 1.1.0", "source": "github.com/hashicorp/qemu"}
@@ -34,9 +35,20 @@ class Workspace:
     folder: Path
 
     @property
+    def output(self) -> Path:
+        """The folder of the disk that is baked."""
+        return self.folder / OUTPUT
+
+    @property
     def disk(self) -> Path:
-        """Where Packer leaves the image."""
-        return self.folder / OUTPUT / "disk.qcow2"
+        """The disk that is baked: a native machine's, or else Packer's own."""
+        raw = self.output / f"{HOSTNAME}.raw"
+        return raw if raw.exists() else self.output / "disk.qcow2"
+
+    @property
+    def key(self) -> Path:
+        """The private key of this bake alone."""
+        return self.folder / "key"
 
     @property
     def packages(self) -> Path:
@@ -60,13 +72,17 @@ class Workspace:
         shutil.rmtree(self.folder / OUTPUT, ignore_errors=True)
 
 
-def packer_files(definition: Definition, base: Base, *, packer: Packer) -> dict[str, str]:
-    """Return the Packer templates for a local bake, by file name, as `packer fmt` would write them."""
+def packer_files(definition: Definition, base: Base, *, packer: Packer, is_native: bool = False) -> dict[str, str]:
+    """Return the Packer templates for a local bake, by file name, as `packer fmt` would write them.
+
+    Where machines run natively, Packer is given one that runs already.
+    """
+    source = "null" if is_native else "qemu"
     values = {
         "image": definition.name,
         "description": definition.description,
         "build_user": base.default_user,
-        "source": "source.qemu.image",
+        "source": f"source.{source}.image",
         "has_manifest": False,
         "disk_gb": definition.disk.size_gb,
         "memory_mb": qemu.MEMORY_MB,
@@ -74,9 +90,9 @@ def packer_files(definition: Definition, base: Base, *, packer: Packer) -> dict[
     }
     files = {
         "image.pkr.hcl": "packer/image.pkr.hcl.j2",
-        "source.pkr.hcl": "packer/sources/qemu.pkr.hcl.j2",
+        "source.pkr.hcl": f"packer/sources/{source}.pkr.hcl.j2",
     }
-    if packer.has_plugins:
+    if packer.has_plugins and not is_native:
         files["plugins.pkr.hcl"] = "packer/plugins.pkr.hcl.j2"
     return {name: render.text(template, values) for name, template in files.items()}
 
@@ -87,12 +103,12 @@ def prepare(
     """Write everything that `packer build` needs into the folder, in place of what was there."""
     folder = workspace.folder
     shutil.rmtree(folder, ignore_errors=True)
-    render.write(folder, packer_files(plan.definition, plan.base, packer=packer))
+    render.write(folder, packer_files(plan.definition, plan.base, packer=packer, is_native=accelerator.is_native))
     public_key = guest.make_key(folder / "key")
     seed.make_seed(
         folder / "seed.iso",
         user_data=seed.user_data(public_keys=[public_key], is_grown=False),
-        meta_data=seed.meta_data(instance_id=f"bake-{plan.fingerprint[: fingerprint.SHORT]}", hostname="bakery-build"),
+        meta_data=seed.meta_data(instance_id=f"bake-{plan.fingerprint[: fingerprint.SHORT]}", hostname=HOSTNAME),
     )
     told = settings.settings(
         plan.layers,
@@ -136,17 +152,22 @@ def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, st
     """
     folder = workspace.folder
     begin = folder / BEGIN
+    common = {
+        "private_key": str(workspace.key),
+        "provision_dir": str(folder / "provision"),
+        "packages_file": str(workspace.packages),
+    }
+    if accelerator.is_native:
+        return common
     known = {"base_disk": str(begin), "base_sha256": basedisk.sha256(begin)} if begin.exists() else {}
     return known | {
         "seed": str(folder / "seed.iso"),
-        "private_key": str(folder / "key"),
         "firmware": str(qemu.firmware()),
         "accelerator": accelerator.name,
         "cpu": accelerator.cpu,
         "cpus": str(accelerator.cpus),
-        "output_dir": str(folder / OUTPUT),
-        "provision_dir": str(folder / "provision"),
-        "packages_file": str(workspace.packages),
+        "output_dir": str(workspace.output),
+        **common,
     }
 
 

@@ -20,10 +20,11 @@ Golden = Callable[[str, str], None]
 CHAINS = {
     "tests/slow/test_bake.py": "machines of bakes",
     "tests/slow/test_bake_dokku.py": "machines of bakes",
-    "tests/slow/test_failures.py": "machines from a bake",
+    "tests/slow/test_failures.py": "machines of bakes",
+    "tests/slow/test_native.py": "machines of bakes",
+    "tests/slow/test_vagrant_up.py": "machines of bakes",
     "tests/slow/test_import.py": "machines from a bake",
     "tests/slow/test_rehearsal.py": "machines from a bake",
-    "tests/slow/test_vagrant_up.py": "machines from a bake",
 }
 """Files whose tests boot machines, by the process that runs them one after another: while one waits, another works."""
 LONG_S = 20.0

@@ -15,7 +15,7 @@ from bakery.console import Console, table
 from bakery.fan_out import FanOut
 from bakery.import_plan import Order
 from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
-from bakery.verify import Verdict
+from bakery.suite import Verdict
 
 REGIONS = ("eu-west-2", "eu-west-1")
 
@@ -34,7 +34,7 @@ def bring(url: str, build: str) -> None:
     for module in (aws, lateness, published):
         vars(module)["FIRST_PAUSE_S"] = 0.02
     ebs.UNKNOWN_DEADLINE_S = 3.0
-    region_verify.verify_image = lambda *_, **__: Verdict(total=80, failures=())
+    region_verify.verify_image = lambda *_, **__: Verdict(asked=("test",) * 80, failures=())
     account = connect(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     order = Order(image="host", regions=REGIONS, fan_out=FanOut.UPLOAD)
     region_import.bring(order, account=account, console=Console())

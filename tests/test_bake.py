@@ -5,6 +5,7 @@ The real parts are tested in their own files, and all together in tests/slow/tes
 
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bakery import (
     plan,
     preflight,
     process,
+    suite,
     verify,
     workspace,
 )
@@ -68,16 +70,16 @@ class Kitchen:
     def convert(self, argv: list[str], **_: Any) -> None:
         Path(argv[-1]).write_text(Path(argv[-2]).read_text())
 
-    def verify(self, subject: verify.Subject, **_: Any) -> verify.Verdict:
+    def verify(self, subject: verify.Subject, **_: Any) -> dict[str, suite.Verdict]:
         assert subject.disk.read_text() == "a disk"
         if not self.is_good:
             raise BakeryError("the image did not pass 1 of 2 tests", hint="see", exit_code=ExitCode.REJECTED)
-        return verify.Verdict(total=2, failures=())
+        return {"guest": suite.Verdict(asked=("test",) * 2)}
 
     def from_archive(self, *_: Any, **__: Any) -> BaseDisk:
         return self.base
 
-    def box(self, *_: Path, out: Path, name: str) -> None:
+    def box(self, *_: Path, out: Path, name: str, **__: Any) -> None:
         out.write_text(name)
 
 
@@ -88,7 +90,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setattr(apt, "mirrors_for", lambda base: Mirrors(origin=Origin.HOST, sources=(source,)))
     monkeypatch.setattr(packer, "installed", lambda: packer.Packer(version=(1, 6, 6)))
-    monkeypatch.setattr(accelerator, "probe", lambda: accelerator.Accelerator(name="tcg", reason="a test"))
+    monkeypatch.setattr(accelerator, "choose", lambda _: accelerator.Accelerator(name="tcg", reason="a test"))
     monkeypatch.setattr(preflight, "preflight", made.played("preflight"))
     monkeypatch.setattr(basedisk, "from_archive", made.played("from_archive"))
     monkeypatch.setattr(workspace, "prepare", made.played("prepare"))
@@ -100,6 +102,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
     )
     monkeypatch.setattr(verify, "verify_disk", made.played("verify"))
     monkeypatch.setattr(digests, "of", lambda *_, **__: DIGESTS)
+    monkeypatch.setattr(boxes, "vmdk_of", lambda _: nullcontext(lambda: tmp_path / "disk.vmdk"))
     monkeypatch.setattr(boxes, "make_libvirt_box", made.played("box"))
     monkeypatch.setattr(boxes, "make_virtualbox_box", made.played("box"))
     return made

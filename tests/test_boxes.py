@@ -14,7 +14,14 @@ from bakery.errors import BakeryError
 MIB = 1 << 20
 NAME = "bakery-host-debian-12-1a2b3c4d"
 Maker = Callable[..., Path]
-MAKERS = (boxes.make_libvirt_box, boxes.make_virtualbox_box)
+
+
+def make_virtualbox_box(image: Path, *, out: Path, name: str) -> Path:
+    with boxes.vmdk_of(image) as vmdk:
+        return boxes.make_virtualbox_box(image, vmdk=vmdk(), out=out, name=name)
+
+
+MAKERS = (boxes.make_libvirt_box, make_virtualbox_box)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +47,7 @@ def libvirt_box(image: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def virtualbox_box(image: Path, tmp_path: Path) -> Path:
-    return boxes.make_virtualbox_box(image, out=tmp_path / "b.box", name=NAME)
+    return make_virtualbox_box(image, out=tmp_path / "b.box", name=NAME)
 
 
 def unpacked(box: Path) -> Path:

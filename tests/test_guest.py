@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bakery import guest, login, process, qemu
+from bakery import guest, login, ports, process, qemu
 from bakery.accelerator import Accelerator
 from bakery.errors import BakeryError
 from bakery.login import Outcome
@@ -86,10 +86,10 @@ def test_a_port_that_is_taken_meanwhile_is_changed_for_another(tmp_path: Path, m
     import socket
 
     machine = guest.Machine(name="first", disk=disk(tmp_path), size_gb=1, user="debian")
-    free = guest.free_port()
+    free = ports.free_port()
     with socket.create_server(("127.0.0.1", 0)) as other, guest.site() as site:
-        ports = iter([other.getsockname()[1], free])
-        monkeypatch.setattr(guest, "free_port", lambda: next(ports))
+        given = iter([other.getsockname()[1], free])
+        monkeypatch.setattr(ports, "free_port", lambda: next(given))
         with guest.booted(machine, site=site, accelerator=TCG):
             assert f"Port {free}" in site.ssh_config.read_text()
 
@@ -108,7 +108,7 @@ def test_a_disk_that_is_none_is_one_clear_line(tmp_path: Path) -> None:
 def waiting(folder: Path, *, config: str = "", console: str = "", **more: Any) -> guest.Guest:
     (folder / "console").write_text(console)
     (folder / "log").write_text("qemu-system-x86_64: it was too much\n")
-    text = config or f"Host *\n  HostName 127.0.0.1\n  Port {guest.free_port()}\n"
+    text = config or f"Host *\n  HostName 127.0.0.1\n  Port {ports.free_port()}\n"
     (folder / "config").write_text(text)
     return guest.Guest(
         name="first", ssh_config=folder / "config", console=folder / "console", log=folder / "log", **more
@@ -143,7 +143,7 @@ def test_a_login_that_can_never_work_ends_at_once_with_sshs_own_words(tmp_path: 
 
 def test_a_machine_that_was_switched_off_is_not_waited_for(tmp_path: Path) -> None:
     running = waiting(tmp_path, is_on=lambda: False)
-    with pytest.raises(BakeryError, match=r"QEMU ended \(qemu-system-x86_64: it was too much\)"):
+    with pytest.raises(BakeryError, match=r"its program ended \(qemu-system-x86_64: it was too much\)"):
         guest.wait_for_ssh([running], accelerator=TCG)
 
 

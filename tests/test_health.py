@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from bakery import guest, health
+from bakery import health, ports
 from tests.healthy import DEGRADED, DEGRADED_AND_OUT, HEALTHY, RESTORING, answering
 
 HERE = "127.0.0.1"
@@ -51,7 +51,7 @@ def test_a_degraded_machine_that_is_not_served_is_not_waited_for_because_waiting
 
 
 def test_a_machine_that_answers_later_is_waited_for() -> None:
-    port = guest.free_port()
+    port = ports.free_port()
     with ExitStack() as stack:
 
         def boot(seconds: float) -> None:
@@ -67,7 +67,7 @@ def test_why_a_machine_is_not_healthy_is_told_when_its_time_is_over() -> None:
 
 
 def test_a_machine_that_never_answers_is_told() -> None:
-    port = guest.free_port()
+    port = ports.free_port()
     found = wait(HERE, port=port, deadline_s=0.05)
     assert found[HERE].startswith(f"http://{HERE}:{port}/health does not answer: ")
     assert "refused" in found[HERE]

@@ -26,7 +26,7 @@ from bakery.region_verify import Subject
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
-from bakery.verify import Verdict
+from bakery.suite import Verdict
 from tests import importing_child, local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
@@ -52,7 +52,7 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
         found.judged.append((subject.made.release, region.name))
         if found.is_rejecting:
             raise BakeryError("the image did not pass", exit_code=ExitCode.REJECTED)
-        return Verdict(total=80, failures=())
+        return Verdict(asked=("test",) * 80, failures=())
 
     monkeypatch.setattr(region_verify, "verify_image", verdict)
     return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bakery import accelerator, bases, guest, region_verify, released, verify
+from bakery import accelerator, bases, guest, region_verify, released, suite
 from bakery.accelerator import Accelerator
 from bakery.bases import Arch, BaseName
 from bakery.clouds import base_images, machines, tunnels
@@ -18,7 +18,7 @@ from bakery.errors import BakeryError, ExitCode
 from bakery.guest import Guest
 from bakery.region_verify import Subject
 from bakery.rehearsal.server import Rehearsal
-from bakery.verify import Verdict
+from bakery.suite import Verdict
 from tests import releases
 from tests.aws_account import account_of, forget_aws
 
@@ -32,7 +32,7 @@ def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(machines, "PAUSE_S", 0.02)
     monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots"))
     monkeypatch.setattr(guest, "wait_for_ssh", lambda *_, **__: 1.0)
-    monkeypatch.setattr(verify, "judge", lambda *_, **__: Verdict(total=1, failures=()))
+    monkeypatch.setattr(suite, "judge", lambda *_, **__: Verdict(asked=("test",) * 1, failures=()))
     return account_of(stage).region(HOME)
 
 

@@ -39,6 +39,24 @@ def test_templates_are_formatted_as_packer_would(image: str, generation: str, tm
     process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=packer.ENVIRONMENT)
 
 
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_machine_that_runs_natively_is_given_to_either_generation_of_packer(
+    generation: str, golden: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    wanted = images.whole("host")
+    engine = GENERATIONS[generation]
+    files = workspace.packer_files(wanted, bases.base(wanted.base), packer=engine, is_native=True)
+    for name, text in files.items():
+        golden(f"packer/host-native/{generation}/{name}", text)
+    assert "plugins.pkr.hcl" not in files  # `null` is in Packer itself
+    render.write(tmp_path, files)
+    process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=packer.ENVIRONMENT)
+    (tmp_path / "key").write_text(process.run(["openssl", "genrsa", "2048"]).output)
+    values = {"private_key": str(tmp_path / "key"), "provision_dir": str(tmp_path), "packages_file": "packages.tsv"}
+    (tmp_path / "values.auto.pkrvars.json").write_text(json.dumps(values))
+    process.run(["packer", "validate", "-var", "ssh_port=2222", str(tmp_path)], env=packer.ENVIRONMENT)
+
+
 def folder(image: str, tmp_path: Path) -> Path:
     """Return a folder for the installed Packer, of its own generation: plugins would have to be fetched for another."""
     engine = packer.installed()

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bakery import guest, process
+from bakery import ports, process
 from bakery.aws_table import Aws, Login
 from bakery.clouds import lateness
 from bakery.clouds.aws import ApiError, Region
@@ -49,7 +49,7 @@ def opened(region: Region, instance_id: str, *, port: int, log: Path) -> Iterato
 
     Raises BakeryError (exit code 1) when the machine's agent does not come, or the plugin does not listen.
     """
-    local = guest.free_port()
+    local = ports.free_port()
     asked = {
         "Target": instance_id,
         "DocumentName": DOCUMENT,

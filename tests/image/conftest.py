@@ -27,9 +27,23 @@ NEEDS = {
 }
 
 
+REAL = {
+    "kernel": "the image's own kernel",
+    "boot": "a boot by firmware, boot loader and kernel",
+    "disk": "a disk with partitions",
+    "platform": "the platform: its memory, its first boot",
+    "reboot": "a restart of the whole machine",
+}
+"""What only a guest has. All else is asked of native machines where there are some (bakery/verify.py)."""
+WAITING = "waiting"
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for name, why in NEEDS.items():
         config.addinivalue_line("markers", f"{name}: left out where it {why}")
+    config.addinivalue_line("markers", f"{WAITING}: takes minutes, and asks for nothing that other tests changed")
+    for name, what in REAL.items():
+        config.addinivalue_line("markers", f"{name}: needs {what}")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -41,6 +55,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True
 
 
+@pytest.hookimpl(trylast=True)  # after `-m`, so that only what was asked for can be left out
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if not config.option.hosts:
         return  # A run of all tests leaves this folder out, but reads its conftest.
@@ -87,7 +102,7 @@ def copies(request: pytest.FixtureRequest) -> Iterator[list[Copy]]:
     found = [Copy(_reach(request.config, name, options=keep_open)) for name in names]
     # Each answer takes half a minute in TCG, most of it waiting: ask all at the same time.
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda copy: (copy.facts, copy.dokku), found))
+        list(pool.map(lambda copy: copy.facts, found))
     yield found
     shutil.rmtree(sockets)
 
@@ -106,6 +121,12 @@ def first(copies: list[Copy]) -> Copy:
 @pytest.fixture(scope="session")
 def twin(copies: list[Copy]) -> Copy:
     return copies[1]
+
+
+@pytest.fixture(scope="session")
+def last(copies: list[Copy]) -> Copy:
+    """Give the second machine, or the only one: for what takes long while the first is asked, or takes it away."""
+    return copies[-1]
 
 
 @pytest.fixture(scope="session")

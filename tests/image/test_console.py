@@ -21,11 +21,13 @@ def read(console: Path) -> str:
     return text
 
 
+@pytest.mark.boot
 @pytest.mark.console
 def test_the_kernel_reported_no_error(console: Path) -> None:
     assert [line for line in read(console).splitlines() if KERNEL_ERROR.search(line)] == []
 
 
+@pytest.mark.boot
 @pytest.mark.console
 def test_no_unit_failed_on_the_console(console: Path) -> None:
     assert FAILED_UNIT.findall(read(console)) == []

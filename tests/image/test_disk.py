@@ -20,6 +20,7 @@ def mount(copy: Copy, target: str) -> dict[str, Any]:
     return dict(found[-1])
 
 
+@pytest.mark.disk
 @pytest.mark.throwaway
 def test_the_root_grew_to_its_disk(each: Copy) -> None:
     sizes = each.facts["disk"].json["blockdevices"]
@@ -29,6 +30,7 @@ def test_the_root_grew_to_its_disk(each: Copy) -> None:
     assert root_mb > disk_mb * 0.97 - 1200, f"root {root_mb} MB of a disk of {disk_mb} MB"
 
 
+@pytest.mark.kernel
 def test_there_is_swap(each: Copy, settings: dict[str, str]) -> None:
     swaps = [line.split() for line in each.facts["swap"].lines]
     used_kb = [int(size) for name, _, size, *_ in swaps if name == "/var/lib/bakery/swap"]

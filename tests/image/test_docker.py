@@ -5,6 +5,7 @@ import pytest
 from tests.image.copy import Copy
 
 
+@pytest.mark.kernel
 def test_docker_runs_and_starts_at_boot(each: Copy) -> None:
     assert each.units["docker.service"] == ("active", "enabled")
 
@@ -17,6 +18,7 @@ def test_docker_logs_to_json_files(each: Copy) -> None:
     assert each.facts["docker_info"].json["LoggingDriver"] == "json-file"
 
 
+@pytest.mark.kernel
 def test_docker_warns_of_nothing(each: Copy) -> None:
     assert not each.facts["docker_info"].json.get("ServerErrors")
 

@@ -8,7 +8,7 @@ from tests.image import apps
 from tests.image.copy import Copy
 from tests.image.test_health import PROBE
 
-pytestmark = [pytest.mark.dokku, pytest.mark.throwaway]
+pytestmark = [pytest.mark.dokku, pytest.mark.throwaway, pytest.mark.waiting]
 NAME = "full"
 # Two minutes until the guard looks, its own work, and the slowness of an emulated machine.
 GUARD_S = 300
@@ -179,9 +179,8 @@ def inodes(first: Copy) -> dict[str, str]:
         first.run(
             f"""
             systemctl stop bakery-disk-guard.timer docker.socket docker.service containerd.service
-            truncate --size 400M /var/tmp/volume && mkfs.ext4 -q -N 3000 /var/tmp/volume
-            mv /var/lib/docker /var/lib/docker.aside && mkdir -m 710 /var/lib/docker
-            mount -o loop /var/tmp/volume /var/lib/docker
+            mv /var/lib/docker /var/lib/docker.aside && mkdir /var/lib/docker
+            mount -t tmpfs -o mode=710,size=400M,nr_inodes=3000 tmpfs /var/lib/docker
             systemctl start docker.service
             {{ {apps.MAKE_IMAGE} }}
             running=$(docker run --detach {apps.IMAGE})
@@ -200,7 +199,6 @@ def inodes(first: Copy) -> dict[str, str]:
             docker rm --force $running >/dev/null
             systemctl stop docker.socket docker.service containerd.service
             umount /var/lib/docker && rmdir /var/lib/docker && mv /var/lib/docker.aside /var/lib/docker
-            rm /var/tmp/volume
             systemctl start docker.service bakery-health.service
             """
         )

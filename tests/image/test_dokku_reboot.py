@@ -8,7 +8,7 @@ from tests.image import apps
 from tests.image.copy import Copy
 from tests.image.test_health import PROBE
 
-pytestmark = [pytest.mark.dokku, pytest.mark.throwaway]
+pytestmark = [pytest.mark.dokku, pytest.mark.throwaway, pytest.mark.reboot]
 NAME = "back"
 HELD_S = 60
 HOLD = "/etc/systemd/system/dokku-redeploy.service.d/hold.conf"
@@ -17,10 +17,10 @@ HEALTH = "curl --silent --max-time 20 http://127.0.0.1:$(. /etc/bakery/image.env
 
 
 @pytest.fixture(scope="module")
-def story(twin: Copy) -> Iterator[dict[str, str]]:
-    """Reboot the second copy with an app on it, whose restore is held back so that there is time to ask."""
-    with apps.deployed(twin, name=NAME):
-        twin.run(
+def story(last: Copy) -> Iterator[dict[str, str]]:
+    """Reboot a copy with an app on it, whose restore is held back so that there is time to ask."""
+    with apps.deployed(last, name=NAME):
+        last.run(
             f"""
             set -e
             mkdir -p {HOLD.rpartition("/")[0]}
@@ -34,8 +34,8 @@ END
             systemctl enable --quiet {POLL.rpartition("/")[2]}
             """
         )
-        twin.reboot()
-        said = twin.run(
+        last.reboot()
+        said = last.run(
             f"""
             for i in $(seq 120); do
               during=$({HEALTH}); grep -qE '"(restoring|healthy|degraded)"' <<<"$during" && break; sleep 1
@@ -77,16 +77,16 @@ def test_an_app_is_back_after_a_reboot(story: dict[str, str]) -> None:
     assert story["answer"] == f"app at {story['address']}"
 
 
-def test_afterwards_the_machine_is_healthy(story: dict[str, str], twin: Copy) -> None:
+def test_afterwards_the_machine_is_healthy(story: dict[str, str], last: Copy) -> None:
     # What the owner got wrong at first boot is as wrong after a reboot.
-    well = "healthy" if twin.facts["firstboot"].json["status"] == "done" else "degraded"
+    well = "healthy" if last.facts["firstboot"].json["status"] == "done" else "degraded"
     assert f'"status":"{well}"' in story["after"]
     assert '"restore":{"ok":true,"value":"done"}' in story["after"]
 
 
-def test_first_boot_does_not_run_again(story: dict[str, str], twin: Copy) -> None:
+def test_first_boot_does_not_run_again(story: dict[str, str], last: Copy) -> None:
     assert story["firstboot"] == "no"
-    assert int(story["keys"]) == len(twin.dokku["keys"].json)
+    assert int(story["keys"]) == len(last.dokku["keys"].json)
 
 
 def test_swap_is_on_again(story: dict[str, str], settings: dict[str, str]) -> None:

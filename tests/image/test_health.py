@@ -33,6 +33,7 @@ def ask(copy: Copy, settings: dict[str, str], *, before: str = "true", after: st
     return int(lines[0].split()[1]), ",".join(cache), json.loads(body)
 
 
+@pytest.mark.platform
 def test_a_healthy_machine_answers_200_and_says_what_it_is(first: Copy, settings: dict[str, str]) -> None:
     code, cache, body = ask(first, settings, before=PROBE)
     assert (code, cache) == (200, "no-store"), body["checks"]

@@ -7,6 +7,7 @@ import pytest
 from tests.image.copy import Copy
 
 
+@pytest.mark.platform
 def test_the_machine_id_was_made_here(each: Copy) -> None:
     assert re.fullmatch(r"[0-9a-f]{32}", each.facts["machine_id"].text)
 
@@ -28,6 +29,7 @@ def test_two_copies_differ_in_docker_engine_id(first: Copy, twin: Copy) -> None:
     assert first.facts["docker_info"].json["ID"] != twin.facts["docker_info"].json["ID"]
 
 
+@pytest.mark.boot
 @pytest.mark.throwaway
 def test_the_journal_knows_one_boot(each: Copy) -> None:
     assert each.facts["boots"].text == "1"

@@ -7,11 +7,13 @@ import pytest
 from tests.image.copy import Copy
 
 
+@pytest.mark.boot
 def test_the_machine_is_up_and_no_unit_failed(each: Copy) -> None:
     assert each.facts["failed_units"].text == ""
     assert each.facts["booted"].text == "running"
 
 
+@pytest.mark.platform
 @pytest.mark.throwaway
 def test_cloud_init_ended_well(each: Copy) -> None:
     assert each.facts["cloud_init"].json["v1"]["errors"] == []

@@ -60,14 +60,24 @@ def test_both_copies_were_judged(baked: Baked) -> None:
     assert re.search(r"\d+ passed", judged)
     assert "first" in judged
     assert "second" in judged
-    assert re.findall(r"left out \((\w+)\)", judged) == ["dokku", "real_dokku"]
+    assert set(re.findall(r"left out \((\w+)\)", judged)) == {"dokku", "real_dokku"}
+
+
+def test_the_record_says_which_kind_of_machine_answered_each_test(baked: Baked) -> None:
+    answered = baked.record["answered"]
+    # Whatever else there is, a guest with firmware, boot loader and kernel has booted from this very disk.
+    assert {"test_the_kernel_reported_no_error[guest]", "test_the_kernel_reported_no_error[first]"} & set(
+        answered["guest"]
+    )
+    assert answered.keys() == ({"native", "guest"} if baked.record["accelerator"] == "native" else {"guest"})
+    assert f"passed {sum(map(len, answered.values()))} tests" in baked.said
 
 
 def test_progress_outside_a_terminal_is_plain_timed_lines(baked: Baked) -> None:
     assert "\x1b" not in baked.said
     for number, step in enumerate(STEPS, start=1):
         assert re.search(rf"^\[ *[\d.]+s\] packer: step {number}/{len(STEPS)} {step}$", baked.said, re.MULTILINE)
-    assert re.search(r"guests run with (KVM|TCG): ", baked.said)
+    assert re.search(r"guests run with (KVM|TCG): |machines run natively, by systemd-nspawn: ", baked.said)
 
 
 def test_the_key_of_the_bake_does_not_outlive_it(baked: Baked) -> None:

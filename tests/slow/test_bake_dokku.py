@@ -30,7 +30,7 @@ def test_its_own_layer_takes_nothing_from_the_distribution(baked_dokku: Baked) -
 def test_both_copies_were_judged_and_only_the_real_dokku_is_missing(baked_dokku: Baked) -> None:
     judged = (baked_dokku.folder / "dokku-debian-12.verify.log").read_text()
     assert re.search(r"\d+ passed", judged)
-    assert re.findall(r"left out \((\w+)\)", judged) == ["real_dokku"]
+    assert set(re.findall(r"left out \((\w+)\)", judged)) == {"real_dokku"}
 
 
 def test_the_record_names_plugins_and_keys(baked_dokku: Baked) -> None:

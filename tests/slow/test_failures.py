@@ -81,6 +81,11 @@ def guests_of(folder: Path) -> set[str]:
     return {line for line in programs_that_mention(folder) if "qemu-system" in line.split()[1]}
 
 
+def machines_of(folder: Path) -> set[str]:
+    """Return every native machine that runs from a disk in *folder*."""
+    return {line for line in programs_that_mention(folder) if line.split()[1] == "bash" and "native.sh" in line}
+
+
 def files_in(*folders: Path) -> dict[str, tuple[int, int]]:
     """Return what tells a file from another one in its place; that one was looked at again makes no difference."""
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
@@ -115,13 +120,17 @@ def test_two_bakes_wait_for_each_other_and_sigterm_leaves_nothing_of_either(bake
     assert not (space / "key").exists()
 
 
-def test_ctrl_c_while_copies_run_stops_them(baked: Baked, start: Start) -> None:
+@pytest.mark.parametrize(("name", "copies", "guests"), [("native", 3, 1), ("tcg", 2, 2)])
+def test_ctrl_c_while_copies_run_stops_them(name: str, copies: int, guests: int, baked: Baked, start: Start) -> None:
     with tempfile.TemporaryDirectory(prefix="bakery-") as folder:  # not pytest's: a socket's path must be short
-        verify = start("verify", *HOST, environment={**baked.environment, "TMPDIR": folder})
-        verify.wait_for("two copies are starting")
-        assert len(guests_of(Path(folder))) == 2
+        environment = {**baked.environment, "TMPDIR": folder}
+        verify = start("verify", *HOST, "--accelerator", name, environment=environment)
+        verify.wait_for(f"{copies} copies are starting")
+        assert len(guests_of(Path(folder))) == guests
+        assert len(machines_of(Path(folder))) == copies - guests
         assert verify.end(signal.SIGINT) == ExitCode.INTERRUPTED
-        assert guests_of(Path(folder)) == set()
+        assert programs_that_mention(Path(folder)) == set()
+        assert folder not in subprocess.run(["losetup", "--all"], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(

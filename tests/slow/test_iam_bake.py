@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bakery import accelerator, amazon, bases, guest, images, lending, process, region_bake, store, verify, workspace
+from bakery import accelerator, amazon, bases, guest, images, lending, process, region_bake, store, suite, workspace
 from bakery.accelerator import Accelerator
 from bakery.amazon import Build
 from bakery.artifact import Artifact
@@ -31,7 +31,7 @@ from bakery.definition import Definition
 from bakery.errors import BakeryError
 from bakery.packer import Packer
 from bakery.rehearsal.server import serving
-from bakery.verify import Verdict
+from bakery.suite import Verdict
 from bakery.workspace import Workspace
 from tests.aws_account import forget_aws
 from tests.iam_questions import action_of
@@ -189,7 +189,7 @@ def judge(argv: Sequence[str], *, env: Mapping[str, str], console: Console, log:
     """Stand in for the tests of an image on a machine."""
     if not env["BAKERY_CONSOLES"]:
         raise BakeryError("nobody sees the console")
-    return Verdict(total=1, failures=())
+    return Verdict(asked=("test",) * 1, failures=())
 
 
 def take_login_out(folder: Path) -> None:
@@ -228,7 +228,7 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(workspace, "prepare_region", prepare_region)
     patch.setattr(process, "start", started)
     patch.setattr(groups, "group", own_group)
-    patch.setattr(verify, "judge", judge)
+    patch.setattr(suite, "judge", judge)
     patch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     patch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
     patch.setattr(lending, "lend", lambda image, *, base, console: None)

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bakery import machine, process, vagrant, verify
+from bakery import machine, process, suite, vagrant
 from bakery.bases import BaseName
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.machine import Address, Request
-from bakery.verify import Verdict
+from bakery.suite import Verdict
 from tests.slow import libvirt
 from tests.slow.conftest import Baked
 
@@ -121,8 +121,8 @@ def test_ssh_ends_with_the_exit_code_of_the_command(running: Running) -> None:
 def judged(*options: str, folder: Path) -> Verdict:
     """Ask the machine what `invoke verify --host` asks, reached as Vagrant's own key allows."""
     settings = machine.write_ssh_settings(IMAGE, BASE, console=Console())
-    argv = verify.suite_argv([f"ssh://{BASE}"], report=folder / "report.xml")
-    return verify.judge([*argv, f"--ssh-config={settings}", *options], env={}, console=Console(), log=folder / "log")
+    argv = suite.argv([f"ssh://{BASE}"], report=folder / "report.xml")
+    return suite.judge([*argv, f"--ssh-config={settings}", *options], env={}, console=Console(), log=folder / "log")
 
 
 @pytest.mark.usefixtures("running")
