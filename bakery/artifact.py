@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ class Artifact:
     image: str
     base: BaseName
     folder: Path
+    suffix: str = ""
 
     @property
     def stem(self) -> str:
         """The name that all files begin with."""
-        return f"{self.image}-{self.base}"
+        return f"{self.image}-{self.base}{self.suffix}"
 
     @property
     def disk(self) -> Path:
@@ -58,6 +59,11 @@ class Artifact:
     def log(self) -> Path:
         """What Packer and the steps printed during the last bake."""
         return self.folder / f"{self.stem}.log"
+
+    @property
+    def unfinished(self) -> "Artifact":
+        """The same under another name: where a bake's logs are until it has ended well, and stay when it has not."""
+        return replace(self, suffix=".unfinished")
 
     @property
     def verdict(self) -> Path:

@@ -137,7 +137,7 @@ def _build(
             console.say(f"{planned.base.name} does not boot natively here: {error}")
             console.say(machine.line)
     workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
-    return builder.build(space, log=planned.artifact.log, packer_=engine, console=console), machine
+    return builder.build(space, log=planned.artifact.unfinished.log, packer_=engine, console=console), machine
 
 
 def _collect(space: Workspace, *, draft: Artifact) -> None:
@@ -156,7 +156,8 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
         own_steps=planned.definition.own_steps,
     )
     try:
-        found = verify.verify_disk(subject, accelerator=machine, console=console, log=planned.artifact.verdict)
+        log = planned.artifact.unfinished.verdict
+        found = verify.verify_disk(subject, accelerator=machine, console=console, log=log)
     except BakeryError as error:
         if error.exit_code is ExitCode.REJECTED:
             draft.disk.replace(planned.artifact.rejected)
@@ -200,6 +201,8 @@ def _keep(planned: Plan, *, draft: Artifact, record: dict[str, object]) -> None:
     kept.record.unlink(missing_ok=True)
     for path in files:
         path.replace(kept.folder / path.name)
+    kept.unfinished.log.replace(kept.log)
+    kept.unfinished.verdict.replace(kept.verdict)
     kept.rejected.unlink(missing_ok=True)
     draft.record.replace(kept.record)
 

@@ -44,6 +44,7 @@ def build(space: Workspace, planned: Plan, *, disk: BaseDisk, packer_: Packer, c
         except BakeryError as error:
             raise NotBootedError(str(error)) from error
         console.update(f"the machine lets us in after {seconds:.0f} s")
-        steps = builder.build(space, log=planned.artifact.log, packer_=packer_, console=console, ssh_port=one.port)
+        log = planned.artifact.unfinished.log
+        steps = builder.build(space, log=log, packer_=packer_, console=console, ssh_port=one.port)
         one.power_off()
     return steps

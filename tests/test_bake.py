@@ -6,6 +6,7 @@ The real parts are tested in their own files, and all together in tests/slow/tes
 import json
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bakery import (
     boxes,
     builder,
     digests,
+    native_bake,
     packer,
     plan,
     preflight,
@@ -45,7 +47,8 @@ class Kitchen:
 
     def __init__(self, folder: Path) -> None:
         self.parts: list[str] = []
-        self.is_good = True
+        self.is_good = self.boots_natively = True
+        self.says = "what packer said\n"
         self.base = BaseDisk(path=folder / "base.qcow2", sha256="00")
 
     def played(self, part: str) -> Any:
@@ -64,14 +67,20 @@ class Kitchen:
         space.packages.write_text("nginx\t1.22\tamd64\t1024\n")
         space.settings.parent.mkdir(parents=True)
         space.settings.write_text("BAKERY_IMAGE=host\n")
-        log.write_text("what packer said\n")
+        log.write_text(self.says)
         return {"system": 1.0}
 
     def convert(self, argv: list[str], **_: Any) -> None:
         Path(argv[-1]).write_text(Path(argv[-2]).read_text())
 
-    def verify(self, subject: verify.Subject, **_: Any) -> dict[str, suite.Verdict]:
+    def build_natively(self, space: Workspace, planned: plan.Plan, **_: Any) -> dict[str, float]:
+        if not self.boots_natively:
+            raise native_bake.NotBootedError("its systemd wants other control groups")
+        return self.build(space, log=planned.artifact.unfinished.log)
+
+    def verify(self, subject: verify.Subject, *, log: Path, **_: Any) -> dict[str, suite.Verdict]:
         assert subject.disk.read_text() == "a disk"
+        log.write_text(self.says)
         if not self.is_good:
             raise BakeryError("the image did not pass 1 of 2 tests", hint="see", exit_code=ExitCode.REJECTED)
         return {"guest": suite.Verdict(asked=("test",) * 2)}
@@ -95,6 +104,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
     monkeypatch.setattr(basedisk, "from_archive", made.played("from_archive"))
     monkeypatch.setattr(workspace, "prepare", made.played("prepare"))
     monkeypatch.setattr(builder, "build", made.played("build"))
+    monkeypatch.setattr(native_bake, "build", made.played("build_natively"))
     convert, run = made.played("convert"), process.run
     # git, which the fingerprint asks, is no part of the play.
     monkeypatch.setattr(
@@ -160,6 +170,56 @@ def test_a_good_bake_clears_the_rejected_one_away(kitchen: Kitchen) -> None:
     kitchen.is_good = True
     bake.bake(ORDER, console=Console())
     assert not artifact().rejected.exists()
+
+
+def logs() -> dict[str, str]:
+    folder = artifact().folder
+    return {path.name: path.read_text() for path in folder.iterdir() if path.suffix == ".log"}
+
+
+def test_the_logs_beside_an_image_are_those_of_its_own_bake(kitchen: Kitchen) -> None:
+    bake.bake(ORDER, console=Console())
+    first = {"host-debian-12.log": "what packer said\n", "host-debian-12.verify.log": "what packer said\n"}
+    assert logs() == first
+    kitchen.says, kitchen.is_good = "what it said then\n", False
+    with pytest.raises(BakeryError):
+        bake.bake(replace(ORDER, is_forced=True), console=Console())
+    names = ("host-debian-12.unfinished.log", "host-debian-12.unfinished.verify.log")
+    assert logs() == first | dict.fromkeys(names, "what it said then\n")
+    kitchen.is_good = True
+    bake.bake(replace(ORDER, is_forced=True), console=Console())
+    assert logs() == dict.fromkeys(first, "what it said then\n")
+
+
+def natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    native = accelerator.Accelerator(name="native", reason="a test")
+    monkeypatch.setattr(accelerator, "choose", lambda _: native)
+    monkeypatch.setattr(accelerator, "probe", lambda: accelerator.Accelerator(name="tcg", reason="no KVM"))
+
+
+def test_where_machines_run_natively_packer_is_given_one(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:
+    natively(monkeypatch)
+    bake.bake(ORDER, console=Console())
+    assert kitchen.parts[2:5] == ["prepare", "build_natively", "convert"]
+    record = artifact().read_record()
+    assert record is not None
+    assert record["accelerator"] == "native"
+    assert record["answered"] == {"guest": ["test", "test"]}
+
+
+def test_a_base_that_does_not_boot_natively_is_baked_in_a_guest_and_that_is_said(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    natively(monkeypatch)
+    kitchen.boots_natively = False
+    bake.bake(ORDER, console=Console())
+    assert kitchen.parts[2:6] == ["prepare", "build_natively", "prepare", "build"]
+    record = artifact().read_record()
+    assert record is not None
+    assert record["accelerator"] == "tcg"
+    said = capsys.readouterr().err
+    assert "debian-12 does not boot natively here: its systemd wants other control groups" in said
+    assert "guests run with TCG: no KVM" in said
 
 
 def test_an_interrupted_bake_leaves_neither_disk_nor_key(kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -115,7 +115,7 @@ def test_two_bakes_wait_for_each_other_and_sigterm_leaves_nothing_of_either(bake
     assert programs_that_mention(space) == set()
     left = files_in(*folders)
     assert {Path(path).name for path in kept.keys() | left.keys() if kept.get(path) != left.get(path)} == {
-        f"{NAME}.log"
+        f"{NAME}.unfinished.log"
     }
     assert not (space / "key").exists()
 
