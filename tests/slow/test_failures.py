@@ -1,5 +1,6 @@
 """Bakes that fail, are interrupted or meet each other: one clear end, nothing left behind, nothing lost."""
 
+import functools
 import re
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery import accelerator, basedisk, builder, images, packer, plan, workspace
+from bakery import accelerator, basedisk, builder, images, native_bake, packer, plan, workspace
 from bakery.console import Console
 from bakery.errors import BakeryError, ExitCode
 from bakery.plan import Order
@@ -141,18 +142,22 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
     planned = plan.make(Order(image="host", base="debian-12"))
     space = Workspace(folder=tmp_path / "packer")
     disk = basedisk.cached(planned.base, planned.definition.arch)
-    engine = packer.installed()
-    workspace.prepare(space, planned, disk=disk, accelerator=accelerator.probe(), packer=engine)
+    assert disk is not None
+    engine, machine = packer.installed(), accelerator.choose("auto")
+    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    log = planned.artifact.unfinished.log
     script = space.folder / "provision/10-system.sh"
     script.write_text("#!/usr/bin/env bash\n# Fails.\necho the reason it failed\nexit 7\n")
+    build = functools.partial(builder.build, space, log=log, packer_=engine, console=Console())
+    if machine.is_native:
+        build = functools.partial(native_bake.build, space, planned, disk=disk, packer_=engine, console=Console())
     with pytest.raises(BakeryError, match="the step system failed") as caught:
-        builder.build(space, log=tmp_path / "log", packer_=engine, console=Console())
+        build()
     assert "the reason it failed" in caught.value.message
-    assert str(tmp_path / "log") in caught.value.hint
+    assert str(log) in caught.value.hint
     assert caught.value.exit_code is ExitCode.FAILED
-    assert not (space.folder / "output").exists()
     steps = len(images.whole("host").all_steps)
-    assert f"BAKERY step 1/{steps} system failed 7" in (tmp_path / "log").read_text()
+    assert f"BAKERY step 1/{steps} system failed 7" in log.read_text()
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next(baked: Baked, start: Start) -> None:
