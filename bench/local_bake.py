@@ -1,6 +1,6 @@
 """Times the local bake, cold and warm and unchanged, against a plain Packer template in the same run.
 
-    .venv/bin/python bench/local_bake.py [--runs 1]
+    .venv/bin/python bench/local_bake.py [--runs 1] [--accelerator auto]
 
 Everything happens in a temporary folder with an empty cache. Prints a table of seconds and ratios, and JSON with
 `--json`. The plain way gets a base without Docker and nginx, made by the same tools, and is not verified.
@@ -44,6 +44,13 @@ def plain_base(folder: Path) -> Path:
     return disk
 
 
+def packages() -> tuple[str, ...]:
+    """Return what our base has unpacked for the steps: the plain way installs the same."""
+    recipe = plan.make(ORDER).recipe
+    assert recipe is not None
+    return recipe.packages
+
+
 def plain_packer(folder: Path, base: Path) -> None:
     """Bake with the plain template and compress the result as the bakery does."""
     key = guest.make_key(folder / "key")
@@ -62,6 +69,7 @@ def plain_packer(folder: Path, base: Path) -> None:
         "accelerator": machine.name,
         "cpu": machine.cpu,
         "output_dir": folder / "output",
+        "packages": " ".join(packages()),
     }
     options = [option for name, value in values.items() for option in ("-var", f"{name}={value}")]
     environment = {**packer.ENVIRONMENT, "PACKER_CACHE_DIR": str(folder / "cache")}
@@ -75,13 +83,14 @@ def inv(*words: str) -> None:
     process.run([str(ROOT / "inv"), *words], cwd=ROOT)
 
 
-def once(folder: Path) -> dict[str, float]:
-    """Measure everything one time in *folder* and return seconds by name."""
+def once(folder: Path, *, chosen: str) -> dict[str, float]:
+    """Measure everything one time in *folder*, ours with the accelerator that was chosen; return seconds by name."""
     os.environ |= {"XDG_CACHE_HOME": str(folder / "cache"), "BAKERY_BUILD_DIR": str(folder / "build")}
-    seconds = {"cold": timed(lambda: inv("bake", "--image", ORDER.image, "--base", ORDER.base))}
+    ours = ("bake", "--image", ORDER.image, "--base", ORDER.base, "--accelerator", chosen)
+    seconds = {"cold": timed(lambda: inv(*ours))}
     seconds |= {f"cold: {phase}": spent for phase, spent in phases().items()}
-    seconds["unchanged"] = timed(lambda: inv("bake", "--image", ORDER.image, "--base", ORDER.base))
-    seconds["warm"] = timed(lambda: inv("bake", "--image", ORDER.image, "--base", ORDER.base, "--force"))
+    seconds["unchanged"] = timed(lambda: inv(*ours))
+    seconds["warm"] = timed(lambda: inv(*ours, "--force"))
     seconds |= {f"warm: {phase}": spent for phase, spent in phases().items()}
     seconds["invoke --list"] = timed(lambda: inv("--list"))
     base_s = timed(lambda: plain_base(folder))
@@ -107,11 +116,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=1, help="how often; medians are printed")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--accelerator", default=accelerator.AUTO, help="ours: auto, kvm, native or tcg")
     options = parser.parse_args()
     runs = []
     for _ in range(options.runs):
         with tempfile.TemporaryDirectory(prefix="bakery-bench-") as folder:
-            runs.append(once(Path(folder)))
+            runs.append(once(Path(folder), chosen=options.accelerator))
     median = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
     ratios = {}
     for kind in ("cold", "warm"):

@@ -9,6 +9,7 @@ variable "firmware" { type = string }
 variable "accelerator" { type = string }
 variable "cpu" { type = string }
 variable "output_dir" { type = string }
+variable "packages" { type = string }
 
 source "qemu" "plain" {
   disk_image             = true
@@ -48,7 +49,7 @@ build {
     inline = [
       "cloud-init status --wait >/dev/null || true",
       "apt-get update -q",
-      "apt-get install -qy --no-install-recommends docker.io nginx curl jq less rsync",
+      "apt-get install -qy --no-install-recommends ${var.packages}",
       "apt-mark hold docker.io nginx",
       "printf '{\"log-opts\":{\"max-size\":\"10m\",\"max-file\":\"3\"},\"live-restore\":true}' >/etc/docker/daemon.json",
       "apt-get clean",
