@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         config.hook.pytest_deselected(items=out)
         items[:] = [item for item in items if item not in out]
-        config.stash[LEFT_OUT] = sorted(missing)
+        config.stash[LEFT_OUT] = sorted(name for name in missing if any(item.get_closest_marker(name) for item in out))
 
 
 LEFT_OUT = pytest.StashKey[list[str]]()
