@@ -7,6 +7,7 @@ from bakery.definition import ANY_VERSION, Definition
 # All but containerd.io and the plugin are built from one source and carry one version.
 DOCKER_COM_PINNED = ("docker-ce", "docker-ce-cli")
 DOCKER_COM_OTHERS = ("containerd.io", "docker-buildx-plugin")
+BUILDX = "docker-buildx"
 LARGEST = 6
 # What dokku only recommends, without herokuish: one repairs nginx when a container's address changes, one updates.
 DOKKU_HELPERS = ("dokku-event-listener", "dokku-update")
@@ -20,7 +21,8 @@ def docker_packages(definition: Definition, base: Base) -> tuple[str, ...]:
     if definition.docker.source is DockerSource.DOCKER_COM:
         return (*_pinned(DOCKER_COM_PINNED, glob), *DOCKER_COM_OTHERS)
     names = ("docker.io", "docker-cli") if base.is_docker_cli_apart else ("docker.io",)
-    return _pinned(names, glob)
+    # Since Docker 23 its client builds with BuildKit through buildx alone; Debian 12's is older and has none.
+    return (*_pinned(names, glob), *([BUILDX] if base.compose_package else []))
 
 
 def nginx_packages(definition: Definition, base: Base) -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def docker_plugins(definition: Definition, base: Base) -> tuple[str, ...]:
     if Step.DOKKU not in definition.steps:
         return ()
     is_distro = definition.docker.source is DockerSource.DISTRO and base.compose_package
-    return (base.compose_package, "docker-buildx") if is_distro else ("docker-compose-plugin", "docker-buildx-plugin")
+    return (base.compose_package, BUILDX) if is_distro else ("docker-compose-plugin", "docker-buildx-plugin")
 
 
 def native_packages(definition: Definition, base: Base) -> tuple[str, ...]:

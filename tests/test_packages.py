@@ -1,6 +1,8 @@
 from typing import Any
 
-from bakery.bases import base
+import pytest
+
+from bakery.bases import BaseName, base
 from bakery.definition import Definition
 from bakery.packages import docker_packages, native_packages, nginx_packages
 
@@ -23,7 +25,13 @@ def test_any_version_is_the_name_alone() -> None:
 
 def test_trixie_needs_the_docker_command_apart_and_in_the_same_version() -> None:
     pinned = docker_packages(definition(docker={"version": "26.1.*"}), TRIXIE)
-    assert pinned == ("docker.io=26.1.*", "docker-cli=26.1.*")
+    assert pinned == ("docker.io=26.1.*", "docker-cli=26.1.*", "docker-buildx")
+
+
+@pytest.mark.parametrize("name", BaseName)
+def test_docker_builds_with_buildkit_on_every_base(name: BaseName) -> None:
+    """By buildx, but on Debian 12, whose Docker is old enough to do without and whose archive has none."""
+    assert ("docker-buildx" in docker_packages(definition(), base(name))) == (name is not BaseName.DEBIAN_12)
 
 
 def test_dockers_own_packages_are_pinned_where_they_share_a_version() -> None:
