@@ -68,7 +68,7 @@ def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console,
             "BAKERY_THROWAWAY": "1",
         }
         asked = panels(subject, node_file=node_file, accelerator=accelerator)
-        for panel in asked:
+        for panel in reversed(asked):  # the guest first, which takes longest to let us in
             panel.start(running, site=site)
         console.update(f"{sum(len(panel.machines) for panel in asked)} copies are starting")
         askings: dict[str, Asking] = {}
