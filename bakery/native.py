@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("native.sh")
 ADDRESS = "10.0.2.15"
 """Which address libslirp's DHCP server gives first, in QEMU as in slirp4netns (libslirp, "vdhcp_start")."""
-START_S = 10.0
+START_S = 30.0
 POWER_OFF_S = 120.0
 
 

@@ -18,7 +18,7 @@ PROGRAMS = {
 }
 """What a native machine needs, by Debian's packages."""
 
-PROBE_TIMEOUT_S = 15
+PROBE_TIMEOUT_S = 30
 ANSWER = 47
 """What the probe's init ends with, when it has found its network, and systemd-nspawn with it."""
 
