@@ -84,7 +84,8 @@ def test_a_broken_nginx_configuration_is_unhealthy(first: Copy, settings: dict[s
 @pytest.mark.throwaway
 def test_an_old_answer_is_stale_and_unhealthy(first: Copy, settings: dict[str, str]) -> None:
     # As if the probe had stopped three minutes ago: its files are there, for minutes that are over.
-    stop = """systemctl stop bakery-health.timer bakery-health.service
+    # A probe that runs is waited for, not killed.
+    stop = """systemctl stop bakery-health.timer; systemctl start bakery-health.service
     for i in 0 1 2 3; do rm -f /run/bakery/health/healthy/$(date -d "+$i minutes" +%FT%H:%M).*; done
     echo '{"status":"healthy"}' >/run/bakery/health/healthy/$(date -d '-1 minute' +%FT%H:%M).json"""
     start = f"systemctl start bakery-health.timer && {PROBE}"
