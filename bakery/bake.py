@@ -102,7 +102,7 @@ def _bake_one(
     try:
         with store.work_dir(planned.artifact.folder) as work:
             with console.phase("packer"):
-                steps, machine = _build(planned, space, disk=disk, machine=machine, console=console)
+                steps, machine = _build(planned, space, disk=disk, machine=machine, engine=engine, console=console)
             draft = Artifact(image=planned.definition.name, base=planned.base.name, folder=work)
             with console.phase("compress"):
                 _collect(space, draft=draft)
@@ -124,10 +124,9 @@ def _bake_one(
 
 
 def _build(
-    planned: Plan, space: Workspace, *, disk: BaseDisk, machine: Accelerator, console: Console
+    planned: Plan, space: Workspace, *, disk: BaseDisk, machine: Accelerator, engine: Packer, console: Console
 ) -> tuple[dict[str, float], Accelerator]:
     """Let Packer run the steps; return the seconds each took, and how the machine did run in the end."""
-    engine = packer.installed()
     if machine.is_native:
         workspace.prepare(space, planned, disk=None, accelerator=machine, packer=engine)
         try:

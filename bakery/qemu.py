@@ -18,6 +18,8 @@ FIRMWARE = (
 
 MEMORY_MB = 2048
 
+_CONVERT = ("qemu-img", "convert", "-W", "-m", "8")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Disk:
@@ -76,25 +78,12 @@ def overlay_argv(backing: Path, *, out: Path, size_gb: int) -> list[str]:
 def to_qcow2_argv(source: Path, *, source_format: str, out: Path, is_compressed: bool) -> list[str]:
     """Return the command that converts a disk to qcow2, leaving out what is empty; -W lets every core compress."""
     compression = ["-c", "-o", "compression_type=zstd"] if is_compressed else []
-    return [
-        "qemu-img",
-        "convert",
-        "-W",
-        "-m",
-        "8",
-        "-f",
-        source_format,
-        "-O",
-        "qcow2",
-        *compression,
-        str(source),
-        str(out),
-    ]
+    return [*_CONVERT, "-f", source_format, "-O", "qcow2", *compression, str(source), str(out)]
 
 
 def to_raw_argv(source: Path, *, out: Path) -> list[str]:
     """Return the command that unpacks a qcow2 disk, with holes where nothing is."""
-    return ["qemu-img", "convert", "-W", "-m", "8", "-f", "qcow2", "-O", "raw", str(source), str(out)]
+    return [*_CONVERT, "-f", "qcow2", "-O", "raw", str(source), str(out)]
 
 
 def check_argv(disk: Path) -> list[str]:

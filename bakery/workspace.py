@@ -69,7 +69,7 @@ class Workspace:
         """Remove what must not outlive a bake: its key, and disks that Packer left when it was killed."""
         for name in SECRETS:
             (self.folder / name).unlink(missing_ok=True)
-        shutil.rmtree(self.folder / OUTPUT, ignore_errors=True)
+        shutil.rmtree(self.output, ignore_errors=True)
 
 
 def packer_files(definition: Definition, base: Base, *, packer: Packer, is_native: bool = False) -> dict[str, str]:
@@ -104,7 +104,7 @@ def prepare(
     folder = workspace.folder
     shutil.rmtree(folder, ignore_errors=True)
     render.write(folder, packer_files(plan.definition, plan.base, packer=packer, is_native=accelerator.is_native))
-    public_key = guest.make_key(folder / "key")
+    public_key = guest.make_key(workspace.key)
     seed.make_seed(
         folder / "seed.iso",
         user_data=seed.user_data(public_keys=[public_key], is_grown=False),

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,21 +35,18 @@ def timed(work: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
+def our_recipe() -> archive.Recipe:
+    """Return the recipe of our base, which has the packages unpacked that the plain way installs."""
+    recipe = plan.make(ORDER).recipe
+    assert recipe is not None
+    return recipe
+
+
 def plain_base(folder: Path) -> Path:
     """Make the base of the plain way: the same essentials, nothing that the template installs."""
-    recipe = plan.make(ORDER).recipe
-    assert recipe is not None
     disk = folder / "plain-base.qcow2"
-    bare = archive.Recipe(base=recipe.base, arch=recipe.arch, sources=recipe.sources, packages=())
-    archive.build(bare, out=disk, console=Console())
+    archive.build(replace(our_recipe(), packages=()), out=disk, console=Console())
     return disk
-
-
-def packages() -> tuple[str, ...]:
-    """Return what our base has unpacked for the steps: the plain way installs the same."""
-    recipe = plan.make(ORDER).recipe
-    assert recipe is not None
-    return recipe.packages
 
 
 def plain_packer(folder: Path, base: Path) -> None:
@@ -69,7 +67,7 @@ def plain_packer(folder: Path, base: Path) -> None:
         "accelerator": machine.name,
         "cpu": machine.cpu,
         "output_dir": folder / "output",
-        "packages": " ".join(packages()),
+        "packages": " ".join(our_recipe().packages),
     }
     options = [option for name, value in values.items() for option in ("-var", f"{name}={value}")]
     environment = {**packer.ENVIRONMENT, "PACKER_CACHE_DIR": str(folder / "cache")}
