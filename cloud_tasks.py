@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bakery.errors import impossible
+from bakery.core.errors import impossible
 from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, task
 
 if TYPE_CHECKING:
-    from bakery.console import Console
+    from bakery.core.console import Console
 
 LOCAL = "local"
 WHERE_HELP = {**IMAGE_HELP, "region": "an AWS region; give it as often as there are (default: the definition's)"}
@@ -25,8 +25,8 @@ RELEASE_HELP = {**PUBLISHED_HELP, "release": "the release, or how its name begin
 @task(help={**IMAGE_HELP, **REHEARSE_HELP, "json": "print a list of objects instead of a table"})
 def regions(_context: Context, image: str = IMAGE, base: str = "", json: bool = False, rehearse: bool = False) -> None:
     """Show every AWS region, and in those that this account may use the newest image of the base, with its age."""
-    from bakery import regions as asking
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.release import regions as asking
 
     survey = asking.survey(image, base=base, is_rehearsal=rehearse, console=Console())
     if json:
@@ -97,9 +97,9 @@ def publish(
         import_order = local_order(region, image=image, base=base, fan_out=fan_out, verify_upload=verify_upload)
         bring_local(import_order, is_dry=False, is_rehearsal=rehearse)
         return
-    from bakery import publish as publishing
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import publish as publishing
 
     console = Console()
     order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
@@ -116,10 +116,10 @@ def promote(
     rehearse: bool = False,
 ) -> None:
     """Point `latest` at a release in its AWS regions (--release, or the newest); prints its ids."""
-    from bakery import promote as promoting
-    from bakery import publish as publishing
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import promote as promoting
+    from bakery.release import publish as publishing
 
     console = Console()
     order = publishing.Order(image=image, release=release, regions=tuple(region or ()))
@@ -139,10 +139,10 @@ def rollback(
     _context: Context, image: str = IMAGE, rehearse: bool = False, region: Sequence[str] | None = None
 ) -> None:
     """Point `latest` back at the release that was there before the last promote; prints its ids."""
-    from bakery import promote as promoting
-    from bakery import publish as publishing
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import promote as promoting
+    from bakery.release import publish as publishing
 
     console = Console()
     order = publishing.Order(image=image, regions=tuple(region or ()))
@@ -154,12 +154,12 @@ def rollback(
 @task(help={"stop": "end it, and every machine in it"})
 def rehearsal(_context: Context, stop: bool = False) -> None:
     """Show the AWS on this machine that --rehearse has started, or end it."""
-    from bakery import rehearsing
+    from bakery.rehearsal import service
 
     if stop:
-        print("stopped" if rehearsing.stop() else "none is running")
+        print("stopped" if service.stop() else "none is running")
         return
-    print("\n".join(rehearsing.describe() or ["none is running"]))
+    print("\n".join(service.describe() or ["none is running"]))
 
 
 def region_order(
@@ -169,7 +169,7 @@ def region_order(
 
     Raises BakeryError (exit code 2) when there are none.
     """
-    from bakery import region_bake
+    from bakery.release import bake as region_bake
 
     wanted = wanted_regions(regions, image=image)
     return region_bake.Order(image=image, regions=wanted, base=base, is_forced=force, is_per_region=per_region)
@@ -180,9 +180,9 @@ def wanted_regions(regions: Sequence[str] | None, *, image: str) -> tuple[str, .
 
     Raises BakeryError (exit code 2) when there are none.
     """
-    from bakery import images
+    from bakery.definition import layers
 
-    wanted = tuple(regions or ()) or images.whole(image).aws.regions
+    wanted = tuple(regions or ()) or layers.whole(image).aws.regions
     if not wanted:
         raise impossible("no region was given", hint=f"--region eu-west-2, or aws.regions in images/{image}.toml")
     return wanted
@@ -190,14 +190,15 @@ def wanted_regions(regions: Sequence[str] | None, *, image: str) -> tuple[str, .
 
 def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_asked: bool = False) -> None:
     """Bake what was ordered and print its ids, or only its plan."""
-    from bakery import region_bake, region_outlook
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import bake as region_bake
+    from bakery.release import preview
 
     console = Console()
     account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
     if is_dry:
-        region_outlook.show(order, account=account, console=console, is_price_asked=is_price_asked)
+        preview.show(order, account=account, console=console, is_price_asked=is_price_asked)
     else:
         print_ids(region_bake.bake(order, account=account, console=console))
 
@@ -222,8 +223,8 @@ def local_order(
 
     Raises BakeryError (exit code 2) when there are none.
     """
-    from bakery import fan_out as ways
-    from bakery import import_plan
+    from bakery.clouds.aws import fan_out as ways
+    from bakery.release import import_plan
 
     way = ways.parse(fan_out) if fan_out else ways.FanOut.AUTO
     return import_plan.Order(
@@ -242,9 +243,9 @@ def bring_local(
 
     With *bake* it is baked first, as soon as it is known that AWS would take it.
     """
-    from bakery import import_plan, region_import
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import import_, import_plan
 
     console = Console()
     account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
@@ -252,9 +253,9 @@ def bring_local(
         import_plan.require(order, account=account)
         bake(console)
     if is_dry:
-        region_import.show(order, account=account, console=console)
+        import_.show(order, account=account, console=console)
     else:
-        print_ids(region_import.bring(order, account=account, console=console))
+        print_ids(import_.bring(order, account=account, console=console))
 
 
 def print_ids(release: Any) -> None:

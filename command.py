@@ -11,8 +11,8 @@ from invoke.context import Context
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
-from bakery.bases import DEFAULT_BASE, BaseName
-from bakery.errors import BakeryError, ExitCode, impossible, of_system
+from bakery.core.errors import BakeryError, ExitCode, impossible, of_system
+from bakery.definition.bases import DEFAULT_BASE, BaseName
 
 __all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "complain", "number", "task"]
 
@@ -59,11 +59,11 @@ def rehearsed(hint: str) -> str:
 
 def end_rehearsal(error: BakeryError) -> None:
     """End the rehearsal that a command has started only to be refused: nothing was done in it."""
-    from bakery import rehearsing
+    from bakery.rehearsal import service
 
     if error.exit_code in (ExitCode.IMPOSSIBLE, ExitCode.MISSING):
         with suppress(BakeryError):  # what is told is why the command was refused
-            rehearsing.stop_begun_here()
+            service.stop_begun_here()
 
 
 def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
@@ -72,7 +72,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
         def guarded(*args: Any, **kwargs: Any) -> None:
-            from bakery import process, store
+            from bakery.core import folders, process
 
             process.interrupt_on_sigterm()
             try:
@@ -84,7 +84,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 complain(error)
                 sys.exit(error.exit_code)
             except OSError as error:
-                known = store.removed(error) or of_system(error, what=store.full_disk())
+                known = folders.removed(error) or of_system(error, what=folders.full_disk())
                 if known is None:
                     raise
                 complain(known)

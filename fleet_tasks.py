@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bakery.errors import impossible
+from bakery.core.errors import impossible
 from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
 
 
@@ -27,8 +27,8 @@ def amis(
     region: Sequence[str] | None = None,  # a tuple here would make invoke read one value, letter by letter
 ) -> None:
     """Print the AMI ids of a release, for people or for Terraform, CloudFormation, a shell or Packer."""
-    from bakery import amis as listing
-    from bakery.console import Console
+    from bakery.catalog import ids as listing
+    from bakery.core.console import Console
 
     order = listing.Order(
         image=image, arch=arch, release=release, form=format_, regions=tuple(region or ()), is_rehearsal=rehearse
@@ -71,10 +71,10 @@ def launch(
     domain: str = "",
 ) -> None:
     """Start machines in AWS regions from a release and wait until they are healthy; prints their addresses."""
-    from bakery import launch as launching
-    from bakery import launch_order
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import launch as launching
+    from bakery.release import launch_order
 
     order = launch_order.Order(
         image=image,
@@ -113,9 +113,9 @@ def validate(
     json: bool = False,
 ) -> None:
     """Hold what is in AWS against the catalog; exit code 1 when something is missing, wrong or unexpected."""
-    from bakery import validate as validating
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import validate as validating
 
     console = Console()
     account = open_account(is_rehearsal=rehearse, console=console, regions=region or ())
@@ -146,9 +146,9 @@ def catalog(
     region: Sequence[str] | None = None,
 ) -> None:
     """Show what was published, as the catalog has it; with --rebuild, out of what AWS has."""
-    from bakery import rebuild as rebuilding
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import rebuild as rebuilding
 
     console, names, regions = Console(), (image,) if image else (), tuple(region or ())
     if regions and not rebuild:
@@ -182,9 +182,9 @@ def prune(
     dry_run: bool = False,
 ) -> None:
     """Remove old releases that nobody uses, and what killed runs have left in AWS; prints what stays, and why."""
-    from bakery import prune as pruning
-    from bakery.clouds.session import open_account
-    from bakery.console import Console
+    from bakery.clouds.aws.session import open_account
+    from bakery.core.console import Console
+    from bakery.release import prune as pruning
 
     order = pruning.Order(
         images=(image,) if image else (),

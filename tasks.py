@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bakery.errors import impossible
+from bakery.core.errors import impossible
 from cloud_tasks import (
     LOCAL,
     LOCAL_HELP,
@@ -69,11 +69,11 @@ def bake(
     accelerator: str = "auto",
 ) -> None:
     """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
-    from bakery import accelerator as accelerators
-    from bakery import bake as baking
-    from bakery import packer
-    from bakery import plan as planning
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.guests import accelerator as accelerators
+    from bakery.local import bake as baking
+    from bakery.local import plan as planning
+    from bakery.packer import engine
 
     is_local(LOCAL if import_ else "", fan_out=fan_out, verify_upload=verify_upload)
     if (region or per_region or rehearse) and not import_:
@@ -97,7 +97,7 @@ def bake(
         print("\n".join(planned.lines()))
         if not planned.is_done:
             print(f"time         {baking.expected(planned, machine=accelerators.choose(accelerator))}")
-        print(f"command      {shlex.join(packer.build_argv(planned.artifact.workspace))}")
+        print(f"command      {shlex.join(engine.build_argv(planned.artifact.workspace))}")
         if sent:
             print(f"then         send it to {', '.join(sent.regions)} (once baked: ./inv plan --from local)")
         return
@@ -119,8 +119,8 @@ def verify(
     _context: Context, image: str = IMAGE, base: str = "", host: str = "", key: str = "", accelerator: str = "auto"
 ) -> None:
     """Boot fresh copies of a baked image and run the image tests on them; exit code 4 when it does not pass."""
-    from bakery import judge
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.local import verify as judge
 
     console = Console()
     verdict = (
@@ -149,16 +149,16 @@ def render(
     rehearse: bool = False,
 ) -> None:
     """Write the Packer templates and the Vagrantfile to build/, to be read and used by hand; prints their paths."""
-    from bakery.console import Console
-    from bakery.plan import Order
+    from bakery.core.console import Console
+    from bakery.local.plan import Order
 
     order = Order(image=image, base=base, base_from=base_from)
     if region:
-        from bakery import region_rendering
+        from bakery.release import render as region_rendering
 
         paths = region_rendering.write(order, regions=region, is_rehearsal=rehearse, console=Console())
     else:
-        from bakery import rendering
+        from bakery.local import render as rendering
 
         paths = rendering.write(order, console=Console())
     for path in paths:
@@ -188,9 +188,9 @@ def up(
     health_port: str = "8077",
 ) -> None:
     """Start a machine from the baked Vagrant box; prints its addresses."""
-    from bakery import machine
-    from bakery.console import Console
-    from bakery.vagrant import Ports
+    from bakery.core.console import Console
+    from bakery.vagrant import machine
+    from bakery.vagrant.vagrantfile import Ports
 
     request = machine.Request(
         image=image,
@@ -210,8 +210,8 @@ def up(
 @task(help={**IMAGE_HELP, "command": "run this instead of a login shell"})
 def ssh(_context: Context, image: str = IMAGE, base: str = "", command: str = "") -> None:
     """Log in to the machine that `up` started; ends with the exit code of what ran there."""
-    from bakery import machine
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.vagrant import machine
 
     words = [command] if command else []
     sys.exit(machine.ssh(image, base_of(image, base), command=words, console=Console()))
@@ -220,8 +220,8 @@ def ssh(_context: Context, image: str = IMAGE, base: str = "", command: str = ""
 @task(help=IMAGE_HELP)
 def status(_context: Context, image: str = IMAGE, base: str = "") -> None:
     """Print the state of the machine that `up` started."""
-    from bakery import machine
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.vagrant import machine
 
     print(machine.status(image, base_of(image, base), console=Console()))
 
@@ -229,8 +229,8 @@ def status(_context: Context, image: str = IMAGE, base: str = "") -> None:
 @task(help=IMAGE_HELP)
 def halt(_context: Context, image: str = IMAGE, base: str = "") -> None:
     """Shut down the machine that `up` started; `up` starts it again with what is on its disk."""
-    from bakery import machine
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.vagrant import machine
 
     machine.halt(image, base_of(image, base), console=Console())
 
@@ -238,8 +238,8 @@ def halt(_context: Context, image: str = IMAGE, base: str = "") -> None:
 @task(help=IMAGE_HELP)
 def destroy(_context: Context, image: str = IMAGE, base: str = "") -> None:
     """Remove the machine that `up` started, its disk and its box."""
-    from bakery import machine
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.vagrant import machine
 
     machine.destroy(image, base_of(image, base), console=Console())
 
@@ -255,8 +255,8 @@ def destroy(_context: Context, image: str = IMAGE, base: str = "") -> None:
 )
 def certs(_context: Context, host: Sequence[str] | None = None, app: str = "", crt: str = "", key: str = "") -> None:
     """Bring an app's certificate to every node that serves it, over SSH to dokku; all nodes at the same time."""
-    from bakery import certs as certificates
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.local import certs as certificates
 
     pair = certificates.Pair(certificate=Path(crt), key=Path(key))
     certificates.push(pair, app=app, hosts=host or (), console=Console())
@@ -265,8 +265,8 @@ def certs(_context: Context, host: Sequence[str] | None = None, app: str = "", c
 @task(help={"fast": "leave out what boots a machine (under two minutes)", "k": "only tests whose name matches"})
 def test(_context: Context, fast: bool = False, k: str = "") -> None:
     """Run every check: format, lint, types, shell scripts, templates, unit tests, and real machines unless --fast."""
-    from bakery import checks
-    from bakery.console import Console
+    from bakery.core.console import Console
+    from bakery.local import checks
 
     checks.run(is_fast=fast, pattern=k, console=Console())
 
@@ -274,7 +274,7 @@ def test(_context: Context, fast: bool = False, k: str = "") -> None:
 @task()
 def doctor(_context: Context) -> None:
     """Show what is installed, what answers, and which commands work here."""
-    from bakery import doctor as doctoring
+    from bakery.local import doctor as doctoring
 
     doctoring.report()
 
@@ -282,13 +282,13 @@ def doctor(_context: Context) -> None:
 @task()
 def clean(_context: Context) -> None:
     """Remove the cache of bases and downloads; baked images stay. Prints what was freed."""
-    from bakery import store
+    from bakery.core import folders
 
-    print(f"freed {store.clean_cache() / 1e6:.0f} MB")
+    print(f"freed {folders.clean_cache() / 1e6:.0f} MB")
 
 
 def base_of(image: str, base: str) -> str:
     """Return the base asked for, or the one of the definition."""
-    from bakery import bases, images
+    from bakery.definition import bases, layers
 
-    return bases.base(base or images.whole(image).base).name
+    return bases.base(base or layers.whole(image).base).name

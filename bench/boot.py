@@ -14,8 +14,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bakery import accelerator, artifact, bases, guest, process  # noqa: E402
-from bakery.guest import Guest  # noqa: E402
+from bakery.core import process  # noqa: E402
+from bakery.definition import bases  # noqa: E402
+from bakery.disk import artifact  # noqa: E402
+from bakery.guests import accelerator, guest  # noqa: E402
+from bakery.guests.guest import Guest  # noqa: E402
 
 HEALTH = "curl --silent --fail --output /dev/null http://127.0.0.1:{port}/health"
 

@@ -34,9 +34,11 @@ def write_everything(folder: Path) -> None:
 
 def seconds_of(image: str) -> float:
     """Bake an image, and return the seconds from asking the sources to the compressed disk."""
-    from bakery import bake, boxes, verify
-    from bakery.console import Console
-    from bakery.plan import Order
+    from bakery.core.console import Console
+    from bakery.guests import verify
+    from bakery.local import bake
+    from bakery.local.plan import Order
+    from bakery.vagrant import boxes
 
     def no_box(image: Path, *, out: Path, name: str, **_: Path) -> Path:
         out.write_text(f"{name}: no box of {image}")

@@ -20,10 +20,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bakery import accelerator, archive, artifact, basedisk, guest, packer, plan, process, qemu, seed  # noqa: E402
-from bakery.bases import BaseName  # noqa: E402
-from bakery.console import Console, table  # noqa: E402
-from bakery.plan import Order  # noqa: E402
+from bakery.core import process  # noqa: E402
+from bakery.core.console import Console, table  # noqa: E402
+from bakery.definition.bases import BaseName  # noqa: E402
+from bakery.disk import archive, artifact  # noqa: E402
+from bakery.disk import base as basedisk  # noqa: E402
+from bakery.guests import accelerator, guest, qemu, seed  # noqa: E402
+from bakery.local import plan  # noqa: E402
+from bakery.local.plan import Order  # noqa: E402
+from bakery.packer import engine  # noqa: E402
 
 ORDER = Order(image="host", base=BaseName.DEBIAN_12)
 
@@ -70,7 +75,7 @@ def plain_packer(folder: Path, base: Path) -> None:
         "packages": " ".join(our_recipe().packages),
     }
     options = [option for name, value in values.items() for option in ("-var", f"{name}={value}")]
-    environment = {**packer.ENVIRONMENT, "PACKER_CACHE_DIR": str(folder / "cache")}
+    environment = {**engine.ENVIRONMENT, "PACKER_CACHE_DIR": str(folder / "cache")}
     process.run(["packer", "build", *options, str(ROOT / "bench/plain.pkr.hcl")], env=environment)
     disk = folder / "output/disk.qcow2"
     process.run(qemu.to_qcow2_argv(disk, source_format="qcow2", out=folder / "plain.qcow2", is_compressed=True))

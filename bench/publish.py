@@ -28,7 +28,7 @@ SERIAL = 6
 
 def places(count: int) -> tuple[str, ...]:
     """Return that many regions, the one that was baked in first."""
-    from bakery.places import REGIONS, Partition, partition
+    from bakery.definition.aws_regions import REGIONS, Partition, partition
     from tests.rehearsed import HOME
 
     others = [name for name in REGIONS if name != HOME and partition(name) is Partition.AWS]
@@ -49,9 +49,10 @@ def quietly(act: Callable[[], object]) -> float:
 
 def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = False) -> tuple[float, int]:
     """Return the seconds of a publication to *count* regions, and its calls."""
-    from bakery import parallel, publish
-    from bakery.console import Console
+    from bakery.core import parallel
+    from bakery.core.console import Console
     from bakery.rehearsal.faults import NONE
+    from bakery.release import publish
     from tests import rehearsed
 
     rehearsal.reset()
@@ -70,18 +71,18 @@ def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = Fals
 
 def plan_s(rehearsal: Any, *, faults: Any) -> float:
     """Return the seconds of a plan for all regions."""
-    from bakery import region_bake, region_outlook
-    from bakery.console import Console
+    from bakery.core.console import Console
     from bakery.rehearsal.faults import NONE
+    from bakery.release import bake, preview
     from tests import rehearsed
 
     rehearsal.reset()
     rehearsal.world.opted_in.update(places(34))
     rehearsal.faults = faults
-    order = region_bake.Order(image="host", regions=places(34))
+    order = bake.Order(image="host", regions=places(34))
     account = rehearsed.account_at(rehearsal.url)
     try:
-        return quietly(lambda: region_outlook.show(order, account=account, console=Console()))
+        return quietly(lambda: preview.show(order, account=account, console=Console()))
     finally:
         rehearsal.faults = NONE
 

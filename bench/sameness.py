@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bakery import disk_blocks  # noqa: E402
-from bakery.console import table  # noqa: E402
+from bakery.core.console import table  # noqa: E402
+from bakery.disk import blocks  # noqa: E402
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Sameness:
 
 def digests(disk: Path) -> dict[int, bytes]:
     """Return the SHA-256 of every block of a disk that is not all zeros, by its number."""
-    with disk_blocks.opened(disk) as opened:
+    with blocks.opened(disk) as opened:
         return {block.index: block.digest for block in opened.blocks(opened.indexes) if not block.is_zero}
 
 
@@ -68,7 +68,7 @@ def main() -> None:
         ("old, zeros in new", str(found.cleared)),
         ("share of new that is the same", f"{found.share:.4f}"),
     ]
-    table(f"Blocks of {disk_blocks.BLOCK_SIZE // 1024} KiB", ("blocks", "number"), rows, to_stdout=True)
+    table(f"Blocks of {blocks.BLOCK_SIZE // 1024} KiB", ("blocks", "number"), rows, to_stdout=True)
 
 
 if __name__ == "__main__":

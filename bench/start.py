@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bakery import process  # noqa: E402
-from bakery.console import table  # noqa: E402
+from bakery.core import process  # noqa: E402
+from bakery.core.console import table  # noqa: E402
 
 INVOKE = [sys.executable, "-P", "-m", "invoke", "--search-root", str(ROOT)]
 WAYS = {

@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bakery.console import table  # noqa: E402
+from bakery.core.console import table  # noqa: E402
 from bench import upload_clients as clients  # noqa: E402
 from bench import upload_disks as disks  # noqa: E402
 from bench.upload_clients import Client, Spent  # noqa: E402
@@ -149,7 +149,7 @@ def one_image(cloud: Cloud, raw: Path, data: set[int], *, runs: int, users_gb: i
 
 def nightly(cloud: Cloud, raw: Path, data: set[int], *, runs: int) -> list[str]:
     """Time the second night's disk, all of it and what differs, and print it; return what it comes to."""
-    from bakery import artifact
+    from bakery.disk import artifact
     from tests import local_images
 
     changed = disks.change(raw, data, chance=random.Random(2))  # noqa: S311  # the same changes each time

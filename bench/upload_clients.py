@@ -83,10 +83,11 @@ def timed(act: Callable[[], object]) -> Spent:
 
 def read_digests(_: str) -> Spent:
     """Read the whole disk once, as the first upload of an image does."""
-    from bakery import local_image, upload
-    from bakery.console import Console
+    from bakery.clouds.aws import upload
+    from bakery.core.console import Console
+    from bakery.local import find
 
-    image = local_image.find("host", base="debian-12")
+    image = find.find("host", base="debian-12")
     image.artifact.blocks.unlink(missing_ok=True)
     return timed(lambda: upload.read_digests(image, console=Console()))
 
@@ -95,13 +96,14 @@ def ours(
     url: str, *, regions: tuple[str, ...], parent: tuple[str, Path] | None = None, is_serial: bool = False
 ) -> Spent:
     """Send the image to regions, all at once or one after another; *parent* is a snapshot and its digests."""
-    from bakery import digests, local_image, upload
-    from bakery.clouds import ebs
-    from bakery.console import Console
-    from bakery.parents import Encryption, Parent
+    from bakery.clouds.aws import ebs, upload
+    from bakery.clouds.aws.parents import Encryption, Parent
+    from bakery.core.console import Console
+    from bakery.disk import digests
+    from bakery.local import find
     from tests.rehearsed import account_at
 
-    image, account = local_image.find("host", base="debian-12"), account_at(url)
+    image, account = find.find("host", base="debian-12"), account_at(url)
     known = upload.read_digests(image, console=Console())
     old = digests.read(parent[1]) if parent else None
     differs = Parent(snapshot=parent[0], what="last night", digests=old) if parent and old else None
@@ -139,7 +141,7 @@ def users(url: str, *, disk: Path, raw: Path, blocks: int, is_kind: bool) -> Spe
     from boto3 import Session
     from botocore.config import Config
 
-    from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
+    from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
 
     session = Session(ACCESS_KEY, SECRET_KEY, region_name=HOME)
     client = session.client("ebs", endpoint_url=url, config=Config(max_pool_connections=CONNECTIONS))
@@ -175,7 +177,7 @@ def users(url: str, *, disk: Path, raw: Path, blocks: int, is_kind: bool) -> Spe
 
 def floor(url: str, *, raw: Path, indexes: list[int], connections: int) -> Spent:
     """Send blocks that are in the page cache with nothing but SHA-256 and http.client."""
-    from bakery.rehearsing import ACCESS_KEY
+    from bakery.rehearsal.service import ACCESS_KEY
     from tests.rehearsed import account_at
 
     snapshot = account_at(url).region(HOME).call("ebs", "start_snapshot", VolumeSize=SIZE_GB)["SnapshotId"]

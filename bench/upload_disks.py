@@ -45,7 +45,7 @@ def change(raw: Path, data: set[int], *, chance: random.Random) -> set[int]:
 
 def at(raw: Path, release: str) -> Path:
     """Take the build folder of a release, beside the raw disk, for what comes; return its disk."""
-    from bakery import artifact
+    from bakery.disk import artifact
     from tests import local_images
 
     os.environ["BAKERY_BUILD_DIR"] = str(raw.with_name(f"{raw.stem}-{release}"))
@@ -54,7 +54,9 @@ def at(raw: Path, release: str) -> Path:
 
 def keep(raw: Path, *, release: str) -> None:
     """Make the image of a bake out of a raw disk."""
-    from bakery import artifact, process, qemu
+    from bakery.core import process
+    from bakery.disk import artifact
+    from bakery.guests import qemu
     from tests import local_images
 
     at(raw, release)

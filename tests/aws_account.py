@@ -18,11 +18,11 @@ import httpx
 import pytest
 from botocore.client import ClientCreator
 
-from bakery.clouds import lateness
-from bakery.clouds.aws import Account, ApiError, Region, connect
+from bakery.clouds.aws import lateness
+from bakery.clouds.aws.account import Account, ApiError, Region, connect
 from bakery.rehearsal.answers import Answer, line
 from bakery.rehearsal.server import Rehearsal
-from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
+from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
 
 NEVER = "1e9"
 

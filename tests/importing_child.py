@@ -8,14 +8,15 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
-from bakery import region_import, region_verify
-from bakery.clouds import aws, ebs, lateness, published
-from bakery.clouds.aws import connect
-from bakery.console import Console, table
-from bakery.fan_out import FanOut
-from bakery.import_plan import Order
-from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
-from bakery.suite import Verdict
+from bakery.clouds.aws import account as aws
+from bakery.clouds.aws import ebs, lateness, published
+from bakery.clouds.aws.account import connect
+from bakery.clouds.aws.fan_out import FanOut
+from bakery.core.console import Console, table
+from bakery.guests.suite import Verdict
+from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
+from bakery.release import approve, import_
+from bakery.release.import_plan import Order
 
 REGIONS = ("eu-west-2", "eu-west-1")
 
@@ -34,10 +35,10 @@ def bring(url: str, build: str) -> None:
     for module in (aws, lateness, published):
         vars(module)["FIRST_PAUSE_S"] = 0.02
     ebs.UNKNOWN_DEADLINE_S = 3.0
-    region_verify.verify_image = lambda *_, **__: Verdict(asked=("test",) * 80, failures=())
+    approve.verify_image = lambda *_, **__: Verdict(asked=("test",) * 80, failures=())
     account = connect(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     order = Order(image="host", regions=REGIONS, fan_out=FanOut.UPLOAD)
-    region_import.bring(order, account=account, console=Console())
+    import_.bring(order, account=account, console=Console())
 
 
 def bring_aside(forks: ForkServerContext, url: str, build: Path) -> None:

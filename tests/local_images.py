@@ -5,10 +5,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from bakery import artifact, images, process
-from bakery.artifact import Artifact
-from bakery.bases import DEFAULT_BASE
-from bakery.disk_blocks import BLOCK_SIZE
+from bakery.core import process
+from bakery.definition import layers
+from bakery.definition.bases import DEFAULT_BASE
+from bakery.disk import artifact
+from bakery.disk.artifact import Artifact
+from bakery.disk.blocks import BLOCK_SIZE
 from tests.records import a_record
 
 BASE = DEFAULT_BASE
@@ -54,7 +56,7 @@ def record(made: Artifact, *, release: str, image: str) -> dict[str, object]:
     return a_record(
         made,
         digest=hashlib.sha256(made.disk.read_bytes()).hexdigest(),
-        arch=images.whole(image).arch,
+        arch=layers.whole(image).arch,
         fingerprint=hashlib.sha256(release.encode()).hexdigest(),
         release=release,
     )

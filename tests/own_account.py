@@ -4,7 +4,7 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
-from bakery.clouds.aws import Region
+from bakery.clouds.aws.account import Region
 from bakery.rehearsal.world import ACCOUNT
 from tests import releases
 

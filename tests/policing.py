@@ -21,9 +21,9 @@ from moto.iam.models import iam_backends
 from moto.iam.responses import IamResponse
 from werkzeug.exceptions import HTTPException
 
-from bakery.clouds import policies
-from bakery.clouds.aws import Account
-from bakery.errors import BakeryError
+from bakery.clouds.aws import policies
+from bakery.clouds.aws.account import Account
+from bakery.core.errors import BakeryError
 from bakery.rehearsal import answers
 from bakery.rehearsal.server import Rehearsal, StrictEBS, StrictEC2, StrictSSM
 from bakery.rehearsal.world import ACCOUNT

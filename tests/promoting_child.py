@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from bakery import promote
-from bakery.clouds import lateness, overtaking, published
-from bakery.clouds.aws import connect
-from bakery.console import Console
-from bakery.definition import Definition
-from bakery.errors import BakeryError
-from bakery.publish import Order
-from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
+from bakery.clouds.aws import lateness, overtaking, published
+from bakery.clouds.aws.account import connect
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError
+from bakery.definition.model import Definition
+from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
+from bakery.release import promote
+from bakery.release.publish import Order
 from tests import aws_account, releases
 
 MEETING_S = 5.0

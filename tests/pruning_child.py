@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bakery import prune
-from bakery.clouds.aws import connect
-from bakery.console import Console
-from bakery.definition import Definition
-from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
+from bakery.clouds.aws.account import connect
+from bakery.core.console import Console
+from bakery.definition.model import Definition
+from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
+from bakery.release import prune
 from tests import aws_account, releases
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bakery.artifact import Artifact
+from bakery.disk.artifact import Artifact
 
 
 def a_record(made: Artifact, *, digest: str = "0" * 64, **values: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from bakery.rehearsal.server import Rehearsal
-from bakery.rehearsing import ACCESS_KEY, SECRET_KEY
+from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
 
 REGION = "eu-west-1"
 

@@ -15,12 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from bakery import ROOT, ami, catalog, promote, publish, rehearsing
-from bakery.bases import Arch, BaseName
-from bakery.catalog import Placed, Release
-from bakery.clouds import aws, lateness, published
-from bakery.clouds.aws import Account, connect
-from bakery.console import Console, table
+from bakery import ROOT
+from bakery.catalog import catalog
+from bakery.catalog.catalog import Placed, Release
+from bakery.clouds.aws import account as aws
+from bakery.clouds.aws import lateness, naming, published
+from bakery.clouds.aws.account import Account, connect
+from bakery.core.console import Console, table
+from bakery.definition.bases import Arch, BaseName
+from bakery.rehearsal import service as rehearsing
+from bakery.release import promote, publish
 
 HOME = "eu-west-2"
 SIX = (HOME, "eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1", "sa-east-1")
@@ -52,12 +56,12 @@ def bake(rehearsal: Any, name: str = RELEASE, *, image: str = "host") -> Release
     from bakery.rehearsal.world import Image, Snapshot, new_id
 
     release, world = verified(name), rehearsal.world
-    tags = ami.tags(release, image=image)
+    tags = naming.tags(release, image=image)
     snapshot = Snapshot(id=new_id("snap"), region=HOME, size_gb=40, started=world.today(), tags=dict(tags))
     made = Image(
         id=new_id("ami"),
         region=HOME,
-        name=ami.name(image, name, Arch.AMD64),
+        name=naming.name(image, name, Arch.AMD64),
         created=world.today(),
         snapshot=snapshot.id,
         size_gb=40,

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 from moto.ssm.models import ssm_backends
 
-from bakery import ami, catalog, images
-from bakery.bases import Arch, BaseName
-from bakery.catalog import Placed, Release
-from bakery.clouds.aws import Account
-from bakery.console import Console
-from bakery.definition import Definition
-from bakery.promotions import Promotion
+from bakery.catalog import catalog
+from bakery.catalog.catalog import Placed, Release
+from bakery.catalog.promotions import Promotion
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.account import Account
+from bakery.core.console import Console
+from bakery.definition import layers
+from bakery.definition.bases import Arch, BaseName
+from bakery.definition.model import Definition
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT, Image
 from tests.rehearsed_images import a_snapshot, an_image
@@ -83,7 +85,7 @@ def promoted(known: catalog.Catalog, release: Release, *, at: datetime) -> catal
 
 def place(cloud: Rehearsal, release: Release, wanted_by: Definition, *, region: str, is_latest: bool = False) -> Image:
     """Put a release into one region, as it should be there."""
-    wanted = ami.wanted(release, wanted_by, region=region, is_latest=is_latest)
+    wanted = naming.wanted(release, wanted_by, region=region, is_latest=is_latest)
     snapshot = a_snapshot(cloud, region=region, started=release.baked_at, tags=dict(wanted.tags))
     image = an_image(
         cloud,
@@ -91,7 +93,7 @@ def place(cloud: Rehearsal, release: Release, wanted_by: Definition, *, region: 
         name=wanted.name,
         created=release.baked_at,
         snapshot=snapshot.id,
-        arch=ami.EC2_ARCH[release.arch],
+        arch=naming.EC2_ARCH[release.arch],
         tags=dict(wanted.tags),
         imds_support="v2.0",
         protection="enabled-without-cooldown" if wanted.is_protected else "disabled",
@@ -129,8 +131,8 @@ def own_snapshots(cloud: Rehearsal) -> set[str]:
 def define(monkeypatch: pytest.MonkeyPatch, *definitions: Definition) -> None:
     """Let these be all the definitions there are."""
     known = {one.name: one for one in definitions}
-    monkeypatch.setattr(images, "whole", lambda name: known[name])
-    monkeypatch.setattr(images, "names", lambda: sorted(known))
+    monkeypatch.setattr(layers, "whole", lambda name: known[name])
+    monkeypatch.setattr(layers, "names", lambda: sorted(known))
 
 
 def cut_off(account: Account, region: str) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from bakery import bases
-from bakery.aws_table import Aws
-from bakery.errors import BakeryError, ExitCode
-from bakery.images import chain, effective
-from bakery.settings import settings
-from tests.test_definition import fields
+from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition import bases
+from bakery.definition.aws import Aws
+from bakery.definition.layers import chain, effective
+from bakery.packer.settings import settings
+from tests.definition.test_model import fields
 
 COMMIT = "c0ffee12" * 5
 LONGEST_NAME = "n" * 40

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bakery import ROOT, process
+from bakery import ROOT
+from bakery.core import process
 
 GROUND = {"afterlife", "errors", "console", "files", "process", "scratch"}
 ASKED_FOR = {
@@ -147,5 +148,5 @@ def test_the_list_of_tasks_costs_no_library() -> None:
 
 def test_a_plan_costs_no_web_client() -> None:
     # A bake that finds nothing to do is over within a second; httpx alone takes a fifth of that.
-    script = "import sys, bakery.plan; print('httpx' in sys.modules)"
+    script = "import sys, bakery.local.plan; print('httpx' in sys.modules)"
     assert process.run([sys.executable, "-c", script], cwd=ROOT).output == "False"

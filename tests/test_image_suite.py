@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-from bakery import ROOT, verify
+from bakery import ROOT
+from bakery.guests import verify
 
 # Prints each image test with its marks and what it takes.
 LISTER = """

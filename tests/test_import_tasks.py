@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from invoke.main import program
 
-from bakery import ROOT, bake, process
+from bakery import ROOT
+from bakery.core import process
+from bakery.local import bake
 from tests.aws_account import forget_aws
 
 PUBLISH, PLAN = ["publish", "--from", "local"], ["plan", "--from", "local"]

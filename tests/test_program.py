@@ -107,7 +107,7 @@ def test_a_reader_that_has_enough_ends_nothing_badly() -> None:
 
 TABLES = """
 from bakery import rebuild
-from bakery.console import table
+from bakery.core.console import table
 import program
 def many(*_, **__):
     for _ in range(50):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bakery import process
+from bakery.core import process
 from bench import sameness
 
 BLOCK = 524288

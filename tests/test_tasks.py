@@ -120,8 +120,8 @@ def test_the_list_of_commands_costs_nothing_of_what_the_commands_need(tmp_path: 
     done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "bake " in done.stdout
     imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
-    assert "bakery.errors" in imported
-    assert not imported & {"pydantic", "httpx", "rich", "jinja2", "pytest", "vagrant", "bakery.plan"}
+    assert "bakery.core.errors" in imported
+    assert not imported & {"pydantic", "httpx", "rich", "jinja2", "pytest", "vagrant", "bakery.local.plan"}
 
 
 DEFAULTS = """\

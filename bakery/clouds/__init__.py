@@ -1,1 +1,1 @@
-"""The clouds an image is baked in and published to, one file each."""
+"""Clouds, a package each; none knows another."""

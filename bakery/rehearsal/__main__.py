@@ -1,6 +1,6 @@
 """`python -m bakery.rehearsal`: the rehearsal cloud as a program, which ends when asked to or when nobody calls.
 
-It says where it is in a state file, as soon as it listens; `bakery.rehearsing` reads that.
+It says where it is in a state file, as soon as it listens; `bakery.rehearsal.service` reads that.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakery import process, rehearsing, store
-from bakery.errors import BakeryError
-from bakery.rehearsal import faults
+from bakery.core import folders, process
+from bakery.core.errors import BakeryError
+from bakery.rehearsal import faults, service
 
 if TYPE_CHECKING:
     from bakery.rehearsal.stage import Rehearsal
@@ -31,8 +31,8 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--idle-s", type=float, default=IDLE_S, help="end after so many seconds without a call")
     asked = parser.parse_args(argv)
     try:
-        rehearsing.require_moto()
-        begun_with = faults.read(os.environ.get(rehearsing.FAULTS_VARIABLE, ""))
+        service.require_moto()
+        begun_with = faults.read(os.environ.get(service.FAULTS_VARIABLE, ""))
     except BakeryError as error:
         sys.stderr.write(f"{error.message}\n{error.hint}\n")
         return error.exit_code
@@ -43,10 +43,10 @@ def main(argv: list[str]) -> int:
     from bakery.rehearsal.server import serving
 
     process.interrupt_on_sigterm()
-    state = rehearsing.state_file()
+    state = service.state_file()
     state.parent.mkdir(parents=True, exist_ok=True)
     with serving(faults=begun_with, folder=state.parent, port=asked.port) as rehearsal:
-        store.write_json(state, {"url": rehearsal.url, "pid": os.getpid()})
+        folders.write_json(state, {"url": rehearsal.url, "pid": os.getpid()})
         try:
             wait_for_the_end(rehearsal, idle_s=asked.idle_s)
         finally:

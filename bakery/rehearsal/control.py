@@ -6,7 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from bakery.errors import BakeryError, impossible
+from bakery.core.errors import BakeryError, impossible
 from bakery.rehearsal import faults
 from bakery.rehearsal.answers import Answer, plain
 from bakery.rehearsal.stage import Rehearsal

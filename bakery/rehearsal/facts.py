@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from bakery.places import Partition, partition
+from bakery.definition.aws_regions import Partition, partition
 
 VERSIONS = ("1.0", "2009-04-04", "2016-09-02", "2018-09-24", "2021-03-23", "latest")
 """Those that programs ask for by name; all of them give the same answers."""

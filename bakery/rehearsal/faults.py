@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from bakery.errors import did_you_mean, impossible
+from bakery.core.errors import did_you_mean, impossible
 
 
 @dataclass(frozen=True, kw_only=True)

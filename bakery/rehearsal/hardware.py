@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery import qemu
-from bakery.accelerator import Accelerator
+from bakery.guests import qemu
+from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal import relay
-from bakery.rehearsing import PORTS
+from bakery.rehearsal.service import PORTS
 
 NETWORK = "net=169.254.169.0/24,host=169.254.169.1,dns=169.254.169.253,ipv6=off"
 """The resolver is where EC2 has it too (VPC user guide, "Amazon DNS server")."""

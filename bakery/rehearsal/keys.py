@@ -6,7 +6,7 @@ and that it is looked at asynchronously. No key is kept here: one of these forms
 
 import re
 
-from bakery.places import ARN, partition
+from bakery.definition.aws_regions import ARN, partition
 from bakery.rehearsal.world import ACCOUNT
 
 _NAME = r"(?P<name>key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})|alias/[A-Za-z0-9/_-]+)"

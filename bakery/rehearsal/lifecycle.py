@@ -11,12 +11,12 @@ from typing import Any
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import StateReason
 
-from bakery import qemu
+from bakery.guests import qemu
 from bakery.rehearsal.addresses import Addresses
 from bakery.rehearsal.facts import Facts
 from bakery.rehearsal.hardware import Hardware
 from bakery.rehearsal.machines import Machine, Start
-from bakery.rehearsing import PORTS
+from bakery.rehearsal.service import PORTS
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 """InstanceState in botocore, Code."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from bakery import process
-from bakery.accelerator import Accelerator
-from bakery.errors import BakeryError
+from bakery.core import process
+from bakery.core.errors import BakeryError
+from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal import hardware, metadata
 from bakery.rehearsal.facts import Facts
 from bakery.rehearsal.hardware import Hardware

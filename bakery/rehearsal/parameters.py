@@ -13,7 +13,7 @@ from moto.ssm.exceptions import ParameterNotFound, ValidationException
 from moto.ssm.models import SimpleSystemManagerBackend
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from bakery.places import partition
+from bakery.definition.aws_regions import partition
 from bakery.rehearsal import seeds
 from bakery.rehearsal.world import ACCOUNT, Put, World
 

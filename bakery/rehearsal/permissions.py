@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bakery.places import ARN
+from bakery.definition.aws_regions import ARN
 from bakery.rehearsal import refusals
 
 Permission = dict[str, str]

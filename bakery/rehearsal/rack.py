@@ -8,7 +8,8 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 
-from bakery import accelerator, process, scratch
+from bakery.core import process, scratch
+from bakery.guests import accelerator
 from bakery.rehearsal.addresses import Addresses
 from bakery.rehearsal.lifecycle import Life
 from bakery.rehearsal.machines import Background, Machine

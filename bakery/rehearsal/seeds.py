@@ -1,7 +1,7 @@
 """What a rehearsal begins with: the distributions' images in every region, and the public parameters that name them.
 
-The names are written down here as the distributions give them, and not taken from `bakery.bases`: whoever looks for an
-image in the rehearsal has to know its name as well as on AWS.
+The names are written down here as the distributions give them, and not taken from `bakery.definition.bases`: whoever
+looks for an image in the rehearsal has to know its name as well as on AWS.
 """
 
 import functools

@@ -20,7 +20,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.ssm.responses import SimpleSystemManagerResponse
 from werkzeug.serving import ThreadedWSGIServer
 
-from bakery import store
+from bakery.core import folders
 from bakery.rehearsal import seeds
 from bakery.rehearsal.blocks import BlockActions
 from bakery.rehearsal.faults import NONE, Faults
@@ -158,7 +158,7 @@ def serving(*, faults: Faults = NONE, folder: Path | None = None, port: int = 0)
     # Its own list is of images from 2018, with the same ids in every region.
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     with ExitStack() as stack:
-        place = store.work_dir(folder or Path(tempfile.gettempdir(), "bakery-rehearsal"))
+        place = folders.work_dir(folder or Path(tempfile.gettempdir(), "bakery-rehearsal"))
         rehearsal = Rehearsal(world=World(folder=stack.enter_context(place)), faults=faults)
         seeds.sow(rehearsal.world)
         empty_moto()

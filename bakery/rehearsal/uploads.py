@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from threading import Lock
 
-from bakery import process
+from bakery.core import process
 from bakery.rehearsal.blockrules import BLOCK_SIZE, BLOCKS_PER_GIB, invalid
 from bakery.rehearsal.world import Snapshot, World
 

@@ -13,7 +13,7 @@ import pytest
 import testinfra  # type: ignore[import-untyped]  # it ships no types
 from testinfra.host import Host  # type: ignore[import-untyped]  # it ships no types
 
-from bakery import scratch
+from bakery.core import scratch
 from tests.image.copy import Copy, read_settings
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ REAL = {
     "platform": "the platform: its memory, its first boot",
     "reboot": "a restart of the whole machine",
 }
-"""What only a guest has. All else is asked of native machines where there are some (bakery/verify.py)."""
+"""What only a guest has. All else is asked of native machines where there are some (bakery/guests/verify.py)."""
 WAITING = "waiting"
 
 

@@ -1,4 +1,4 @@
-"""First boot: the platform's keys, and what the second copy's owner asked for (bakery/verify.py has the file)."""
+"""First boot: the platform's keys, and what the second copy's owner asks for (bakery/guests/verify.py has the file)."""
 
 import base64
 import hashlib
@@ -154,7 +154,7 @@ def test_first_boot_again_changes_nothing(first: Copy) -> None:
 @pytest.mark.throwaway
 @pytest.mark.dokku
 def test_vagrants_well_known_key_never_reaches_dokku(first: Copy) -> None:
-    from bakery.vagrant import INSECURE_PUBLIC_KEY
+    from bakery.vagrant.vagrantfile import INSECURE_PUBLIC_KEY
 
     user = first.run("getent passwd 1000 | cut -d: -f6").strip()
     keys = first.run(

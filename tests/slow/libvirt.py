@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bakery import accelerator, libvirt, process
+from bakery.core import process
+from bakery.guests import accelerator
+from bakery.vagrant import libvirt
 
 START_TIMEOUT_S = 30
 

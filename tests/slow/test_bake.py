@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery import process
+from bakery.core import process
 from tests.slow.conftest import HOST, NAME, Baked
 
 STEPS = ["system", "disk", "docker", "nginx", "ssh", "cleanup", "health", "firstboot", "record", "seal", "check"]

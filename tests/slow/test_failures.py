@@ -12,11 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from bakery import accelerator, basedisk, builder, images, native_bake, packer, plan, workspace
-from bakery.console import Console
-from bakery.errors import BakeryError, ExitCode
-from bakery.plan import Order
-from bakery.workspace import Workspace
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition import layers
+from bakery.disk import base
+from bakery.guests import accelerator
+from bakery.local import native_bake, plan
+from bakery.local.plan import Order
+from bakery.packer import build as builder
+from bakery.packer import engine as packer
+from bakery.packer import workspace
+from bakery.packer.workspace import Workspace
 from tests.slow.conftest import HOST, NAME, ROOT, Baked, environment_in
 
 
@@ -141,7 +147,7 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
         monkeypatch.setenv(name, baked.environment[name])
     planned = plan.make(Order(image="host", base="debian-12"))
     space = Workspace(folder=tmp_path / "packer")
-    disk = basedisk.cached(planned.base, planned.definition.arch)
+    disk = base.cached(planned.base, planned.definition.arch)
     assert disk is not None
     engine, machine = packer.installed(), accelerator.choose("auto")
     workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
@@ -156,7 +162,7 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
     assert "the reason it failed" in caught.value.message
     assert str(log) in caught.value.hint
     assert caught.value.exit_code is ExitCode.FAILED
-    steps = len(images.whole("host").all_steps)
+    steps = len(layers.whole("host").all_steps)
     assert f"BAKERY step 1/{steps} system failed 7" in log.read_text()
 
 

@@ -17,22 +17,28 @@ from typing import Any
 
 import pytest
 
-from bakery import accelerator, amazon, bases, guest, images, lending, process, region_bake, store, suite, workspace
-from bakery.accelerator import Accelerator
-from bakery.amazon import Build
-from bakery.artifact import Artifact
-from bakery.aws_table import Aws
-from bakery.bases import Arch
-from bakery.clouds import base_images, groups, published
-from bakery.clouds.aws import Account, Region, connect
-from bakery.clouds.base_images import FoundBy
-from bakery.console import Console
-from bakery.definition import Definition
-from bakery.errors import BakeryError
-from bakery.packer import Packer
+from bakery.clouds.aws import base_images, groups, published
+from bakery.clouds.aws import packer as amazon
+from bakery.clouds.aws.account import Account, Region, connect
+from bakery.clouds.aws.base_images import FoundBy
+from bakery.clouds.aws.packer import Build
+from bakery.core import folders, process
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError
+from bakery.definition import bases, layers
+from bakery.definition.aws import Aws
+from bakery.definition.bases import Arch
+from bakery.definition.model import Definition
+from bakery.disk.artifact import Artifact
+from bakery.guests import accelerator, guest, suite
+from bakery.guests.accelerator import Accelerator
+from bakery.guests.suite import Verdict
+from bakery.local import rehearsal_base
+from bakery.packer import workspace
+from bakery.packer.engine import Packer
+from bakery.packer.workspace import Workspace
 from bakery.rehearsal.server import serving
-from bakery.suite import Verdict
-from bakery.workspace import Workspace
+from bakery.release import bake as region_bake
 from tests.aws_account import forget_aws
 from tests.iam_questions import action_of
 from tests.own_account import TABLE, builds
@@ -126,7 +132,7 @@ class Stage:
     def play(self, case: Case, account: Account) -> Outcome:
         """Bake as a case has it."""
         error = ""
-        log = Artifact(image=case.name, base=BASE.name, folder=store.build_dir(case.name, LONDON)).log
+        log = Artifact(image=case.name, base=BASE.name, folder=folders.build_dir(case.name, LONDON)).log
         try:
             bake(case, account)
         except BakeryError as caught:
@@ -182,7 +188,7 @@ def definition(name: str) -> Definition:
     case = next(one for one in CASES if one.name == name)
     more = TABLE if case.is_own else {"share_with": ["210987654321"], "spot": case.is_spot}
     aws = Aws.model_validate({"regions": list(BOTH), **more})
-    return images.load("host").model_copy(update={"name": name, "aws": aws})
+    return layers.load("host").model_copy(update={"name": name, "aws": aws})
 
 
 def judge(argv: Sequence[str], *, env: Mapping[str, str], console: Console, log: Path) -> Verdict:
@@ -231,9 +237,9 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(suite, "judge", judge)
     patch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     patch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
-    patch.setattr(lending, "lend", lambda image, *, base, console: None)
-    patch.setattr(images, "chain", lambda name: [definition(name)])
-    patch.setattr(images, "whole", definition)
+    patch.setattr(rehearsal_base, "lend", lambda image, *, base, console: None)
+    patch.setattr(layers, "chain", lambda name: [definition(name)])
+    patch.setattr(layers, "whole", definition)
     patch.setattr(amazon, "POLL_S", 1)
     patch.setattr(published, "FIRST_PAUSE_S", 0.1)
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from bakery import digests, process
-from bakery.disk_blocks import BLOCK_SIZE
+from bakery.core import process
+from bakery.disk import digests
+from bakery.disk.blocks import BLOCK_SIZE
 from tests.slow.conftest import HOST, Baked, run_inv
 
 HOME, OTHER = "eu-west-2", "eu-west-1"

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from bakery import catalog, digests
-from bakery.bases import Arch
+from bakery.catalog import catalog
+from bakery.definition.bases import Arch
+from bakery.disk import digests
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.rehearsal.uploads import Upload

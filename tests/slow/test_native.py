@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from bakery import accelerator, basedisk, builder, filesystems, native_bake, packer, plan, process, qemu, workspace
-from bakery.accelerator import Accelerator
-from bakery.console import Console
-from bakery.plan import Order
-from bakery.workspace import Workspace
+from bakery.core import process
+from bakery.core.console import Console
+from bakery.disk import base
+from bakery.guests import accelerator, filesystems, qemu
+from bakery.guests.accelerator import Accelerator
+from bakery.local import native_bake, plan
+from bakery.local.plan import Order
+from bakery.packer import build as builder
+from bakery.packer import engine as packer
+from bakery.packer import workspace
+from bakery.packer.workspace import Workspace
 from tests.slow.conftest import Baked
 
 # Every file with its kind, mode, owner, target and digest; what a first boot begins with is in it, too.
@@ -37,7 +43,7 @@ OF_ITS_MAKING = {
 def build(machine: Accelerator, *, folder: Path) -> Path:
     """Bake `host` as far as Packer goes and return its disk, raw."""
     planned = plan.make(Order(image="host", base="debian-12"))
-    disk = basedisk.cached(planned.base, planned.definition.arch)
+    disk = base.cached(planned.base, planned.definition.arch)
     assert disk is not None
     space, engine, console = Workspace(folder=folder / machine.name), packer.installed(), Console()
     workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from bakery import ROOT, apt, process
-from bakery.bases import base
-from bakery.definition import Definition
-from bakery.settings import render_env, settings
+from bakery import ROOT
+from bakery.core import process
+from bakery.definition.bases import base
+from bakery.definition.model import Definition
+from bakery.packer.settings import render_env, settings
+from bakery.sources import apt
 from tests.standin import archive
 
 VERSION = "1.30.2-1~bookworm"

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 from moto.ec2.models import ec2_backends
 
-from bakery import ami, catalog, prune
-from bakery.clouds.aws import Account
-from bakery.console import Console
+from bakery.catalog import catalog
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.account import Account
+from bakery.core.console import Console
 from bakery.rehearsal.faults import NONE, Faults
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.rehearsal.world import ACCOUNT
+from bakery.release import prune
 from tests import pruning_child, releases
 from tests.aws_account import account_of, forget_aws
 from tests.rehearsed_images import a_snapshot, an_image
@@ -26,7 +28,7 @@ from tests.releases import BOTH, DUBLIN
 
 HOST = releases.definition()
 KILLED = -9
-LEFT = {"Key": ami.RUN, "Value": "x"}
+LEFT = {"Key": naming.RUN, "Value": "x"}
 
 
 @pytest.fixture(scope="module")
@@ -57,9 +59,9 @@ def begin_again(cloud: Rehearsal, account: Account, build: Path) -> None:
     releases.put(cloud, HOST, age_days=40)
     releases.put(cloud, HOST, is_latest=True)
     base = an_image(cloud, region=DUBLIN, name="a base", imds_support="v2.0")
-    failed = {ami.IMAGE: "host"}
+    failed = {naming.IMAGE: "host"}
     an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason", tags=failed)
-    a_snapshot(cloud, region=DUBLIN, started=releases.NOW - timedelta(days=2), tags={ami.IMAGE: "host"})
+    a_snapshot(cloud, region=DUBLIN, started=releases.NOW - timedelta(days=2), tags={naming.IMAGE: "host"})
     ec2 = account.region(DUBLIN).ec2
     tagged = {kind: [{"ResourceType": kind, "Tags": [LEFT]}] for kind in ("security-group", "key-pair", "instance")}
     group = ec2(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bakery.clouds.aws import Account
+from bakery.clouds.aws.account import Account
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal, serving
 from tests import moment, rehearsed

@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bakery import ami, rehearsing
-from bakery.bases import Arch
-from bakery.clouds.aws import Account, connect
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.account import Account, connect
+from bakery.definition.bases import Arch
+from bakery.rehearsal import service
 from tests.rehearsed import SIX
 from tests.slow.conftest import HOST, Baked, run_inv
 
@@ -56,7 +57,7 @@ class Rehearsed:
     @property
     def account(self) -> Account:
         url = json.loads((self.build / "rehearsal/server.json").read_text())["url"]
-        return connect(endpoint=url, keys=(rehearsing.ACCESS_KEY, rehearsing.SECRET_KEY))
+        return connect(endpoint=url, keys=(service.ACCESS_KEY, service.SECRET_KEY))
 
     def latest(self, region: str) -> str:
         name = "/dokku-bakery/host/latest/amd64"
@@ -168,7 +169,7 @@ def add_older(rehearsed: Rehearsed) -> None:
         "copy_image",
         SourceRegion=HOME,
         SourceImageId=newest["places"][HOME]["image_id"],
-        Name=ami.name("host", OLDER, Arch.AMD64),
+        Name=naming.name("host", OLDER, Arch.AMD64),
     )["ImageId"]
     placed = {"image_id": made, "published_at": "2026-01-01T04:15:00Z"}
     older = {

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bakery import machine, process, suite, vagrant
-from bakery.bases import BaseName
-from bakery.console import Console
-from bakery.errors import BakeryError, ExitCode
-from bakery.machine import Address, Request
-from bakery.suite import Verdict
+from bakery.core import process
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition.bases import BaseName
+from bakery.guests import suite
+from bakery.guests.suite import Verdict
+from bakery.vagrant import machine, vagrantfile
+from bakery.vagrant.machine import Address, Request
 from tests.slow import libvirt
 from tests.slow.conftest import Baked
 
@@ -69,7 +71,7 @@ def test_vagrant_logs_in_as_its_user_with_sudo(running: Running) -> None:
 def test_the_insecure_key_was_replaced(running: Running) -> None:
     keys = running.ssh("cat .ssh/authorized_keys").output
     assert keys.count("ssh-") == 1
-    assert vagrant.INSECURE_PUBLIC_KEY.split()[1] not in keys
+    assert vagrantfile.INSECURE_PUBLIC_KEY.split()[1] not in keys
 
 
 def test_first_boot_ended_well_with_vagrants_own_key_there(running: Running) -> None:

@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from bakery import ROOT, guest
+from bakery import ROOT
+from bakery.guests import guest
 from tests.standin.site import Site
 
 

@@ -1,0 +1,1 @@
+"""Which releases there are, where, and what `latest` points at: one file for each image."""

@@ -1,0 +1,65 @@
+"""What was made, between a region and the catalog: which release AWS's image is, and how the catalog learns of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bakery.catalog import catalog
+from bakery.catalog.catalog import Catalog, Placed, Release
+from bakery.cloud.reconcile import tags_of
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.account import Region
+from bakery.core.console import Console
+from bakery.definition.bases import Arch, BaseName
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One image that was made, in a region or on this machine; sizes in GiB."""
+
+    image: str
+    release: str
+    arch: Arch
+    base: BaseName
+    fingerprint: str
+    size_gb: int
+
+    @property
+    def name(self) -> str:
+        """The AMI's name."""
+        return naming.name(self.image, self.release, self.arch)
+
+
+def entry(made: Made, *, region: str, image: Mapping[str, Any] | None) -> Release:
+    """Return what the catalog says of a release: as AWS shows its *image*, or before there is one."""
+    verified = tags_of(image).get(naming.VERIFIED) if image else None
+    created = datetime.fromisoformat(image["CreationDate"]) if image else datetime.now(UTC)
+    created = created.replace(microsecond=0)
+    return Release(
+        release=made.release,
+        arch=made.arch,
+        base=made.base,
+        fingerprint=made.fingerprint,
+        size_gb=made.size_gb,
+        baked_at=created,
+        baked_in=region,
+        verified_at=datetime.fromisoformat(verified) if verified else None,
+        places={region: Placed(image_id=image["ImageId"], published_at=created)} if image else {},
+    )
+
+
+def record(region: Region, made: Made, image: Mapping[str, Any], *, console: Console) -> None:
+    """Write into the catalog what the region has; a release that is known keeps where it was made first."""
+    new = entry(made, region=region.name, image=image)
+
+    def edit(known: Catalog) -> Catalog:
+        for release in known.releases:
+            if (release.release, release.arch) == (new.release, new.arch):
+                update = {"places": {**release.places, **new.places}, "verified_at": new.verified_at}
+                if region.name != release.baked_in:
+                    del update["verified_at"]
+                return known.with_release(release.model_copy(update=update))
+        return known.with_release(new)
+
+    catalog.change(made.image, edit, is_rehearsal=region.account.is_rehearsal, console=console)

@@ -1,0 +1,1 @@
+"""What a cloud is to the rest: what is wanted of a place, what was seen there, and what differs."""

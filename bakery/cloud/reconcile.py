@@ -1,0 +1,179 @@
+"""What is still to be done for a release in one region: what is wanted held against what was seen, values only.
+
+The same list is what `plan` shows, what `publish` works off and what `validate` complains about.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.naming import Wanted
+
+SOONEST = timedelta(minutes=5)
+"""A date nearer than this is not set any more: AWS refuses one that is past."""
+
+
+class Act(StrEnum):
+    """One thing that can be done to a release in a region, in the order in which it must be."""
+
+    COPY = "copy"
+    ENABLE = "enable by hand"
+    WAIT = "wait"
+    TAG_IMAGE = "tag image"
+    TAG_SNAPSHOT = "tag snapshot"
+    DESCRIBE = "change description"
+    REQUIRE_IMDSV2 = "require IMDSv2"
+    SHARE_IMAGE = "share image"
+    SHARE_SNAPSHOT = "share snapshot"
+    DEPRECATE = "set deprecation date"
+    PROTECT = "protect from removal"
+    RECORD = "write parameter"
+    LATEST = "point latest at it"
+    LAUNCH = "renew launch template"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A release in one region as AWS shows it."""
+
+    image: Mapping[str, Any] | None = None
+    """As DescribeImages has it; None where there is none of that name."""
+    snapshot: Mapping[str, Any] = field(default_factory=dict)
+    image_readers: frozenset[str] = frozenset()
+    snapshot_readers: frozenset[str] = frozenset()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, int] = field(default_factory=dict)
+    """Of the parameters, likewise by name."""
+    template_image: str = ""
+    """What the default version of the launch template starts."""
+    template_version: str = ""
+    """Id of the launch template and number of its default version; empty where there is none of that name."""
+
+    @property
+    def image_id(self) -> str:
+        """The AMI's id, empty where there is none."""
+        return str(self.image["ImageId"]) if self.image else ""
+
+    @property
+    def state(self) -> str:
+        """AWS's word for the image's state, empty where there is none."""
+        return str(self.image["State"]) if self.image else ""
+
+    @property
+    def is_being_removed(self) -> bool:
+        """Return whether a prune has begun to remove it."""
+        return self.image is not None and naming.REMOVING in tags_of(self.image)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """One thing to do, and why, in words."""
+
+    act: Act
+    why: str
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return tags as AWS takes them, the other way round than `tags_of`."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
+    """Return the tags of an image, a snapshot or an instance."""
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", ())}
+
+
+def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference]:
+    """Return what is to be done, in order; nothing when the release is there as it should be."""
+    if seen.image is None or seen.state == "failed":
+        why = f"there is no {wanted.name}" if seen.image is None else f"the last copy failed: {failure(seen.image)}"
+        return [Difference(act=Act.COPY, why=why), *_unseen(wanted)]
+    if seen.state == "disabled":
+        # Who disables an image takes it out of use: no run that nobody watches brings it back.
+        return [Difference(act=Act.ENABLE, why=f"{seen.image_id} is disabled")]
+    found: list[Difference] = []
+
+    def need(act: Act, why: str, *, is_needed: bool) -> None:
+        if is_needed:
+            found.append(Difference(act=act, why=why))
+
+    image, snapshot = seen.image, seen.snapshot
+    need(Act.WAIT, f"{seen.image_id} is {seen.state}", is_needed=seen.state == "pending")
+    need(Act.TAG_IMAGE, _other_tags(wanted, image), is_needed=bool(_other_tags(wanted, image)))
+    need(
+        Act.TAG_SNAPSHOT,
+        _other_tags(wanted, snapshot),
+        is_needed=bool(snapshot) and bool(_other_tags(wanted, snapshot)),
+    )
+    if seen.state != "pending":
+        need(Act.DESCRIBE, f"it is {_described(image)!r}", is_needed=_is_other_text(wanted, image))
+        need(Act.REQUIRE_IMDSV2, "machines would answer without a token", is_needed=image.get("ImdsSupport") != "v2.0")
+        readers = frozenset(wanted.readers)
+        need(
+            Act.SHARE_SNAPSHOT,
+            _sets(wanted.accounts, seen.snapshot_readers),
+            is_needed=wanted.accounts != seen.snapshot_readers,
+        )
+        need(Act.SHARE_IMAGE, _sets(readers, seen.image_readers), is_needed=readers != seen.image_readers)
+        need(Act.DEPRECATE, f"{wanted.deprecate_at:%Y-%m-%d}", is_needed=_is_date_to_set(wanted, image, now=now))
+        is_open = image.get("DeregistrationProtection", "disabled").startswith("disabled")
+        need(Act.PROTECT, "it could be removed by accident", is_needed=wanted.is_protected and is_open)
+    found += _records(wanted, seen)
+    return found
+
+
+def _unseen(wanted: Wanted) -> list[Difference]:
+    """Return what follows a copy that is yet to be made: tags come with it."""
+    acts = [Act.WAIT, Act.REQUIRE_IMDSV2, *([Act.SHARE_SNAPSHOT] if wanted.accounts else [])]
+    acts += [Act.SHARE_IMAGE] if wanted.readers else []
+    acts += [Act.DEPRECATE, *([Act.PROTECT] if wanted.is_protected else []), Act.RECORD]
+    acts += [Act.LATEST] if wanted.latest else []
+    acts += [Act.LAUNCH] if wanted.launch_template else []
+    return [Difference(act=act, why="of the new copy") for act in acts]
+
+
+def _records(wanted: Wanted, seen: Seen) -> list[Difference]:
+    found = []
+    for act, name in ((Act.RECORD, wanted.parameter), (Act.LATEST, wanted.latest)):
+        value = seen.parameters.get(name)
+        if name and value != seen.image_id:
+            found.append(Difference(act=act, why=f"{name} is {value or 'not there'}"))
+    if wanted.launch_template and seen.template_image != seen.image_id:
+        why = f"{wanted.launch_template} starts {seen.template_image or 'nothing'}"
+        found.append(Difference(act=Act.LAUNCH, why=why))
+    return found
+
+
+def _other_tags(wanted: Wanted, resource: Mapping[str, Any]) -> str:
+    having = tags_of(resource)
+    return ", ".join(sorted(key for key, value in wanted.tags.items() if having.get(key) != value))
+
+
+def _described(image: Mapping[str, Any]) -> str:
+    return str(image.get("Description", ""))
+
+
+def _is_other_text(wanted: Wanted, image: Mapping[str, Any]) -> bool:
+    """Return whether a description is to be changed; none leaves what is there, since AWS gives copies one itself."""
+    return bool(wanted.description) and wanted.description != _described(image)
+
+
+def _sets(wanted: frozenset[str], having: frozenset[str]) -> str:
+    words = [f"+{reader}" for reader in sorted(wanted - having)] + [f"-{reader}" for reader in sorted(having - wanted)]
+    return " ".join(words)
+
+
+def _is_date_to_set(wanted: Wanted, image: Mapping[str, Any], *, now: datetime) -> bool:
+    if wanted.deprecate_at < now + SOONEST:
+        return False
+    text = str(image.get("DeprecationTime", ""))
+    return not text or datetime.fromisoformat(text) != wanted.deprecate_at
+
+
+def failure(image: Mapping[str, Any]) -> str:
+    """Return why an image failed, in AWS's words."""
+    reason = image.get("StateReason", {})
+    return str(reason.get("Message") or reason.get("Code") or "AWS does not say why")

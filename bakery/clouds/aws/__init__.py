@@ -1,0 +1,1 @@
+"""AWS: every call to it is made here, and none of its answers or error codes is read elsewhere."""

@@ -1,0 +1,141 @@
+"""Finds the image a base has in a region: asked of AWS each time, because distributions publish new ones every week.
+
+A base is named by its public SSM parameter where there is one; otherwise its owner and the pattern of its names tell.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.errors import REFUSED
+from bakery.clouds.aws.naming import EC2_ARCH
+from bakery.core.errors import impossible, missing
+from bakery.definition.aws_regions import Partition, partition
+from bakery.definition.bases import Arch, Base, Distro
+
+OWNERS = {
+    (Distro.UBUNTU, Partition.CHINA): "837727238323",
+    (Distro.UBUNTU, Partition.GOVERNMENT): "513442679011",
+}
+"""Who publishes a base in the partitions that its AwsBase is not about; Debian's accounts there were not found.
+
+Canonical's: documentation.ubuntu.com/aws, "Find Ubuntu images on AWS".
+"""
+
+NO_SUCH_IMAGE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed")
+
+
+class FoundBy(StrEnum):
+    """Which question an image was the answer to."""
+
+    SSM = "ssm"
+    DESCRIBE = "describe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """An image that a bake may start from."""
+
+    id: str
+    name: str
+    created: datetime
+    root_device: str
+    size_gb: int
+    """Of the root disk, in GiB; a machine's may be larger and never smaller."""
+    boot_mode: str
+    """As DescribeImages says it; empty where the instance type decides."""
+    owner: str
+    found_by: FoundBy
+
+
+def newest(region: Region, base: Base, arch: Arch) -> BaseImage:
+    """Return a base's newest image in a region: two calls where the distribution keeps a parameter there.
+
+    Raises BakeryError: exit code 3 when the region has none or does not answer.
+    """
+    found = _by_parameter(region, base.aws.parameter(arch))
+    if found is not None:
+        return _base_image(found, found_by=FoundBy.SSM)
+    pattern = base.aws.pattern(arch)
+    filters = {"name": pattern, "architecture": EC2_ARCH[arch], "state": "available"}
+    images = region.all(
+        "ec2",
+        "describe_images",
+        "Images",
+        Owners=[_owner(region, base)],
+        Filters=[{"Name": key, "Values": [value]} for key, value in filters.items()],
+    )
+    latest = max(images, key=lambda image: str(image["CreationDate"]), default=None)
+    if latest is None:
+        raise missing(
+            f"{region.name}: there is no image of {base.name} for {arch} ({pattern})",
+            hint=f"./inv regions --base {base.name}  (shows where there is one)",
+        )
+    return _base_image(latest, found_by=FoundBy.DESCRIBE)
+
+
+def at(region: Region, image_id: str) -> BaseImage:
+    """Return the image of that id.
+
+    Raises BakeryError (exit code 2) when the region has no such image, or one that no bake can start from.
+    """
+    found = _described(region, image_id)
+    if found is None:
+        raise impossible(
+            f"{region.name}: there is no image {image_id!r}", hint="./inv regions  (every region has ids of its own)"
+        )
+    return _base_image(found, found_by=FoundBy.DESCRIBE)
+
+
+def _by_parameter(region: Region, name: str) -> dict[str, Any] | None:
+    """Return the image that a public parameter leads to; None where there is no such parameter or no such image."""
+    try:
+        answer = region.ssm("get_parameter", Name=name)
+    except ApiError as error:
+        if error.code == "ParameterNotFound" or error.code in REFUSED:
+            return None
+        raise
+    return _described(region, answer["Parameter"]["Value"])
+
+
+def _described(region: Region, image_id: str) -> dict[str, Any] | None:
+    try:
+        images = region.ec2("describe_images", ImageIds=[image_id])["Images"]
+    except ApiError as error:
+        if error.code in NO_SUCH_IMAGE:
+            return None
+        raise
+    return images[0] if images else None
+
+
+def _owner(region: Region, base: Base) -> str:
+    where = partition(region.name)
+    if where is Partition.AWS:
+        return base.aws.owner
+    if (base.distro, where) not in OWNERS:
+        raise missing(
+            f"{region.name}: it is not known who publishes {base.name} in {where}",
+            hint="--base ubuntu-24.04, or the id of an image that you trust",
+        )
+    return OWNERS[base.distro, where]
+
+
+def _base_image(image: dict[str, Any], *, found_by: FoundBy) -> BaseImage:
+    root = image.get("RootDeviceName", "")
+    mappings = image.get("BlockDeviceMappings", ())
+    # A root on the machine's own disk (instance store) has no "Ebs".
+    disks = [one["Ebs"] for one in mappings if one.get("DeviceName") == root and "Ebs" in one]
+    if not disks:
+        raise impossible(f"{image['ImageId']} ({image.get('Name', '')}) has no EBS disk to start from")
+    return BaseImage(
+        id=image["ImageId"],
+        name=image.get("Name", ""),
+        created=datetime.fromisoformat(image["CreationDate"]),
+        root_device=root,
+        size_gb=disks[0]["VolumeSize"],
+        boot_mode=image.get("BootMode", ""),
+        owner=image["OwnerId"],
+        found_by=found_by,
+    )

@@ -1,0 +1,209 @@
+"""EC2 instances of ours: started once however often it is asked, tagged from their first moment, and ended for sure."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from bakery.cloud.reconcile import tag_list
+from bakery.clouds.aws import lateness
+from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.clouds.aws.packer import INSTANCE_TYPES
+from bakery.clouds.aws.published import PASSING
+from bakery.core.errors import BakeryError, did_you_mean, impossible
+from bakery.definition.bases import Arch, Base
+from bakery.rehearsal import service
+
+RUNNING_DEADLINE_S = 600.0
+UNKNOWN = frozenset({*PASSING, "InvalidGroup.NotFound"})
+"""What RunInstances may answer as long as it does not know a new image or group."""
+NO_KEY = "InvalidKeyPair.NotFound"
+NO_INSTANCE = "InvalidInstanceID.NotFound"
+PAUSE_S = 1.0
+REHEARSED = service.PORTS
+NO_ADDRESS = 'aws.login = "private" or "ssm" in images/NAME.toml, or a subnet that gives public addresses'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What to start: sizes in GiB; `token` makes a second call of the same launch start nothing new."""
+
+    image_id: str
+    instance_type: str
+    groups: Sequence[str]
+    token: str
+    user_data: bytes = b""
+    key_name: str = ""
+    size_gb: int = 0
+    """Of the root volume; 0 leaves it as the image says."""
+    root_device: str = ""
+    count: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+    subnet: str = ""
+    """Empty lets EC2 choose one of the default VPC's."""
+    is_public: bool = False
+    """Whether it gets a public address in that subnet, whatever the subnet's own machines get."""
+    profile: str = ""
+    """The name of an instance profile."""
+    is_ending: bool = False
+    """Whether the machine is gone when it shuts itself down."""
+
+
+def port(account: Account, number: int) -> int:
+    """Return where a machine's port is reached from here."""
+    return REHEARSED.get(number, number) if account.is_rehearsal else number
+
+
+def login_user(account: Account, base: Base) -> str:
+    """Return who the platform's keys are for.
+
+    A rehearsal's base is the disk of local bakes, whose user is not that of the distribution's AMIs.
+    """
+    return base.default_user if account.is_rehearsal else base.aws.user
+
+
+def start(region: Region, launch: Launch) -> list[str]:
+    """Start instances and return their ids.
+
+    Raises BakeryError: exit code 2 when the key is not there, else as AWS refuses.
+    """
+
+    def run() -> Any:
+        return region.ec2("run_instances", **_arguments(launch))
+
+    try:
+        answer = lateness.known(region, run, codes=UNKNOWN)
+    except ApiError as error:
+        if error.code != NO_KEY:
+            raise
+        names = [key["KeyName"] for key in region.ec2("describe_key_pairs")["KeyPairs"]]
+        if launch.key_name not in names:
+            hint = did_you_mean(launch.key_name, names)
+            raise impossible(f"{region.name}: there is no key pair {launch.key_name!r}", hint=hint) from error
+        answer = lateness.known(region, run, codes={*UNKNOWN, NO_KEY})
+    return [str(instance["InstanceId"]) for instance in answer["Instances"]]
+
+
+def wait_running(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the instances as soon as all are running.
+
+    Raises BakeryError (exit code 1) when one ends instead, or after RUNNING_DEADLINE_S.
+    """
+    ends = time.monotonic() + RUNNING_DEADLINE_S
+    while True:
+        found = describe(region, ids)
+        states = {str(instance["InstanceId"]): instance["State"]["Name"] for instance in found}
+        if len(states) == len(ids) and set(states.values()) == {"running"}:
+            return found
+        for name, state in states.items():
+            if state not in {"pending", "running"}:
+                why = next(one for one in found if one["InstanceId"] == name).get("StateReason", {}).get("Message", "")
+                raise BakeryError(f"{region.name}: instance {name} is {state} instead of running: {why or 'no reason'}")
+        if time.monotonic() > ends:
+            raise BakeryError(f"{region.name}: {', '.join(ids)} did not run after {RUNNING_DEADLINE_S:.0f} s")
+        region.account.pause(PAUSE_S)
+
+
+def describe(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return what AWS shows of instances; of one it does not know yet, nothing."""
+    filters = [{"Name": "instance-id", "Values": list(ids)}]
+    pages = region.all("ec2", "describe_instances", "Reservations", Filters=filters)
+    return [instance for reservation in pages for instance in reservation["Instances"]]
+
+
+def address(region: Region, instance: Mapping[str, Any], *, is_private: bool | None = False) -> str:
+    """Return where an instance is reached from here: at its public address, by IPv4 or else IPv6.
+
+    If it *is_private* at its private one, which is reached from within its network; None takes what there is. Raises
+    BakeryError (exit code 2) where the instance's subnet has given it no such address.
+    """
+    public, private = ("PublicIpAddress", "Ipv6Address"), ("PrivateIpAddress", "Ipv6Address")
+    for name in {True: private, False: public, None: public + private}[is_private]:
+        if instance.get(name):
+            return str(instance[name])
+    where = f"{region.name}: {instance['InstanceId']} in {instance.get('SubnetId', 'its subnet')}"
+    raise impossible(f"{where} has no {'public ' if is_private is False else ''}address", hint=NO_ADDRESS)
+
+
+def terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> None:
+    """End instances; those that are gone already are no mistake.
+
+    Where they were started a moment ago (*is_new*), AWS may not know them yet: an id that it never gets to know is
+    taken for one that is gone after two minutes, since an ended instance is known for an hour.
+    """
+    for name in ids:
+        codes = {NO_INSTANCE} if is_new else ()
+        try:
+            lateness.known(region, partial(region.ec2, "terminate_instances", InstanceIds=[name]), codes=codes)
+        except ApiError as error:
+            if error.code != NO_INSTANCE:
+                raise
+
+
+@contextmanager
+def running(region: Region, launch: Launch) -> Iterator[list[Mapping[str, Any]]]:
+    """Run instances while the body runs, and end them afterwards, however it ends."""
+    ids: list[str] = []
+    try:
+        ids = start(region, launch)
+        yield wait_running(region, ids)
+    finally:
+        # Ctrl-C has told every call to stop; these must still be made.
+        terminate(region.account.aside().region(region.name), ids, is_new=True)
+
+
+def console_text(region: Region, instance_id: str) -> str:
+    """Return what the instance's serial console shows, empty while AWS has nothing yet."""
+    with suppress(ApiError):
+        return str(region.ec2("get_console_output", InstanceId=instance_id).get("Output") or "")
+    return ""
+
+
+def instance_type(region: Region, *, arch: Arch, wanted: str = "") -> str:
+    """Return an instance type that the region has.
+
+    Raises BakeryError (exit code 2) when it does not have the *wanted* one, or none that we know.
+    """
+    candidates = (wanted,) if wanted else INSTANCE_TYPES[arch]
+    filters = [{"Name": "instance-type", "Values": list(candidates)}]
+    offers = region.all("ec2", "describe_instance_type_offerings", "InstanceTypeOfferings", Filters=filters)
+    having = {offer["InstanceType"] for offer in offers}
+    for candidate in candidates:
+        if candidate in having:
+            return candidate
+    hint = "aws.instance_type in images/NAME.toml, or --instance-type"
+    raise impossible(f"{region.name} has no instance type {' or '.join(candidates)}", hint=hint)
+
+
+def _arguments(launch: Launch) -> dict[str, Any]:
+    tags = tag_list(launch.tags)
+    found: dict[str, Any] = {
+        "ImageId": launch.image_id,
+        "InstanceType": launch.instance_type,
+        "MinCount": launch.count,
+        "MaxCount": launch.count,
+        "ClientToken": launch.token,
+        "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+    }
+    if launch.subnet:
+        # A public address can only be asked for with the interface, and then subnet and groups are the interface's.
+        interface = {"DeviceIndex": 0, "SubnetId": launch.subnet, "Groups": list(launch.groups)}
+        public = {"AssociatePublicIpAddress": True} if launch.is_public else {}
+        found["NetworkInterfaces"] = [{**interface, **public, "DeleteOnTermination": True}]
+    else:
+        found["SecurityGroupIds"] = list(launch.groups)
+    if launch.profile:
+        found["IamInstanceProfile"] = {"Name": launch.profile}
+    if launch.user_data:
+        found["UserData"] = launch.user_data
+    if launch.key_name:
+        found["KeyName"] = launch.key_name
+    if launch.is_ending:
+        found["InstanceInitiatedShutdownBehavior"] = "terminate"
+    if launch.size_gb:
+        ebs = {"VolumeSize": launch.size_gb, "VolumeType": "gp3", "DeleteOnTermination": True}
+        found["BlockDeviceMappings"] = [{"DeviceName": launch.root_device, "Ebs": ebs}]
+    return found

@@ -1,0 +1,54 @@
+"""Who has moved `latest` after us: two commands of two checkouts know nothing of each other but what AWS shows.
+
+Parameter Store takes no condition with a write ("PutParameter" has none), so the last one has it. Each write has a
+version of its own, though, and that tells the one before that it was not the last.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from bakery.cloud.reconcile import Seen
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.naming import Wanted
+from bakery.core.errors import BakeryError
+
+SETTLED_S = 10.0
+"""Until when a write of ours has been checked by AWS, which answers it before that: then what shows is what stays."""
+
+
+def is_later(region: Region, wanted: Wanted, seen: Seen) -> bool:
+    """Return whether what `latest` shows was written by another command after we have written it."""
+    ours = region.written.get(wanted.latest)
+    if ours is None or seen.parameters.get(wanted.latest) == seen.image_id:
+        return False
+    # A write that AWS drops, since its check fails, uses up no version: an equal one is another's then.
+    return seen.versions.get(wanted.latest, 0) >= ours
+
+
+def error(region: Region, wanted: Wanted, image_id: str) -> BakeryError:
+    """Return the error of a region whose `latest` is another command's."""
+    name = ""
+    with suppress(ApiError):
+        images = region.ec2("describe_images", ImageIds=[image_id])["Images"]
+        name = "".join(naming.release_of(image["Name"]) for image in images)
+    image, release = wanted.tags[naming.IMAGE], wanted.tags[naming.RELEASE]
+    said = f"{region.name}: another command has pointed {wanted.latest} at {name or image_id} after this one"
+    rehearse = " --rehearse" if region.account.is_rehearsal else ""
+    hint = f"./inv catalog --rebuild{rehearse} --image {image}  (learns of it), or "
+    hint += f"./inv promote{rehearse} --image {image} --release {release}  (takes it back)"
+    return BakeryError(said, hint=hint)
+
+
+def failures(moved: Mapping[Region, tuple[Wanted, Seen]]) -> dict[str, BakeryError]:
+    """Return the regions, by name, that were done and whose `latest` another command has moved since.
+
+    What cannot be asked any more is no failure: it was done.
+    """
+    found = {}
+    for region, (wanted, seen) in moved.items():
+        with suppress(ApiError):
+            for one in region.ssm("get_parameters", Names=[wanted.latest])["Parameters"]:
+                if one["Value"] != seen.image_id and one["Version"] > seen.versions.get(wanted.latest, 0):
+                    found[region.name] = error(region, wanted, str(one["Value"]))
+    return found

@@ -1,0 +1,98 @@
+"""What a new release can be sent as a difference to: an earlier one whose blocks are known, and still in the region."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakery.catalog import catalog
+from bakery.catalog.catalog import Release
+from bakery.catalog.record import Made
+from bakery.clouds.aws import published
+from bakery.clouds.aws.account import Region
+from bakery.definition import layers
+from bakery.disk import digests
+from bakery.disk.digests import Digests
+
+MOST = 3
+"""Of an image's releases that are looked at, the newest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A release whose blocks are known here."""
+
+    image: str
+    release: Release
+    digests: Digests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """A snapshot that the new one differs from, and what it holds."""
+
+    snapshot: str
+    what: str
+    digests: Digests
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encryption:
+    """How a snapshot is to be encrypted: with a key of ours (its ARN), with AWS's (no key), or not at all."""
+
+    is_on: bool
+    kms_key: str = ""
+
+
+def candidates(made: Made, *, is_rehearsal: bool) -> list[Candidate]:
+    """Return what a release may differ from, the likeliest first: its image's own releases, then the layers below."""
+    found = []
+    for layer in reversed(layers.chain(made.image)):
+        known = catalog.read(layer.name, is_rehearsal=is_rehearsal)
+        earlier = [one for one in known.releases if one.arch is made.arch and one.release != made.release]
+        for release in sorted(earlier, key=lambda one: one.release, reverse=True)[:MOST]:
+            path = digests.path_of(layer.name, release.release, release.arch, is_rehearsal=is_rehearsal)
+            blocks = digests.read(path)
+            if blocks is not None:
+                found.append(Candidate(image=layer.name, release=release, digests=blocks))
+    return found
+
+
+def find(
+    region: Region, among: Sequence[Candidate], *, encryption: Encryption, size_gb: int
+) -> tuple[Parent | None, str]:
+    """Return the first that is in a region as it must be, or why everything has to be sent."""
+    why = "no earlier release was sent from here"
+    for candidate in among:
+        what = f"{candidate.image} {candidate.release.release}"
+        placed = candidate.release.places.get(region.name)
+        snapshot = _snapshot(region, placed.image_id) if placed else None
+        if snapshot is None:
+            why = f"{what} is not there"
+        elif problem := _problem(snapshot, encryption=encryption, size_gb=size_gb):
+            why = f"{what} {problem}"
+        else:
+            return Parent(snapshot=str(snapshot["SnapshotId"]), what=what, digests=candidate.digests), ""
+    return None, why
+
+
+def _snapshot(region: Region, image_id: str) -> Mapping[str, Any] | None:
+    """Return the root snapshot of an image; None when either is gone."""
+    filters = [{"Name": "image-id", "Values": [image_id]}]
+    images_there = region.ec2("describe_images", Owners=["self"], Filters=filters)["Images"]
+    snapshot = published.snapshot_of(images_there[0]) if images_there else ""
+    if not snapshot:
+        return None
+    filters = [{"Name": "snapshot-id", "Values": [snapshot]}]
+    found: list[Mapping[str, Any]] = region.ec2("describe_snapshots", OwnerIds=["self"], Filters=filters)["Snapshots"]
+    return found[0] if found else None
+
+
+def _problem(snapshot: Mapping[str, Any], *, encryption: Encryption, size_gb: int) -> str:
+    """Return why a snapshot cannot be a parent, in words; a child is encrypted just as its parent (StartSnapshot)."""
+    if snapshot["State"] != "completed":
+        return f"is {snapshot['State']}"
+    if snapshot["Encrypted"] != encryption.is_on:
+        return "is encrypted and this is not to be" if snapshot["Encrypted"] else "is not encrypted and this is to be"
+    if encryption.kms_key and snapshot.get("KmsKeyId") != encryption.kms_key:
+        return "is encrypted with another key"
+    return f"is larger than {size_gb} GiB" if snapshot["VolumeSize"] > size_gb else ""

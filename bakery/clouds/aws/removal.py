@@ -1,0 +1,116 @@
+"""Removes what is ours in one region: every act may be done twice, and what is gone already is no mistake.
+
+An image is tagged before anything else, with its snapshots: whoever comes after a kill knows what was meant.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from bakery.cloud.reconcile import tags_of
+from bakery.clouds.aws import lateness, naming
+from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.inventory import Found, snapshots_of
+
+GONE = frozenset(
+    {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "InvalidGroup.NotFound"}
+    | {"InvalidKeyPair.NotFound", "ParameterNotFound"}
+)
+IN_USE = "InvalidSnapshot.InUse"
+HELD = "DependencyViolation"
+HELD_DEADLINE_S = 120.0
+"""How long a security group may be held by an instance that is ending."""
+PAUSE_S = 2.0
+UNTIL = "disabled-until "
+"""How a protection is shown that goes on for a day after it was taken off (EnableImageDeregistrationProtection)."""
+
+
+def remove_image(region: Region, image: Found, *, parameter: str) -> str:
+    """Remove an image, its snapshots and the parameter that names it.
+
+    Return the time until which it is protected and cannot be removed, in AWS's words; empty when it is gone.
+    """
+    image_id, snapshots = str(image["ImageId"]), snapshots_of(image)
+    if naming.REMOVING not in tags_of(image):
+        with _gone_is_fine():
+            mark = {"Key": naming.REMOVING, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            region.ec2("create_tags", Resources=[image_id, *snapshots], Tags=[mark])
+    forget(region, parameter, image_id=image_id)
+    with _gone_is_fine():
+        until = _unprotect(region, image)
+        if until:
+            return until
+        region.ec2("deregister_image", ImageId=image_id, DeleteAssociatedSnapshots=True)
+    for snapshot in snapshots:
+        remove_snapshot(region, snapshot, freed_by=image_id)
+    return ""
+
+
+def forget(region: Region, parameter: str, *, image_id: str) -> None:
+    """Delete a parameter if there is one that names this image."""
+    if not parameter:
+        return
+    found = region.ssm("get_parameters", Names=[parameter])["Parameters"]
+    if found and found[0]["Value"] == image_id:
+        with _gone_is_fine():
+            region.ssm("delete_parameter", Name=parameter)
+
+
+def remove_snapshot(region: Region, snapshot: str, *, freed_by: str = "") -> None:
+    """Delete a snapshot, unless an image still uses it.
+
+    The image *freed_by* was deregistered a moment ago: as long as AWS says that it uses the snapshot, it is waited for.
+    """
+
+    def act() -> None:
+        try:
+            with _gone_is_fine():
+                region.ec2("delete_snapshot", SnapshotId=snapshot)
+        except ApiError as error:
+            if error.code != IN_USE or (freed_by and freed_by in error.message):
+                raise
+
+    lateness.known(region, act, codes={IN_USE})
+
+
+def remove_group(region: Region, group: str) -> None:
+    """Delete a security group, as soon as the instances that are ending let go of it.
+
+    Raises ApiError when one still holds it after HELD_DEADLINE_S.
+    """
+    ends = time.monotonic() + HELD_DEADLINE_S
+    while True:
+        try:
+            with _gone_is_fine():
+                region.ec2("delete_security_group", GroupId=group)
+        except ApiError as error:
+            if error.code != HELD or time.monotonic() > ends:
+                raise
+            region.account.pause(PAUSE_S)
+        else:
+            return
+
+
+def remove_key(region: Region, name: str) -> None:
+    """Delete a key pair."""
+    with _gone_is_fine():
+        region.ec2("delete_key_pair", KeyName=name)
+
+
+def _unprotect(region: Region, image: Found) -> str:
+    """Take the protection off; return until when it goes on all the same, empty when it does not."""
+    state = str(image.get("DeregistrationProtection", ""))
+    if state.startswith("enabled"):
+        state = str(region.ec2("disable_image_deregistration_protection", ImageId=image["ImageId"])["Return"])
+    until = state.removeprefix(UNTIL) if state.startswith(UNTIL) else ""
+    return until if until and datetime.fromisoformat(until) > datetime.now(UTC) else ""
+
+
+@contextmanager
+def _gone_is_fine() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as error:
+        if error.code not in GONE:
+            raise

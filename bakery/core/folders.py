@@ -1,0 +1,169 @@
+"""Where things are kept: the cache, the build folder, and the rule that nothing half made is ever in either.
+
+Work happens in a folder of its own beside its destination and is moved there whole, under a lock.
+"""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TextIO
+
+from bakery import ROOT
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError, impossible
+from bakery.core.files import write_whole
+
+WORK_PREFIX = ".work-"
+FULL_BYTES = 1 << 20
+"""A disk with less than this is taken for the one that was full a moment ago."""
+
+SPECIAL = re.compile(r"[][,#?%{}$\"\\\n]")
+"""QEMU ends an option at a comma; Packer takes a disk for an address with `?`, `#` and `%`, and `{{` for a template of
+its own; so does Vagrant with a box and `%`, `?`, `[`; ssh reads `${`, quotes and backslashes."""
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be made or fetched again (XDG_CACHE_HOME/dokku-bakery).
+
+    A relative XDG_CACHE_HOME counts as none (XDG Base Directory Specification). Raises BakeryError (exit code 2) when
+    there is no home for this user.
+    """
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if not Path(home).is_absolute():
+        try:
+            home = str(Path.home() / ".cache")
+        except RuntimeError as error:
+            raise impossible(
+                f"HOME is not set, and user {os.getuid()} has no home folder",
+                hint="HOME=/some/folder ./inv …  (or XDG_CACHE_HOME alone)",
+            ) from error
+    return Path(home) / "dokku-bakery"
+
+
+def build_dir(image: str, place: str = "local") -> Path:
+    """Return the folder of an image's artifacts for one place.
+
+    Raises BakeryError (exit code 2) when its name is one that a program of a bake cannot be given.
+    """
+    folder = Path(os.environ.get("BAKERY_BUILD_DIR") or ROOT / "build").absolute()
+    if special := SPECIAL.search(str(folder)):
+        raise impossible(
+            f"artifacts cannot go to {folder}: Packer, QEMU and Vagrant read the {special[0]!r} as more than a name",
+            hint="BAKERY_BUILD_DIR=~/build ./inv …  (blanks are fine; or move the checkout)",
+        )
+    return folder / image / place
+
+
+@contextmanager
+def locked(path: Path, *, what: str, console: Console) -> Iterator[None]:
+    """Hold the lock file *path* while the body runs; when another process holds it, say so and wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            console.say(f"another run (process {lock.read().strip() or '?'}) is busy with {what}: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _note_holder(lock)
+        yield
+
+
+def _note_holder(lock: TextIO) -> None:
+    """Write into a lock's file who holds it; on a full disk it is held all the same."""
+    lock.seek(0)
+    lock.truncate()
+    with suppress(OSError):
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+
+
+@contextmanager
+def work_dir(parent: Path) -> Iterator[Path]:
+    """Give the body an empty folder in *parent* and remove it afterwards, with those that killed runs left."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for left in parent.glob(f"{WORK_PREFIX}*"):
+        if not _is_alive(left.name.removeprefix(WORK_PREFIX).partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: str) -> bool:
+    return pid.isdigit() and Path("/proc", pid).exists() if Path("/proc/self").exists() else True
+
+
+def require_space(folder: Path, *, need_gb: float, what: str) -> None:
+    """Raise BakeryError when the file system of *folder* has less than *need_gb* (10^9 bytes) free."""
+    there = _existing(folder)
+    free_gb = shutil.disk_usage(there).free / 1e9
+    if free_gb < need_gb:
+        raise BakeryError(
+            f"no disk space for {what}: {there} has {free_gb:.1f} GB free, {need_gb:.1f} GB are needed",
+            hint="./inv clean  (removes the cache), or set XDG_CACHE_HOME and BAKERY_BUILD_DIR to a larger disk",
+        )
+
+
+def _build_root() -> Path:
+    return build_dir("").parent
+
+
+def _temporary() -> Path:
+    return Path(tempfile.gettempdir())
+
+
+def _existing(folder: Path) -> Path:
+    """Return the nearest folder that is there."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace *path* by *value* as JSON in one step, so that a reader never sees half of it."""
+    write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def removed(error: OSError) -> BakeryError | None:
+    """Return what a person can do about a file of ours that somebody has removed; None for any other error."""
+    if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
+        return None
+    for find in (_build_root, cache_dir):
+        with suppress(BakeryError):
+            if Path(error.filename).is_relative_to(find()):
+                said = f"{error.filename} is not there any more"
+                return BakeryError(said, hint="./inv bake --force  (makes it again), or ./inv destroy for a machine")
+    return None
+
+
+def full_disk() -> str:
+    """Return which of the folders that a command writes to is on a full disk, in words; empty for none."""
+    for find in (_build_root, cache_dir, _temporary):
+        with suppress(BakeryError, OSError):
+            there = _existing(find())
+            if shutil.disk_usage(there).free < FULL_BYTES:
+                return f"the disk of {there}"
+    return ""
+
+
+def clean_cache() -> int:
+    """Remove the cache and return how many bytes of disk that freed. Raises OSError for what cannot be removed."""
+    folder = cache_dir()
+    freed = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass  # there is none, or another run removes its own things meanwhile
+    except OSError as error:
+        # rmtree names what it met as it lies in its folder, and nothing more.
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+    return freed

@@ -1,0 +1,1 @@
+"""Machines on this machine, emulated or native: started, reached over SSH, and judged by the image tests."""

@@ -1,0 +1,101 @@
+"""Command lines for QEMU guests and disk images: values in, argument lists out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakery.core.errors import missing
+from bakery.guests.accelerator import Accelerator
+
+FIRMWARE = (
+    Path("/usr/share/ovmf/OVMF.fd"),
+    Path("/usr/share/qemu/OVMF.fd"),
+    Path("/usr/share/edk2/ovmf/OVMF_CODE.fd"),
+    Path("/opt/homebrew/share/qemu/edk2-x86_64-code.fd"),
+    Path("/usr/local/share/qemu/edk2-x86_64-code.fd"),
+)
+"""Where Debian and Ubuntu, Fedora and Homebrew put the UEFI firmware that fits QEMU's -bios."""
+
+MEMORY_MB = 2048
+
+_CONVERT = ("qemu-img", "convert", "-W", "-m", "8")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """One virtio disk of a guest."""
+
+    path: Path
+    format: str
+    is_readonly: bool = False
+
+
+def firmware() -> Path:
+    """Return the UEFI firmware of this machine.
+
+    Raises BakeryError (exit code 3) when there is none.
+    """
+    for path in FIRMWARE:
+        if path.exists():
+            return path
+    raise missing("no UEFI firmware for QEMU was found", hint="apt-get install ovmf  (./inv doctor lists everything)")
+
+
+def guest_argv(disks: Sequence[Disk], *, accelerator: Accelerator, ssh_port: int, console: Path) -> list[str]:
+    """Return the command that runs a guest whose SSH answers on 127.0.0.1:*ssh_port*.
+
+    Disks are thrown away with the guest, so writes are never flushed (cache=unsafe).
+    """
+    acceleration = "tcg,thread=multi" if accelerator.name == "tcg" else accelerator.name
+    argv = [
+        "qemu-system-x86_64",
+        *("-machine", "q35"),
+        *("-accel", acceleration),
+        *("-cpu", accelerator.cpu),
+        *("-smp", str(accelerator.cpus)),
+        *("-m", str(MEMORY_MB)),
+        *("-bios", str(firmware())),
+        *("-display", "none"),
+        *("-serial", f"file:{console}"),
+        *("-nic", f"user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:{ssh_port}-:22"),
+    ]
+    for disk in disks:
+        options = "readonly=on" if disk.is_readonly else "cache=unsafe,discard=unmap"
+        argv += ["-drive", f"file={quoted(disk.path)},if=virtio,format={disk.format},{options}"]
+    return argv
+
+
+def quoted(path: Path) -> str:
+    """Return a path for one of QEMU's options; a comma in it is written twice (man qemu-system, "-drive file=")."""
+    return str(path).replace(",", ",,")
+
+
+def overlay_argv(backing: Path, *, out: Path, size_gb: int) -> list[str]:
+    """Return the command that makes *out*, a disk of *size_gb* (2^30 bytes) that stores what differs from *backing*."""
+    return ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(backing), "-F", "qcow2", str(out), f"{size_gb}G"]
+
+
+def to_qcow2_argv(source: Path, *, source_format: str, out: Path, is_compressed: bool) -> list[str]:
+    """Return the command that converts a disk to qcow2, leaving out what is empty; -W lets every core compress."""
+    compression = ["-c", "-o", "compression_type=zstd"] if is_compressed else []
+    return [*_CONVERT, "-f", source_format, "-O", "qcow2", *compression, str(source), str(out)]
+
+
+def to_raw_argv(source: Path, *, out: Path) -> list[str]:
+    """Return the command that unpacks a qcow2 disk, with holes where nothing is."""
+    return [*_CONVERT, "-f", "qcow2", "-O", "raw", str(source), str(out)]
+
+
+def check_argv(disk: Path) -> list[str]:
+    """Return the command that checks a qcow2 disk's tables; its exit code is 0 when they are whole."""
+    return ["qemu-img", "check", "-q", "-f", "qcow2", str(disk)]
+
+
+def map_argv(disk: Path) -> list[str]:
+    """Return the command that lists a qcow2 disk's extents as JSON: start and length in bytes, what is data or zero."""
+    return ["qemu-img", "map", "--output=json", "-f", "qcow2", str(disk)]
+
+
+def nbd_argv(disk: Path, *, socket: Path, connections: int) -> list[str]:
+    """Return the command that serves a qcow2 disk for reading; it ends by itself with the last of its connections."""
+    return ["qemu-nbd", "--read-only", "-f", "qcow2", f"--shared={connections}", f"--socket={socket}", str(disk)]

@@ -1,0 +1,98 @@
+"""The story of `invoke certs`: one certificate of an app, brought to every node that serves it.
+
+Behind latency DNS a node that asks Let's Encrypt by HTTP is seldom the one that is asked back, so one place holds the
+certificate and every node gets a copy (docs/first-boot.md).
+"""
+
+import re
+import tarfile
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bakery.core import process
+from bakery.core.console import Console, table
+from bakery.core.errors import BakeryError, impossible
+
+CONNECT_TIMEOUT_S = 20
+# What dokku takes for the name of an app (its docs, "Application Management"), and `ssh` for no option.
+_APP = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_HOST = re.compile(r"[A-Za-z0-9][\w.@:\[\]-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A certificate with its chain, and its private key: two files in PEM."""
+
+    certificate: Path
+    key: Path
+
+
+def push(pair: Pair, *, app: str, hosts: Sequence[str], console: Console) -> None:
+    """Give *app* the certificate on every host, all at the same time; *hosts* are reached as `dokku@HOST` by ssh.
+
+    Raises BakeryError: exit code 2 for a pair that cannot be right, 1 when a host did not take it; the others have it.
+    """
+    if not _APP.fullmatch(app):
+        raise impossible(f"--app {app!r} is no name of an app", hint="--app shop")
+    if not hosts:
+        raise impossible("no --host was given", hint="--host node1.example.com --host node2.example.com")
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            raise impossible(f"--host {host!r} is no address", hint="--host node1.example.com")
+    require_pair(pair)
+    with tempfile.TemporaryDirectory(prefix="bakery-certs-") as folder, ThreadPoolExecutor(len(hosts)) as pool:
+        archive = make_archive(pair, out=Path(folder, "certificate.tar"))
+        argvs = [push_argv(host, app=app) for host in hosts]
+        done = list(pool.map(lambda argv: process.run(argv, stdin=archive, is_checked=False), argvs))
+    rows = [
+        (host, "has it" if one.exit_code == 0 else (one.output.splitlines() or [f"exit code {one.exit_code}"])[-1])
+        for host, one in zip(hosts, done, strict=True)
+    ]
+    table(f"Certificate of {app}", ("host", "result"), rows)
+    failed = [host for host, one in zip(hosts, done, strict=True) if one.exit_code != 0]
+    if failed:
+        hint = f"ssh dokku@{failed[0].rpartition('@')[2]} version  (does it let you in, and is there an app {app}?)"
+        raise BakeryError(
+            f"{len(failed)} of {len(hosts)} hosts did not take the certificate: {', '.join(failed)}", hint=hint
+        )
+    console.say(f"{len(hosts)} hosts have the certificate of {app}")
+
+
+def require_pair(pair: Pair) -> None:
+    """Raise BakeryError (exit code 2) unless both are there, belong together, and the certificate has not ended."""
+    for option, path in (("--crt", pair.certificate), ("--key", pair.key)):
+        if not path.is_file():
+            raise impossible(f"{option} {path}: there is no such file")
+    public = _openssl("x509", "-in", str(pair.certificate), "-noout", "-pubkey")
+    if public is None:
+        raise impossible(f"--crt {pair.certificate} is no certificate in PEM")
+    own = _openssl("pkey", "-in", str(pair.key), "-pubout", "-passin", "pass:")
+    if own is None:
+        raise impossible(f"--key {pair.key} is no private key in PEM without a passphrase")
+    if public != own:
+        raise impossible(f"{pair.certificate} and {pair.key} do not belong together")
+    if _openssl("x509", "-in", str(pair.certificate), "-noout", "-checkend", "0") is None:
+        raise impossible(f"--crt {pair.certificate} has expired")
+
+
+def make_archive(pair: Pair, *, out: Path) -> Path:
+    """Write the tar that `dokku certs:add` takes: one .crt and one .key, for nobody else to read."""
+    out.touch(mode=0o600)
+    with tarfile.open(out, "w") as archive:
+        archive.add(pair.certificate, arcname="server.crt")
+        archive.add(pair.key, arcname="server.key")
+    return out
+
+
+def push_argv(host: str, *, app: str) -> list[str]:
+    """Return the command that reads the tar from its stdin and hands it to dokku on *host* ([user@]address)."""
+    options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}"]
+    return ["ssh", *options, host if "@" in host else f"dokku@{host}", "certs:add", app]
+
+
+def _openssl(*words: str) -> str | None:
+    done = process.run(["openssl", *words], is_checked=False)
+    return done.output if done.exit_code == 0 else None

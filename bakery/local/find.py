@@ -1,0 +1,59 @@
+"""An image that was baked and verified on this machine, as something that can be brought to a cloud."""
+
+from dataclasses import dataclass
+
+from bakery.catalog.record import Made
+from bakery.core.errors import impossible
+from bakery.definition import bases, layers
+from bakery.definition.bases import Base
+from bakery.definition.model import Definition
+from bakery.disk import artifact
+from bakery.disk import base as basedisk
+from bakery.disk.artifact import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalImage:
+    """A whole image with the SHA-256 of its disk, which is that of the verified one."""
+
+    definition: Definition
+    base: Base
+    artifact: Artifact
+    made: Made
+    disk_sha256: str
+
+
+def find(image: str, *, base: str) -> LocalImage:
+    """Return the image that was baked here.
+
+    Raises BakeryError (exit code 2) when there is none, when it is of another architecture than the definition says, or
+    when its disk is not the one any more that passed verification.
+    """
+    definition = layers.whole(image)
+    chosen = bases.base(base or definition.base)
+    made = artifact.local(image, chosen.name)
+    record = made.read_record()
+    again = f"./inv bake --image {image} --base {chosen.name}"
+    if record is None:
+        raise impossible(f"{image} on {chosen.name} was not baked on this machine yet", hint=again)
+    if record["arch"] != definition.arch:
+        raise impossible(
+            f"{made.disk.name} is for {record['arch']}, and images/{image}.toml says {definition.arch}", hint=again
+        )
+    digest = basedisk.sha256(made.disk)
+    if digest != record["files"][made.disk.name]["sha256"]:
+        raise impossible(f"{made.disk} is not what was verified: it was changed or cut short", hint=f"{again} --force")
+    return LocalImage(
+        definition=definition,
+        base=chosen,
+        artifact=made,
+        made=Made(
+            image=image,
+            release=record["release"],
+            arch=definition.arch,
+            base=chosen.name,
+            fingerprint=record["fingerprint"],
+            size_gb=definition.disk.size_gb,
+        ),
+        disk_sha256=digest,
+    )

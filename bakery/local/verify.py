@@ -1,0 +1,46 @@
+"""The story of `invoke verify`: find what to judge, judge it."""
+
+from bakery.core import folders
+from bakery.core.console import Console
+from bakery.core.errors import impossible
+from bakery.definition import bases, layers
+from bakery.disk import artifact
+from bakery.guests import accelerator as accelerators
+from bakery.guests import suite, verify
+from bakery.guests.suite import Verdict
+from bakery.guests.verify import Subject
+
+
+def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdict:
+    """Judge a baked image on fresh copies, which run as *accelerator* says.
+
+    Raises BakeryError: exit code 2 when it was not baked yet, 3 when machines do not run so here, 4 when it does not
+    pass.
+    """
+    wanted = layers.whole(name)
+    chosen = bases.base(base or wanted.base)
+    made = artifact.local(name, chosen.name)
+    if made.read_record() is None:
+        raise impossible(f"{made.disk} is not there", hint=f"./inv bake --image {name} --base {chosen.name}")
+    subject = Subject(
+        disk=made.disk,
+        size_gb=wanted.disk.size_gb,
+        user=chosen.default_user,
+        settings=made.settings,
+        own_steps=wanted.own_steps,
+    )
+    machine = accelerators.choose(accelerator)
+    console.say(machine.line)
+    with console.phase("verify"):
+        found = verify.verify_disk(subject, accelerator=machine, console=console, log=made.verdict)
+    return suite.together(found)
+
+
+def host(url: str, *, key: str, console: Console) -> Verdict:
+    """Judge one machine that runs already, at ssh://[user@]address[:port]; its log is build/verify/local/host.log.
+
+    Raises BakeryError: exit code 2 or 3 when it cannot be reached, 4 when it does not pass.
+    """
+    verify.require_login(url, key=key)
+    with console.phase("verify"):
+        return verify.verify_host(url, key=key, console=console, log=folders.build_dir("verify") / "host.log")

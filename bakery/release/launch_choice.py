@@ -1,0 +1,106 @@
+"""Which image, disk and instance type machines are started with in a region; nothing here starts one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bakery.catalog import catalog
+from bakery.catalog.catalog import Release
+from bakery.cloud.reconcile import tags_of
+from bakery.clouds.aws import instances, naming
+from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.base_images import NO_SUCH_IMAGE
+from bakery.core.errors import impossible
+from bakery.definition import bases
+from bakery.definition.aws import Login
+from bakery.definition.bases import Arch
+from bakery.definition.model import Definition
+from bakery.release.launch_order import From, Order
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What machines are started from in one region."""
+
+    image: Mapping[str, Any]
+    """As DescribeImages has it."""
+    instance_type: str
+    size_gb: int
+    release: str
+    login_user: str
+    is_private: bool = False
+    """Whether it is reached from within its network alone."""
+
+
+def releases_of(order: Order, arch: Arch, *, is_rehearsal: bool) -> Mapping[str, Release] | None:
+    """Return the catalog's release that an order means in each region; None when the region's parameter is to say it.
+
+    Where no release was promoted, `latest` is the one that most other regions have. Raises BakeryError (exit code 2)
+    when the catalog has releases, and not this one.
+    """
+    known = catalog.read(order.image, is_rehearsal=is_rehearsal)
+    if order.source == From.PARAMETER or (not order.source and not known.having(arch)):
+        return None
+    release = known.find(order.release or catalog.LATEST, arch)
+    if order.release not in {"", catalog.LATEST}:
+        return dict.fromkeys(order.regions, release)
+    return {region: known.latest_in(region, arch) or release for region in order.regions}
+
+
+def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> Choice:
+    """Return what is started in a region.
+
+    Raises BakeryError (exit code 2) when the image is not there or cannot be started, and for a disk that is too small.
+    """
+    image = _image(region, _image_id(region, order, definition, arch=arch, release=release))
+    name, tags = image["ImageId"], tags_of(image)
+    if image["State"] != "available":
+        raise impossible(f"{region.name}: {name} is {image['State']}", hint=f"./inv validate --image {order.image}")
+    if naming.REMOVING in tags:
+        raise impossible(f"{region.name}: {name} is being removed", hint="another --release")
+    if image["Architecture"] != naming.EC2_ARCH[arch]:
+        raise impossible(f"{region.name}: {name} is for {image['Architecture']}, not for {arch}", hint="another --arch")
+    size_gb = max(
+        (mapping.get("Ebs", {}).get("VolumeSize", 0) for mapping in image.get("BlockDeviceMappings", ())), default=0
+    )
+    if order.disk_gb and order.disk_gb < size_gb:
+        raise impossible(
+            f"{region.name}: --disk-gb {order.disk_gb} is less than the image's own {size_gb} GB",
+            hint=f"--disk-gb {size_gb}",
+        )
+    base = release.base if release else tags.get(naming.BASE, definition.base)
+    return Choice(
+        image=image,
+        instance_type=instances.instance_type(region, arch=arch, wanted=order.instance_type),
+        size_gb=order.disk_gb or max(definition.disk.size_gb, size_gb),
+        release=release.release if release else tags.get(naming.RELEASE, "") or naming.release_of(image["Name"]),
+        login_user=instances.login_user(region.account, bases.base(base)),
+        is_private=definition.aws.login is Login.PRIVATE,
+    )
+
+
+def _image_id(region: Region, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> str:
+    if release is not None:
+        if region.name in release.places:
+            return release.places[region.name].image_id
+        publish = f"./inv publish --image {order.image} --release {release.release} --region {region.name}"
+        hint = f"{publish}; it is in {', '.join(release.places)}"
+        raise impossible(f"{region.name}: {order.image} {release.release} is not there", hint=hint)
+    name = naming.parameter(definition, order.release or catalog.LATEST, arch)
+    found = region.ssm("get_parameters", Names=[name])["Parameters"]
+    if not found:
+        hint = f"./inv promote --image {order.image}; or ./inv bake --image {order.image} --region {region.name}"
+        raise impossible(f"{region.name}: there is no parameter {name}", hint=hint)
+    return str(found[0]["Value"])
+
+
+def _image(region: Region, image_id: str) -> Mapping[str, Any]:
+    try:
+        found: list[Mapping[str, Any]] = region.ec2("describe_images", ImageIds=[image_id])["Images"]
+    except ApiError as error:
+        if error.code not in NO_SUCH_IMAGE:
+            raise
+        found = []
+    if not found:
+        raise impossible(f"{region.name}: there is no image {image_id}", hint="./inv validate  (shows what is where)")
+    return found[0]

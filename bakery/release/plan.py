@@ -1,0 +1,149 @@
+"""What a bake in one AWS region would do, decided before anything is done; nothing here changes anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakery.catalog.record import Made
+from bakery.cloud.reconcile import tags_of
+from bakery.clouds.aws import base_images, naming, published
+from bakery.clouds.aws.account import Region
+from bakery.clouds.aws.base_images import BaseImage
+from bakery.definition import bases, sshkeys
+from bakery.definition import layers as images
+from bakery.definition.bases import Base
+from bakery.definition.model import Definition
+from bakery.definition.sshkeys import NamedKey
+from bakery.local.plan import release_name
+from bakery.packer import fingerprint
+
+BEGINNING = "ami"
+"""Beside the base's name, what tells a region's fingerprints from those of a local base."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegionPlan:
+    """One image on one base in one region, with the plan of the layer below it."""
+
+    definition: Definition
+    """What the file says, and for what it leaves open the layers below."""
+    layers: Sequence[Definition]
+    base: Base
+    keys: tuple[NamedKey, ...]
+    region: str
+    below: "RegionPlan | None"
+    base_image: BaseImage
+    fingerprint: str
+    release: str
+    """The name of what is there already, or else of what would be baked."""
+    found: Mapping[str, Any] | None
+    """The AMI with this fingerprint, as AWS shows it."""
+    is_forced: bool = False
+
+    @property
+    def made(self) -> Made:
+        """What is there already, or would be baked."""
+        return Made(
+            image=self.definition.name,
+            release=self.release,
+            arch=self.definition.arch,
+            base=self.base.name,
+            fingerprint=self.fingerprint,
+            size_gb=self.definition.disk.size_gb,
+        )
+
+    @property
+    def name(self) -> str:
+        """The AMI's name."""
+        return self.made.name
+
+    @property
+    def is_baked(self) -> bool:
+        """Return whether Packer has nothing to do."""
+        return self.found is not None
+
+    @property
+    def is_verified(self) -> bool:
+        """Return whether the AMI that is there passed the image tests."""
+        return self.found is not None and naming.VERIFIED in tags_of(self.found)
+
+    @property
+    def to_do(self) -> str:
+        """What would be done, in words."""
+        if not self.is_baked:
+            return "bake and verify: asked for with --force" if self.is_forced else "bake and verify: there is none yet"
+        assert self.found is not None
+        if self.is_verified:
+            return f"nothing: {self.found['ImageId']} is there and verified"
+        return f"verify: {self.found['ImageId']} is there, {self.found['State']}"
+
+    def lines(self) -> list[str]:
+        """Return the plan for people, a line each, the layers below first."""
+        begin = (
+            f"layer {self.below.definition.name}" if self.below else f"{self.base_image.id} ({self.base_image.name})"
+        )
+        own = [
+            f"image        {self.definition.name} ({self.definition.description})",
+            f"region       {self.region}",
+            f"begins with  {begin}",
+            f"steps        {' '.join(self.layers[-1].all_steps)}",
+            f"disk         {self.definition.disk.size_gb} GB gp3",
+            f"fingerprint  {self.fingerprint[: fingerprint.SHORT]}",
+            f"result       {self.name}",
+            f"to do        {self.to_do}",
+        ]
+        return [*(self.below.lines() if self.below else ()), *own]
+
+
+def make(image: str, region: Region, *, base: str = "", release: str = "", is_forced: bool = False) -> RegionPlan:
+    """Return the plan for an image in a region.
+
+    *release* names what would be baked, so that many regions bake one release; empty: by this minute. Raises
+    BakeryError: exit code 2 for an unknown image or base, 3 when the region has no such base or AWS does not answer.
+    """
+    layers = images.chain(image)
+    chosen = bases.base(base or images.effective(layers).base)
+    begin = base_images.newest(region, chosen, layers[-1].arch)
+    plan: RegionPlan | None = None
+    top = images.effective(layers)
+    for index, (layer, digest) in enumerate(zip(layers, fingerprints(layers, chosen), strict=True)):
+        whole = images.effective(layers[: index + 1])
+        # Where only Session Manager reaches a machine, it reaches no other for a layer below.
+        whole = whole.model_copy(update={"aws": whole.aws.to_bake_below(top.aws)})
+        is_again = is_forced and layer is layers[-1]
+        found = None if is_again else find(region, whole, digest)
+        own = release if layer is layers[-1] and release else release_name(digest)
+        plan = RegionPlan(
+            definition=whole,
+            layers=layers[: index + 1],
+            base=chosen,
+            keys=sshkeys.resolve(whole, folder=images.FOLDER),
+            region=region.name,
+            below=plan,
+            base_image=begin,
+            fingerprint=digest,
+            release=naming.release_of(found["Name"]) if found else own,
+            found=found,
+            is_forced=is_again,
+        )
+    assert plan is not None
+    return plan
+
+
+def fingerprints(layers: Sequence[Definition], base: Base) -> list[str]:
+    """Return the fingerprint of each layer, as a bake in any region has it."""
+    found: list[str] = []
+    for index, layer in enumerate(layers):
+        keys = sshkeys.resolve(images.effective(layers[: index + 1]), folder=images.FOLDER)
+        beneath = found[-1:] or [base.name, BEGINNING]
+        found.append(fingerprint.fingerprint(layer, beneath=[*beneath, *(key.setting for key in keys)]))
+    return found
+
+
+def find(region: Region, definition: Definition, digest: str) -> Mapping[str, Any] | None:
+    """Return the AMI that was baked from a fingerprint and is not being removed; None where there is none."""
+    name = naming.pattern(definition.name, digest, definition.arch)
+    image = published.find(region, name=name, is_newest=True)
+    if image is None or image["State"] == "failed" or naming.REMOVING in tags_of(image):
+        return None
+    return image

@@ -1,0 +1,159 @@
+"""The story of validating: what AWS has, held against the catalog and the definitions; it only reads."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from bakery.catalog import catalog
+from bakery.catalog.catalog import Release
+from bakery.cloud.reconcile import Seen, differences, failure
+from bakery.clouds.aws import naming, published
+from bakery.clouds.aws.account import Account, Region
+from bakery.core.console import Console, table
+from bakery.core.errors import BakeryError
+from bakery.core.parallel import everywhere
+from bakery.definition import layers
+from bakery.release import retention
+from bakery.release.findings import Finding, State, Subject, of_release, silence, stranger
+
+PATIENCE_S = 20.0
+"""A look is worth less waiting than a bake."""
+MOST_WAYS = 3
+"""Hints that are told at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All findings, by image, region and release."""
+
+    findings: Sequence[Finding]
+
+    def show(self) -> None:
+        """Print the table, on stdout: it is the result."""
+        columns = ("image", "region", "release", "arch", "id", "state", "why")
+        table("AWS against the catalog", columns, [_cells(one) for one in self.findings], to_stdout=True)
+
+    def as_json(self) -> str:
+        """Return a list with an object for each finding."""
+        return json.dumps([asdict(one) for one in self.findings], indent=2, ensure_ascii=False)
+
+    def require_correct(self) -> None:
+        """Raise BakeryError (exit code 1) unless all is as the catalog says."""
+        bad = [one for one in self.findings if one.state is not State.CORRECT]
+        if not bad:
+            return
+        counts = {state: sum(one.state is state for one in bad) for state in State}
+        told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        ways = dict.fromkeys(one.hint for one in bad if one.hint)
+        more = f"; and {len(ways) - MOST_WAYS} more" if len(ways) > MOST_WAYS else ""
+        hint = "; ".join([*ways][:MOST_WAYS]) + more
+        raise BakeryError(f"{len(bad)} of {len(self.findings)} are not as they should be: {told}", hint=hint)
+
+
+def validate(names: Sequence[str], *, regions: Sequence[str], account: Account, console: Console) -> Report:
+    """Return how the images (empty: all there are) are in the regions (empty: theirs), all asked at the same time.
+
+    Raises BakeryError (exit code 2) for an unknown image or region.
+    """
+    is_rehearsal = account.is_rehearsal
+    subjects = [
+        Subject(definition=layers.whole(name), known=catalog.read(name, is_rehearsal=is_rehearsal))
+        for name in names or layers.names()
+    ]
+    account.patience_s = PATIENCE_S
+    wanted = {name for subject in subjects for name in subject.regions}
+    if not regions and not wanted:
+        console.say("nothing was baked in a region yet, and no definition names one")
+        return Report(findings=())
+    asked = account.require(regions or sorted(wanted & {*account.usable}))
+    with console.phase("look"):
+        answers = everywhere(asked, lambda region: _in_region(region, subjects))
+    found = [one for answer in answers.values() if isinstance(answer, list) for one in answer]
+    for name, answer in answers.items():
+        if isinstance(answer, BakeryError):
+            found += silence(name, subjects, why=answer.message.removeprefix(f"{name}: "))
+    for name in () if regions else sorted(wanted - {*account.usable}):
+        found += silence(name, subjects, why="this account has not opted in to it")
+    return Report(findings=sorted(found, key=lambda one: (one.image, one.region, one.release, one.arch)))
+
+
+def _in_region(region: Region, subjects: Sequence[Subject]) -> list[Finding]:
+    return [
+        finding
+        for subject in subjects
+        for finding in (*_releases(region, subject), *_strangers(region, subject), *_stray_latest(region, subject))
+    ]
+
+
+def _releases(region: Region, subject: Subject) -> Iterator[Finding]:
+    known = subject.known
+    for release in known.releases:
+        if region.name in release.places:
+            yield _placed(region, subject, release)
+        elif subject.is_unfinished(release, region.name):
+            why = subject.begun(release, region.name)
+            yield of_release(region.name, subject, release, state=State.MISSING, why=why)
+        elif known.is_latest(release, region.name) and region.name in subject.definition.aws.regions:
+            why = "the definition wants it here, and it was never published here"
+            yield of_release(region.name, subject, release, state=State.MISSING, why=why)
+
+
+def _placed(region: Region, subject: Subject, release: Release) -> Finding:
+    is_latest = subject.known.is_latest(release, region.name)
+    wanted = naming.wanted(release, subject.definition, region=region.name, is_latest=is_latest)
+    seen = published.look(region, wanted)
+    if seen.image is None or seen.state == "failed":
+        why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {failure(seen.image)}"
+        return of_release(region.name, subject, release, state=State.MISSING, why=why)
+    problems = [*_problems(seen, subject, release, region=region.name)]
+    problems += [f"{one.act}: {one.why}" for one in differences(wanted, seen, now=datetime.now(UTC))]
+    state = State.WRONG if problems else State.CORRECT
+    return of_release(region.name, subject, release, state=state, why="; ".join(problems))
+
+
+def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) -> Iterator[str]:
+    """Give what publishing again would not set right."""
+    placed = release.places[region].image_id
+    if subject.is_unfinished(release, region):
+        yield subject.begun(release, region)
+    if seen.image_id != placed:
+        yield f"the catalog says {placed}, and {seen.image_id} is there"
+    if seen.is_being_removed:
+        yield "it is being removed"
+    if subject.known.is_latest(release, region) and release.verified_at is None:
+        yield "it is latest, and was never verified"
+
+
+def _strangers(region: Region, subject: Subject) -> Iterator[Finding]:
+    filters = [{"Name": f"tag:{naming.IMAGE}", "Values": [subject.definition.name]}]
+    listed = [*region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)]
+    there = {image["ImageId"] for image in listed}
+    for image in listed:
+        if image["ImageId"] not in subject.ids:
+            yield stranger(region.name, subject, image, there=there)
+
+
+def _stray_latest(region: Region, subject: Subject) -> Iterator[Finding]:
+    """Give the parameters that say `latest` where no promoted release is; elsewhere they are a release's own."""
+    known = subject.known
+    for arch in sorted({subject.definition.arch, *(release.arch for release in known.releases)}):
+        having = [one for one in known.releases if one.arch is arch and known.is_latest(one, region.name)]
+        if any(region.name in one.places or subject.is_unfinished(one, region.name) for one in having):
+            continue
+        name = retention.latest_parameter(subject.definition, arch)
+        for found in region.ssm("get_parameters", Names=[name])["Parameters"]:
+            yield Finding(
+                image=subject.definition.name,
+                region=region.name,
+                state=State.UNEXPECTED,
+                arch=arch,
+                image_id=found["Value"],
+                why=f"{name} names it, and the catalog has no latest release here",
+                hint=subject.hint("catalog --rebuild"),
+            )
+
+
+def _cells(one: Finding) -> tuple[str, ...]:
+    release = f"{one.release} (latest)" if one.is_latest else one.release
+    return one.image, one.region, release, one.arch, one.image_id, one.state.value, one.why

@@ -1,0 +1,1 @@
+"""Where packages come from: archives and vendors, asked before a machine starts whether they have what is wanted."""

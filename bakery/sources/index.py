@@ -1,0 +1,135 @@
+"""Which versions of a package the archives have: their package lists, kept by content and fetched when they change."""
+
+import gzip
+import hashlib
+import lzma
+import os
+import re
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bakery.core import folders
+from bakery.core.errors import missing
+from bakery.core.reasons import reason
+from bakery.definition.bases import Arch
+from bakery.sources.apt import AptSource
+from bakery.sources.version import sort_key
+
+if TYPE_CHECKING:
+    import httpx
+
+SILENCE_S = 20
+"""Without a byte for that long, the archive counts as unreachable."""
+KEPT_DAYS = 30
+UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
+
+# Three fields of a list with 60 000 stanzas: this pattern takes 0.4 s, python-debian's parser half a minute.
+_FIELD = re.compile(rb"^(Package|Version|Provides): (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageList:
+    """One package list, and the SHA-256 that the archive's Release file says it has."""
+
+    url: str
+    sha256: str
+
+
+def package_lists(source: AptSource, *, release: str, arch: Arch) -> list[PackageList]:
+    """Return the lists that a suite's Release file names for the source's components; the smallest form of each."""
+    sums = _sha256_of(release)
+    found = []
+    for component in source.components:
+        path = f"{component}/binary-{arch}/Packages"
+        ending = next((ending for ending in UNPACK if path + ending in sums), None)
+        if ending is not None:
+            url = f"{source.uri}/dists/{source.suite}/{path}{ending}"
+            found.append(PackageList(url=url, sha256=sums[path + ending]))
+    return found
+
+
+def available_versions(package: str, lists: Sequence[PackageList]) -> list[str]:
+    """Return the versions of *package* in all the lists, the newest first.
+
+    Raises BakeryError (exit code 3) when a list does not come, or is not what its Release file says.
+    """
+    pattern = re.compile(rb"^" + re.escape(package.encode()) + rb" (.+)$", re.MULTILINE)
+    found = {version.decode() for lines in _read(lists) for version in pattern.findall(lines)}
+    return sorted(found, key=sort_key, reverse=True)
+
+
+def names(lists: Sequence[PackageList]) -> set[str]:
+    """Return the name of every package in the lists, and what packages provide; raises as `available_versions`."""
+    return {line.partition(b" ")[0].decode() for lines in _read(lists) for line in lines.splitlines()}
+
+
+def condense(packages: bytes) -> bytes:
+    """Return the ``NAME VERSION`` lines of a package list: 2 MB of 50, which is what is kept.
+
+    What a package provides is a name without a version.
+    """
+    name = b""
+    lines = []
+    for field, value in _FIELD.findall(packages):
+        if field == b"Package":
+            name = value
+        elif field == b"Version":
+            lines.append(name + b" " + value)
+        else:
+            lines += [provided.split(b"(")[0].strip() + b" " for provided in value.split(b",")]
+    return b"\n".join(lines)
+
+
+def _sha256_of(release: str) -> dict[str, str]:
+    section = re.search(r"^SHA256:\n((?: .*\n?)+)", release, re.MULTILINE)
+    lines = section[1].splitlines() if section else []
+    return {path: digest for digest, _, path in (line.split() for line in lines)}
+
+
+def _read(lists: Sequence[PackageList]) -> list[bytes]:
+    from bakery.core import http_client
+
+    with http_client.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda wanted: _lines(wanted, client=client), lists))
+
+
+def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
+    import httpx
+
+    kept = folders.cache_dir() / "lists" / wanted.sha256
+    if kept.exists():
+        os.utime(kept)
+        return kept.read_bytes()
+    try:
+        answer = client.get(wanted.url).raise_for_status()
+    except httpx.HTTPError as error:
+        raise missing(
+            f"{wanted.url}: {reason(error)}", hint="the pinned versions are looked up in it: try again"
+        ) from error
+    if hashlib.sha256(answer.content).hexdigest() != wanted.sha256:
+        raise missing(
+            f"{wanted.url} is not what its Release file says",
+            hint="the archive is being updated: try again in a minute",
+        )
+    lines = condense(UNPACK[wanted.url[-3:]](answer.content))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    _forget_old(kept.parent)
+    # A name of its own, because two suites may have the very same list and are read at the same time.
+    with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=f".{kept.name}.", delete=False) as draft:
+        draft.write(lines)
+    Path(draft.name).replace(kept)
+    return lines
+
+
+def _forget_old(folder: Path) -> None:
+    oldest = time.time() - KEPT_DAYS * 24 * 3600
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):  # another reader's draft, which has its name by now
+            if path.stat().st_mtime < oldest:
+                path.unlink()

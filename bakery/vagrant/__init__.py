@@ -1,0 +1,1 @@
+"""Boxes and the Vagrantfile: a baked image as a machine for one's own desk."""

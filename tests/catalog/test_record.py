@@ -1,0 +1,76 @@
+"""What was made comes into the catalog: a release stays where it was made first, and only there it was verified."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakery.catalog import catalog
+from bakery.catalog import record as released
+from bakery.catalog.catalog import Release
+from bakery.catalog.record import Made
+from bakery.cloud.reconcile import tag_list
+from bakery.clouds.aws import naming
+from bakery.clouds.aws.account import Account, Region
+from bakery.core.console import Console
+from bakery.definition.bases import Arch, BaseName
+from bakery.rehearsal.server import Rehearsal
+from tests.aws_account import account_of, forget_aws
+
+HOME, FAR = "eu-west-2", "us-east-1"
+NAME = "20261101-0415-0123456789ab"
+EARLY, LATE = "2026-11-01T05:00:00Z", "2026-11-02T05:00:00Z"
+MADE = Made(
+    image="host",
+    release=NAME,
+    arch=Arch.AMD64,
+    base=BaseName.DEBIAN_12,
+    fingerprint="0123456789ab" * 5 + "0123",
+    size_gb=8,
+)
+
+
+@pytest.fixture
+def account(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+    return account_of(stage)
+
+
+def record(region: Region, *, verified: str = "", number: int = 1) -> Release:
+    image: dict[str, Any] = {
+        "ImageId": f"ami-{number:017x}",
+        "CreationDate": "2026-11-01T04:15:00.123Z",
+        "Tags": tag_list({naming.VERIFIED: verified} if verified else {}),
+    }
+    released.record(region, MADE, image, console=Console())
+    (release,) = catalog.read("host", is_rehearsal=True).releases
+    return release
+
+
+def test_the_first_region_is_where_it_was_made(account: Account) -> None:
+    release = record(account.region(HOME))
+    assert (release.release, release.baked_in, release.verified_at) == (NAME, HOME, None)
+    assert release.baked_at == datetime(2026, 11, 1, 4, 15, tzinfo=UTC)
+    assert [*release.places] == [HOME]
+
+
+def test_its_verification_counts_where_it_was_made(account: Account) -> None:
+    record(account.region(HOME))
+    assert record(account.region(HOME), verified=EARLY).verified_at == datetime(2026, 11, 1, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("verified", ["", LATE])
+def test_another_region_adds_its_place_and_changes_nothing_of_the_verification(account: Account, verified: str) -> None:
+    first = record(account.region(HOME), verified=EARLY)
+    release = record(account.region(FAR), verified=verified, number=2)
+    assert (release.verified_at, release.baked_in) == (first.verified_at, HOME)
+    assert sorted(release.places) == [HOME, FAR]
+
+
+def test_a_region_that_made_it_again_takes_the_place_of_its_own_image(account: Account) -> None:
+    record(account.region(HOME), verified=EARLY)
+    release = record(account.region(HOME), number=2)
+    assert release.places[HOME].image_id == f"ami-{2:017x}"
+    assert release.verified_at is None

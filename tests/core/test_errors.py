@@ -1,0 +1,33 @@
+"""What the system says of a file, as something a person can act on."""
+
+import errno
+
+import pytest
+
+from bakery.core.errors import ExitCode, of_system
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_says_how_to_make_room(number: int) -> None:
+    known = of_system(OSError(number, "x", "/build/disk.qcow2"))
+    assert known is not None
+    assert known.message.startswith("/build/disk.qcow2: ")
+    assert "./inv clean" in known.hint
+    assert known.exit_code is ExitCode.FAILED
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_folder_that_cannot_be_written_to_says_where_else_files_go(number: int) -> None:
+    known = of_system(OSError(number, "x", "/build"))
+    assert known is not None
+    assert "BAKERY_BUILD_DIR" in known.hint
+
+
+def test_a_file_without_a_name_is_called_by_its_purpose() -> None:
+    known = of_system(OSError(errno.ENOSPC, "x"), what="the result")
+    assert known is not None
+    assert known.message == "the result: No space left on device"
+
+
+def test_what_may_be_our_own_mistake_is_not_hidden() -> None:
+    assert of_system(FileNotFoundError(errno.ENOENT, "x", "/gone")) is None

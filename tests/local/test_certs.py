@@ -1,0 +1,111 @@
+"""`invoke certs`: a pair is judged before anybody gets it, then every host does, and those that do not are named."""
+
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError, ExitCode
+from bakery.local import certs
+from bakery.local.certs import Pair
+
+
+def make_pair(folder: Path, *, days: int = 30) -> Pair:
+    folder.mkdir(parents=True, exist_ok=True)
+    for line in (
+        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=shop.test -keyout key -out csr",
+        f"x509 -req -in csr -key key -days {days} -out crt",
+    ):
+        subprocess.run(["openssl", *line.split()], cwd=folder, check=True, capture_output=True)
+    return Pair(certificate=folder / "crt", key=folder / "key")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return make_pair(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where a stand-in for ssh keeps what each host was given; a host called `down` is not reached."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    script = f"""#!/bin/bash
+    while [[ $1 == -o ]]; do shift 2; done
+    [[ $1 != *down ]] || {{ echo "ssh: connect to host down: No route to host"; exit 255; }}
+    echo "$*" >{tmp_path}/"$1".words; cat >{tmp_path}/"$1".tar
+    """
+    (folder / "ssh").write_text(script)
+    (folder / "ssh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return tmp_path
+
+
+def refusal(pair: Pair, *, app: str = "shop", hosts: tuple[str, ...] = ("node1",)) -> BakeryError:
+    with pytest.raises(BakeryError) as caught:
+        certs.push(pair, app=app, hosts=hosts, console=Console())
+    return caught.value
+
+
+def test_every_host_gets_the_pair_as_dokku_takes_it(pair: Pair, taken: Path) -> None:
+    certs.push(pair, app="shop", hosts=["node1", "deploy@node2"], console=Console())
+    for login in ("dokku@node1", "deploy@node2"):
+        assert (taken / f"{login}.words").read_text().split() == [login, "certs:add", "shop"]
+        with tarfile.open(taken / f"{login}.tar") as archive:
+            assert archive.getnames() == ["server.crt", "server.key"]
+            content = archive.extractfile("server.key")
+            assert content is not None
+            assert content.read() == pair.key.read_bytes()
+
+
+def test_a_host_that_is_down_is_named_and_the_others_have_it(
+    pair: Pair, taken: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refusal(pair, hosts=("node1", "down", "node2"))
+    assert error.exit_code is ExitCode.FAILED
+    assert error.message == "1 of 3 hosts did not take the certificate: down"
+    assert "No route to host" in capsys.readouterr().err
+    assert (taken / "dokku@node1.tar").exists()
+    assert (taken / "dokku@node2.tar").exists()
+
+
+def test_a_pair_of_strangers_is_refused_before_anybody_gets_it(pair: Pair, taken: Path, tmp_path: Path) -> None:
+    other = make_pair(tmp_path / "other")
+    error = refusal(Pair(certificate=pair.certificate, key=other.key))
+    assert error.exit_code is ExitCode.IMPOSSIBLE
+    assert "do not belong together" in error.message
+    assert not list(taken.glob("*.tar"))
+
+
+def test_an_expired_certificate_is_refused(taken: Path, tmp_path: Path) -> None:
+    assert refusal(make_pair(tmp_path / "old", days=-1)).message.endswith("has expired")
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (("none", "key"), "--crt none: there is no such file"),
+        (("key", "key"), "is no certificate in PEM"),
+        (("crt", "crt"), "is no private key in PEM without a passphrase"),
+    ],
+)
+def test_what_is_not_a_pair_is_one_line(pair: Pair, files: tuple[str, str], said: str) -> None:
+    there = {"crt": pair.certificate, "key": pair.key, "none": Path("none")}
+    assert said in refusal(Pair(certificate=there[files[0]], key=there[files[1]])).message
+
+
+@pytest.mark.parametrize(
+    ("app", "hosts", "said"),
+    [
+        ("../shop", ("node1",), "--app '../shop' is no name of an app"),
+        ("shop", (), "no --host was given"),
+        ("shop", ("-oProxyCommand=id",), "--host '-oProxyCommand=id' is no address"),
+    ],
+)
+def test_words_that_ssh_or_dokku_would_misread_are_refused(
+    pair: Pair, app: str, hosts: tuple[str, ...], said: str
+) -> None:
+    assert refusal(pair, app=app, hosts=hosts).message == said

@@ -1,0 +1,150 @@
+"""A machine is judged where it can be reached, and one that cannot be is told of and ended."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakery.catalog import record
+from bakery.clouds.aws import base_images, tunnels
+from bakery.clouds.aws import instances as machines
+from bakery.clouds.aws.account import Region
+from bakery.core.console import Console
+from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition import bases
+from bakery.definition.bases import Arch, BaseName
+from bakery.definition.model import Definition
+from bakery.guests import accelerator, guest, suite
+from bakery.guests.accelerator import Accelerator
+from bakery.guests.guest import Guest
+from bakery.guests.suite import Verdict
+from bakery.rehearsal.server import Rehearsal
+from bakery.release import approve
+from bakery.release.approve import Subject
+from tests import releases
+from tests.aws_account import account_of, forget_aws
+
+HOME = "eu-west-2"
+
+
+@pytest.fixture
+def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
+    stage.reset()
+    forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setattr(machines, "PAUSE_S", 0.02)
+    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots"))
+    monkeypatch.setattr(guest, "wait_for_ssh", lambda *_, **__: 1.0)
+    monkeypatch.setattr(suite, "judge", lambda *_, **__: Verdict(asked=("test",) * 1, failures=()))
+    return account_of(stage).region(HOME)
+
+
+def judge(region: Region, definition: Definition, *, log: Path) -> Verdict:
+    """Judge an image of the distribution's, in the place of one of ours."""
+    made = record.Made(
+        image="host",
+        release="20261123-0415-0123456789ab",
+        arch=Arch.AMD64,
+        base=BaseName.DEBIAN_12,
+        fingerprint="0" * 64,
+        size_gb=8,
+    )
+    subject = Subject(made=made, definition=definition, user="debian", settings="")
+    image = region.ec2(
+        "describe_images", ImageIds=[base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id]
+    )
+    return approve.verify_image(region, subject, image["Images"][0], console=Console(), log=log)
+
+
+def instances(region: Region) -> list[dict[str, Any]]:
+    reservations = region.ec2("describe_instances")["Reservations"]
+    return [one for reservation in reservations for one in reservation["Instances"]]
+
+
+def test_a_machine_without_a_public_address_is_told_of_and_ended(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    described = machines.describe
+
+    def without(region: Region, ids: list[str]) -> list[dict[str, object]]:
+        return [
+            {key: value for key, value in one.items() if key != "PublicIpAddress"} for one in described(region, ids)
+        ]
+
+    monkeypatch.setattr(machines, "describe", without)
+    with pytest.raises(BakeryError, match=r"eu-west-2: i-\w+ in subnet-\w+ has no public address") as caught:
+        judge(region, releases.definition(), log=tmp_path / "log")
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert caught.value.hint
+    assert instances(region)[0]["State"]["Name"] in {"shutting-down", "terminated"}
+
+
+def test_a_machine_is_reached_at_its_public_address(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def wait(guests: list[Guest], **_: object) -> float:
+        (instance,) = instances(region)
+        assert f"HostName {instance['PublicIpAddress']}" in guests[0].ssh_config.read_text()
+        return 1.0
+
+    monkeypatch.setattr(guest, "wait_for_ssh", wait)
+    assert judge(region, releases.definition(), log=tmp_path / "log").total == 1
+
+
+def test_with_a_private_login_it_is_reached_within_its_network(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    vpc = region.ec2("create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = region.ec2("create_subnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+
+    def wait(guests: list[Guest], **_: object) -> float:
+        (instance,) = instances(region)
+        assert instance["SubnetId"] == subnet
+        assert "PublicIpAddress" not in instance
+        assert f"HostName {instance['PrivateIpAddress']}" in guests[0].ssh_config.read_text()
+        return 1.0
+
+    monkeypatch.setattr(guest, "wait_for_ssh", wait)
+    definition = releases.definition(login="private", subnet={HOME: subnet}, tags={"team": "ops"})
+    assert judge(region, definition, log=tmp_path / "log").total == 1
+    assert {"Key": "team", "Value": "ops"} in instances(region)[0]["Tags"]
+
+
+def test_a_subnet_of_one_s_own_gives_a_public_address_where_it_is_reached_by_that(
+    region: Region, tmp_path: Path
+) -> None:
+    vpc = region.ec2("create_vpc", CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = region.ec2("create_subnet", VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    assert judge(region, releases.definition(subnet={HOME: subnet}), log=tmp_path / "log").total == 1
+    assert instances(region)[0]["SubnetId"] == subnet
+
+
+def test_through_session_manager_it_is_reached_at_a_port_of_this_machine(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    @contextmanager
+    def opened(_: Region, instance: str, *, port: int, log: Path) -> Iterator[int]:
+        asked.append((instance, port))
+        yield 4711
+
+    def wait(guests: list[Guest], **_: object) -> float:
+        entry = guests[0].ssh_config.read_text()
+        assert "HostName 127.0.0.1" in entry
+        assert "Port 4711" in entry
+        return 1.0
+
+    monkeypatch.setattr(guest, "wait_for_ssh", wait)
+    monkeypatch.setattr(tunnels, "opened", opened)
+    monkeypatch.setattr(tunnels, "require", lambda *_: None)
+    definition = releases.definition(login="ssm", instance_profile="bakery")
+    region.account.client("iam", "us-east-1").create_instance_profile(InstanceProfileName="bakery")
+    assert judge(region, definition, log=tmp_path / "log").total == 1
+    (instance,) = instances(region)
+    assert asked == [(instance["InstanceId"], 22)]
+    (group,) = region.ec2("describe_security_groups", GroupIds=[instance["SecurityGroups"][0]["GroupId"]])[
+        "SecurityGroups"
+    ]
+    assert group["IpPermissions"] == []
