@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from bakery.core import process  # noqa: E402
 from bakery.core.console import Console, table  # noqa: E402
 from bakery.definition.bases import BaseName  # noqa: E402
-from bakery.disk import archive, artifact  # noqa: E402
+from bakery.disk import archive, artifact, qemu_img  # noqa: E402
 from bakery.disk import base as basedisk  # noqa: E402
 from bakery.guests import accelerator, guest, qemu, seed  # noqa: E402
 from bakery.local import plan  # noqa: E402
@@ -78,7 +78,7 @@ def plain_packer(folder: Path, base: Path) -> None:
     environment = {**engine.ENVIRONMENT, "PACKER_CACHE_DIR": str(folder / "cache")}
     process.run(["packer", "build", *options, str(ROOT / "bench/plain.pkr.hcl")], env=environment)
     disk = folder / "output/disk.qcow2"
-    process.run(qemu.to_qcow2_argv(disk, source_format="qcow2", out=folder / "plain.qcow2", is_compressed=True))
+    process.run(qemu_img.to_qcow2_argv(disk, source_format="qcow2", out=folder / "plain.qcow2", is_compressed=True))
 
 
 def inv(*words: str) -> None:

@@ -55,12 +55,11 @@ def at(raw: Path, release: str) -> Path:
 def keep(raw: Path, *, release: str) -> None:
     """Make the image of a bake out of a raw disk."""
     from bakery.core import process
-    from bakery.disk import artifact
-    from bakery.guests import qemu
+    from bakery.disk import artifact, qemu_img
     from tests import local_images
 
     at(raw, release)
     made = artifact.local("host", local_images.BASE)
     made.folder.mkdir(parents=True)
-    process.run(qemu.to_qcow2_argv(raw, source_format="raw", out=made.disk, is_compressed=True))
+    process.run(qemu_img.to_qcow2_argv(raw, source_format="raw", out=made.disk, is_compressed=True))
     made.record.write_text(json.dumps(local_images.record(made, release=release, image="host")))

@@ -1,1 +1,1 @@
-"""What every room stands on: errors in one form, progress, programs, files written whole, and the way to a web server."""
+"""What every room stands on: one form of error, progress, programs, files written whole, the way to a web server."""

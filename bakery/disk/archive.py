@@ -13,8 +13,7 @@ from bakery import ROOT
 from bakery.core import process, scratch
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, Base
-from bakery.disk import efi, padding
-from bakery.guests import qemu
+from bakery.disk import efi, padding, qemu_img
 
 EARLY_SCRIPT = ROOT / "provision/base/early.sh"
 TREE_SCRIPT = ROOT / "provision/base/tree.sh"
@@ -102,7 +101,7 @@ def build(recipe: Recipe, *, out: Path, console: Console) -> None:
             efi.remove(raw, [spacer.path for spacer in spacers], identity=identity)
         finally:
             process.run([*_namespace(), "rm", "-rf", "--one-file-system", str(tree)], is_checked=False)
-        process.run(qemu.to_qcow2_argv(raw, source_format="raw", out=out, is_compressed=False))
+        process.run(qemu_img.to_qcow2_argv(raw, source_format="raw", out=out, is_compressed=False))
 
 
 def mmdebstrap_argv(recipe: Recipe, *, tree: Path) -> list[str]:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from bakery.core import process, scratch
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.problems import shown
-from bakery.disk import nbd
-from bakery.guests import qemu
+from bakery.disk import nbd, qemu_img
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -128,7 +127,7 @@ def opened(disk: Path, *, connections: int = CONNECTIONS) -> Iterator[DiskBlocks
     with ExitStack() as stack:
         folder = stack.enter_context(scratch.small())
         socket, log = folder / "nbd.sock", folder / "qemu-nbd.log"
-        argv = qemu.nbd_argv(disk, socket=socket, connections=connections)
+        argv = qemu_img.nbd_argv(disk, socket=socket, connections=connections)
         server = stack.enter_context(process.background(argv, log=log))
         lines = [_connected(socket, stack=stack, server=server, log=log) for _ in range(connections)]
         threads = ThreadPoolExecutor(connections, thread_name_prefix="disk")
@@ -139,7 +138,7 @@ def opened(disk: Path, *, connections: int = CONNECTIONS) -> Iterator[DiskBlocks
 def _require_whole(disk: Path) -> None:
     # What is behind the end of a cut file, qemu-nbd and `qemu-img map` take for zeros without a word. Room that nobody
     # refers to counts as damage too: a table is gone, since a disk written in one go, as ours are, has no such room.
-    finished = process.run(qemu.check_argv(disk), is_checked=False)
+    finished = process.run(qemu_img.check_argv(disk), is_checked=False)
     if finished.exit_code != 0:
         raise _damaged(disk, finished.output.partition("\n")[0])
 
@@ -147,7 +146,7 @@ def _require_whole(disk: Path) -> None:
 def _indexes(disk: Path) -> tuple[int, ...]:
     """Return the blocks that overlap an extent with data, ascending; an extent begins where the one before ends."""
     found: list[int] = []
-    for extent in json.loads(process.run(qemu.map_argv(disk)).output):
+    for extent in json.loads(process.run(qemu_img.map_argv(disk)).output):
         if not extent["data"] or extent["zero"]:
             continue
         first, last = extent["start"] // BLOCK_SIZE, (extent["start"] + extent["length"] - 1) // BLOCK_SIZE

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bakery.core import ports, process, scratch
 from bakery.core.errors import BakeryError
+from bakery.disk import qemu_img
 from bakery.guests import login, native, qemu, seed
 from bakery.guests.accelerator import Accelerator
 from bakery.guests.login import Outcome
@@ -124,7 +125,7 @@ def _native(
     machine: Machine, user_data: str, meta_data: str, *, site: Site, accelerator: Accelerator
 ) -> Iterator[Guest]:
     raw = site.disks / f"{machine.name}.raw"
-    process.run(qemu.to_raw_argv(machine.disk, out=raw))
+    process.run(qemu_img.to_raw_argv(machine.disk, out=raw))
     os.truncate(raw, machine.size_gb * 2**30)
     wanted = native.Machine(
         name=machine.name,
@@ -153,7 +154,7 @@ def _emulated(
 ) -> Iterator[Guest]:
     folder = site.folder
     overlay, disc = site.disks / f"{machine.name}.qcow2", folder / f"{machine.name}.iso"
-    process.run(qemu.overlay_argv(machine.disk, out=overlay, size_gb=machine.size_gb))
+    process.run(qemu_img.overlay_argv(machine.disk, out=overlay, size_gb=machine.size_gb))
     seed.make_seed(disc, user_data=user_data, meta_data=meta_data)
     disks = [
         qemu.Disk(path=overlay, format="qcow2"),

@@ -8,11 +8,11 @@ from pathlib import Path
 from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.disk import base
+from bakery.disk import base, qemu_img
 from bakery.disk import digests as block_digests
 from bakery.disk.artifact import Artifact
 from bakery.disk.base import BaseDisk
-from bakery.guests import accelerator, qemu, suite, verify
+from bakery.guests import accelerator, suite, verify
 from bakery.guests.accelerator import Accelerator
 from bakery.guests.suite import Verdict
 from bakery.local import estimate, native_bake, plan
@@ -130,7 +130,7 @@ def _build(
 
 def _collect(space: Workspace, *, draft: Artifact) -> None:
     form = space.disk.suffix.removeprefix(".")
-    process.run(qemu.to_qcow2_argv(space.disk, source_format=form, out=draft.disk, is_compressed=True))
+    process.run(qemu_img.to_qcow2_argv(space.disk, source_format=form, out=draft.disk, is_compressed=True))
     shutil.copy(space.packages, draft.packages)
     shutil.copy(space.settings, draft.settings)
 

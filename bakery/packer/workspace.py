@@ -16,6 +16,7 @@ from bakery.core.files import write_whole
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
 from bakery.disk import base as basedisk
+from bakery.disk import qemu_img
 from bakery.disk.base import BaseDisk
 from bakery.guests import guest, qemu, seed
 from bakery.guests.accelerator import Accelerator
@@ -124,7 +125,7 @@ def prepare(
     )
     _copy_steps(workspace, plan.layers[-1], told=told)
     if disk is not None:
-        process.run(qemu.overlay_argv(disk.path, out=folder / BEGIN, size_gb=plan.definition.disk.size_gb))
+        process.run(qemu_img.overlay_argv(disk.path, out=folder / BEGIN, size_gb=plan.definition.disk.size_gb))
     _write_values(workspace, variables(workspace, accelerator=accelerator))
 
 

@@ -22,9 +22,8 @@ from bakery import ROOT
 from bakery.core import process
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.disk import blocks as disk_blocks
-from bakery.disk import nbd
+from bakery.disk import nbd, qemu_img
 from bakery.disk.blocks import BLOCK_SIZE, READ_AHEAD, ZERO_DIGEST, ZEROS
-from bakery.guests import qemu
 
 KB, MB, GB = 2**10, 2**20, 2**30
 SIZE = 3 * GB + 512
@@ -165,7 +164,7 @@ def test_room_that_was_set_aside_and_never_written_is_known_to_be_zeros(tmp_path
 
 def test_a_disk_is_read_through_its_backing_file(raw: Path, disks: dict[str, Path], tmp_path: Path) -> None:
     overlay = tmp_path / "overlay.qcow2"
-    process.run(qemu.overlay_argv(disks["zstd"], out=overlay, size_gb=5))
+    process.run(qemu_img.overlay_argv(disks["zstd"], out=overlay, size_gb=5))
     process.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 4M 64k", "-c", "write -z 0 1M", str(overlay)])
     with disk_blocks.opened(overlay) as disk:
         assert tuple(disk.indexes) == (6, 8, 2047, 2048, 6144)
@@ -368,7 +367,7 @@ def test_a_missing_qemu_nbd_is_exit_code_3(
 
 
 def test_a_qemu_nbd_that_does_not_start_says_why(disks: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qemu, "nbd_argv", lambda *disk, **how: ["qemu-nbd", "-f", "qcow2", "/not/there"])
+    monkeypatch.setattr(qemu_img, "nbd_argv", lambda *disk, **how: ["qemu-nbd", "-f", "qcow2", "/not/there"])
     with (
         pytest.raises(BakeryError, match=r"qemu-nbd did not start: qemu-nbd: .*/not/there.*No such file") as caught,
         disk_blocks.opened(disks["zlib"]),

@@ -9,8 +9,8 @@ import pytest
 
 from bakery.core import process
 from bakery.core.console import Console
-from bakery.disk import base
-from bakery.guests import accelerator, filesystems, qemu
+from bakery.disk import base, qemu_img
+from bakery.guests import accelerator, filesystems
 from bakery.guests.accelerator import Accelerator
 from bakery.local import native_bake, plan
 from bakery.local.plan import Order
@@ -52,7 +52,7 @@ def build(machine: Accelerator, *, folder: Path) -> Path:
         return space.disk
     builder.build(space, log=folder / f"{machine.name}.log", packer_=engine, console=console)
     raw = folder / f"{machine.name}.raw"
-    process.run(qemu.to_raw_argv(space.disk, out=raw))
+    process.run(qemu_img.to_raw_argv(space.disk, out=raw))
     return raw
 
 
