@@ -18,8 +18,9 @@ from typing import Any, TextIO
 from bakery import ROOT
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Placed, Release
+from bakery.cloud import naming
 from bakery.clouds.aws import account as aws
-from bakery.clouds.aws import lateness, naming, published
+from bakery.clouds.aws import desired, lateness, published
 from bakery.clouds.aws.account import Account, connect
 from bakery.core.console import Console, table
 from bakery.definition.bases import Arch, BaseName
@@ -56,7 +57,7 @@ def bake(rehearsal: Any, name: str = RELEASE, *, image: str = "host") -> Release
     from bakery.rehearsal.world import Image, Snapshot, new_id
 
     release, world = verified(name), rehearsal.world
-    tags = naming.tags(release, image=image)
+    tags = desired.tags(release, image=image)
     snapshot = Snapshot(id=new_id("snap"), region=HOME, size_gb=40, started=world.today(), tags=dict(tags))
     made = Image(
         id=new_id("ami"),

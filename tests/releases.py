@@ -9,7 +9,7 @@ from moto.ssm.models import ssm_backends
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Placed, Release
 from bakery.catalog.promotions import Promotion
-from bakery.clouds.aws import naming
+from bakery.clouds.aws import desired
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.definition import layers
@@ -85,7 +85,7 @@ def promoted(known: catalog.Catalog, release: Release, *, at: datetime) -> catal
 
 def place(cloud: Rehearsal, release: Release, wanted_by: Definition, *, region: str, is_latest: bool = False) -> Image:
     """Put a release into one region, as it should be there."""
-    wanted = naming.wanted(release, wanted_by, region=region, is_latest=is_latest)
+    wanted = desired.of(release, wanted_by, region=region, is_latest=is_latest)
     snapshot = a_snapshot(cloud, region=region, started=release.baked_at, tags=dict(wanted.tags))
     image = an_image(
         cloud,
@@ -93,7 +93,7 @@ def place(cloud: Rehearsal, release: Release, wanted_by: Definition, *, region: 
         name=wanted.name,
         created=release.baked_at,
         snapshot=snapshot.id,
-        arch=naming.EC2_ARCH[release.arch],
+        arch=desired.EC2_ARCH[release.arch],
         tags=dict(wanted.tags),
         imds_support="v2.0",
         protection="enabled-without-cooldown" if wanted.is_protected else "disabled",

@@ -7,8 +7,8 @@ from typing import Any
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
 from bakery.clouds.aws.account import Region
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, BaseName

@@ -3,14 +3,15 @@
 The same list is what `plan` shows, what `publish` works off and what `validate` complains about.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from bakery.clouds.aws import naming
-from bakery.clouds.aws.naming import Wanted
+from bakery.cloud import naming
+from bakery.definition.aws import PUBLIC
 
 SOONEST = timedelta(minutes=5)
 """A date nearer than this is not set any more: AWS refuses one that is past."""
@@ -33,6 +34,52 @@ class Act(StrEnum):
     RECORD = "write parameter"
     LATEST = "point latest at it"
     LAUNCH = "renew launch template"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """A release in one region, as it should be there."""
+
+    region: str
+    name: str
+    description: str
+    source: tuple[str, str]
+    """Region and id of the image that a copy is made of; the region itself where it was baked. No id: not baked yet."""
+    tags: Mapping[str, str]
+    own_tags: Mapping[str, str]
+    """The definition's, for what else is made."""
+    readers: tuple[str, ...]
+    """Accounts and organizations, and `public`."""
+    is_encrypted: bool
+    kms_key: str
+    deprecate_at: datetime
+    is_protected: bool
+    parameter: str
+    latest: str
+    """The parameter that this release is to be `latest` in; empty: another one may be."""
+    launch_template: str
+    """Likewise, the launch template whose default version starts this release."""
+    placed: str = ""
+    """The id that the catalog has there, empty where it has none."""
+
+    @property
+    def is_source(self) -> bool:
+        """Return whether the image was baked in this very region."""
+        return self.source[0] == self.region
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """Return who may make volumes of its snapshot; organizations cannot (ModifySnapshotAttribute)."""
+        return frozenset(reader for reader in self.readers if reader == PUBLIC or reader.isdigit())
+
+    def client_token(self, attempt: str) -> str:
+        """Return the token of something made here: the same one never makes a second, whoever was killed in between.
+
+        All that a copy is told is in it, since AWS refuses a token that comes back with another request, and *attempt*
+        what was seen before, since AWS answers it with what it made the first time, be that deleted meanwhile.
+        """
+        told = (self.name, self.region, self.description, self.source, sorted(self.tags.items()))
+        return hashlib.sha256(f"{told} {self.is_encrypted} {self.kms_key} {attempt}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""What an image is to be: definitions as people write them, merged in layers; mistakes are told before anything runs."""
+"""What an image is to be: definitions as people write them, in layers, their mistakes told before anything runs."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from bakery.catalog import record
 from bakery.catalog.record import Made
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import groups, instances, naming, networks, published, tunnels
+from bakery.clouds.aws import groups, instances, networks, published, tunnels
 from bakery.clouds.aws.account import Region
 from bakery.core.console import Console
 from bakery.definition.aws import Aws, Login

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bakery.catalog import record
 from bakery.catalog.catalog import Release
-from bakery.clouds.aws import groups, handing, instances, naming, networks, tunnels
+from bakery.cloud import naming
+from bakery.clouds.aws import desired, groups, handing, instances, networks, tunnels
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import Build
 from bakery.core import folders
@@ -44,7 +45,7 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
     Raises BakeryError with the exit codes that README.md lists; 4 when the image did not pass verification.
     """
     first, *others = account.require(order.regions)
-    naming.require_readable(layers.whole(order.image), order.regions)
+    desired.require_readable(layers.whole(order.image), order.regions)
     if account.is_rehearsal:
         rehearsal_base.lend(order.image, base=order.base, console=console)
     release = bake_in(first, order, console=console)
@@ -130,7 +131,7 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
         security_group=groups.for_login(region, aws, name=GROUP, network=where),
         root_device=planned.base_image.root_device,
         subnet=where.subnet,
-        tags=naming.tags(release, image=planned.definition.name, own=aws.tags),
+        tags=desired.tags(release, image=planned.definition.name, own=aws.tags),
         run_tags={**aws.tags, "Name": f"bake {planned.definition.name}", naming.RUN: planned.release},
         endpoint=account.endpoint or os.environ.get("AWS_ENDPOINT_URL", ""),
         ssh_port=instances.port(account, groups.SSH),

@@ -10,8 +10,8 @@ from typing import Any
 
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
 from bakery.definition.model import Definition
 
 

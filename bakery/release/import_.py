@@ -5,8 +5,9 @@ No machine of AWS's bakes anything; the one that judges is started from the new 
 
 from bakery.catalog import record
 from bakery.catalog.catalog import Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming, published, register, removal
+from bakery.clouds.aws import desired, published, register, removal
 from bakery.clouds.aws import upload as uploading
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.register import Registration
@@ -112,11 +113,11 @@ def _register(region: Region, plan: Plan, sent: Sent | BakeryError) -> str:
         region,
         Registration(
             name=made.name,
-            description=naming.described(image.definition.description),
+            description=desired.described(image.definition.description),
             arch=made.arch,
             snapshot=sent.snapshot,
             size_gb=max(made.size_gb, plan.known.size_gb),
             boot_mode=plan.boot_mode,
-            tags=naming.tags(release, image=made.image, own=image.definition.aws.tags),
+            tags=desired.tags(release, image=made.image, own=image.definition.aws.tags),
         ),
     )

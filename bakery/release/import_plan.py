@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bakery.catalog import catalog
 from bakery.catalog.record import Made
-from bakery.clouds.aws import fan_out, naming, parents, prices, published
+from bakery.clouds.aws import desired, fan_out, parents, prices, published
 from bakery.clouds.aws import upload as uploading
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.fan_out import Choice, FanOut
@@ -76,7 +76,7 @@ class Plan:
 def require(order: Order, *, account: Account) -> None:
     """Raise BakeryError for what would be refused after minutes of baking: regions, credentials, keys."""
     definition = layers.whole(order.image)
-    naming.require_readable(definition, order.regions)
+    desired.require_readable(definition, order.regions)
     for region in account.require(order.regions):
         _encryption(definition, region.name)
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bakery.catalog import ids as amis
-from bakery.clouds.aws import groups, instances, naming, networks, tunnels
+from bakery.cloud import naming
+from bakery.clouds.aws import groups, instances, networks, tunnels
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.instances import Launch
 from bakery.core import scratch

@@ -6,8 +6,9 @@ from typing import Any
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import instances, naming
+from bakery.clouds.aws import desired, instances
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.base_images import NO_SUCH_IMAGE
 from bakery.core.errors import impossible
@@ -58,7 +59,7 @@ def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, 
         raise impossible(f"{region.name}: {name} is {image['State']}", hint=f"./inv validate --image {order.image}")
     if naming.REMOVING in tags:
         raise impossible(f"{region.name}: {name} is being removed", hint="another --release")
-    if image["Architecture"] != naming.EC2_ARCH[arch]:
+    if image["Architecture"] != desired.EC2_ARCH[arch]:
         raise impossible(f"{region.name}: {name} is for {image['Architecture']}, not for {arch}", hint="another --arch")
     size_gb = max(
         (mapping.get("Ebs", {}).get("VolumeSize", 0) for mapping in image.get("BlockDeviceMappings", ())), default=0
@@ -86,7 +87,7 @@ def _image_id(region: Region, order: Order, definition: Definition, *, arch: Arc
         publish = f"./inv publish --image {order.image} --release {release.release} --region {region.name}"
         hint = f"{publish}; it is in {', '.join(release.places)}"
         raise impossible(f"{region.name}: {order.image} {release.release} is not there", hint=hint)
-    name = naming.parameter(definition, order.release or catalog.LATEST, arch)
+    name = desired.parameter(definition, order.release or catalog.LATEST, arch)
     found = region.ssm("get_parameters", Names=[name])["Parameters"]
     if not found:
         hint = f"./inv promote --image {order.image}; or ./inv bake --image {order.image} --region {region.name}"

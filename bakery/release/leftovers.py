@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import failure, tags_of
 from bakery.clouds.aws import instances as machines
-from bakery.clouds.aws import naming, removal
+from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.inventory import Found, Inventory
 

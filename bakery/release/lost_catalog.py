@@ -5,8 +5,8 @@ What no catalog has is taken for another checkout's or for nobody's; where the c
 
 from collections.abc import Iterable, Sequence
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
 from bakery.core.errors import BakeryError, impossible
 from bakery.release.recollection import is_release
 from bakery.release.retention import Subject, Verdict

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakery.catalog.record import Made
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import base_images, naming, published
+from bakery.clouds.aws import base_images, published
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.base_images import BaseImage
 from bakery.definition import bases, sshkeys

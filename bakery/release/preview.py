@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from bakery.catalog import record
 from bakery.cloud.reconcile import Act, Seen, differences
-from bakery.clouds.aws import naming, prices, published
+from bakery.clouds.aws import desired, prices, published
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import default_instance_type
 from bakery.clouds.aws.prices import Table
@@ -91,7 +91,7 @@ def look(region: Region, order: Order, *, source: RegionPlan | None) -> Outlook:
     is_copy = source is not None and not order.is_per_region
     baked = source if is_copy and source else planned
     release = record.entry(baked.made, region=baked.region, image=baked.found)
-    wanted = naming.wanted(release, planned.definition, region=region.name)
+    wanted = desired.of(release, planned.definition, region=region.name)
     seen = published.look(region, wanted) if baked.found else Seen()
     left = [difference.act for difference in differences(wanted, seen, now=datetime.now(UTC))]
     own = list(region.all("ec2", "describe_images", "Images", Owners=["self"]))

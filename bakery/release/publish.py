@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
-from bakery.cloud.reconcile import Seen
-from bakery.clouds.aws import converging, naming, overtaking, published
+from bakery.cloud.reconcile import Seen, Wanted
+from bakery.clouds.aws import converging, desired, overtaking, published
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.acts import gone
 from bakery.clouds.aws.errors import NO_ANSWER
-from bakery.clouds.aws.naming import Wanted
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.parallel import everywhere
@@ -42,7 +41,7 @@ class Subject:
 
     def wanted(self, region: str, *, is_latest: bool) -> Wanted:
         """Return what the release should be in a region."""
-        return naming.wanted(self.release, self.definition, region=region, is_latest=is_latest)
+        return desired.of(self.release, self.definition, region=region, is_latest=is_latest)
 
 
 def choose(order: Order, *, is_rehearsal: bool) -> Subject:
@@ -57,7 +56,7 @@ def choose(order: Order, *, is_rehearsal: bool) -> Subject:
     if release.verified_at is None:
         hint = f"./inv bake --image {order.image} --region {release.baked_in}  (verifies it first)"
         raise impossible(f"{order.image} {release.release} was not verified yet", hint=hint)
-    naming.require_readable(definition, order.regions)
+    desired.require_readable(definition, order.regions)
     asked = order.regions or (*definition.aws.regions, *release.places)
     return Subject(definition=definition, release=release, regions=tuple(dict.fromkeys((release.baked_in, *asked))))
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Release
 from bakery.catalog.promotions import Promotion
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
 from bakery.definition.bases import Arch
 
 READY = frozenset({"available", "disabled"})

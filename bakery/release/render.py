@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
-from bakery.clouds.aws import base_images, naming
+from bakery.cloud import naming
+from bakery.clouds.aws import base_images, desired
 from bakery.clouds.aws import packer as amazon
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import Build
@@ -156,7 +157,7 @@ def _build(layers: Sequence[Definition], *, base: Base, digest: str, region: str
         instance_type=whole.aws.instance_type or amazon.default_instance_type(whole.arch),
         security_group="",
         root_device=begin.root_device,
-        tags=naming.tags(release, image=whole.name, own=whole.aws.tags),
+        tags=desired.tags(release, image=whole.name, own=whole.aws.tags),
         run_tags={**whole.aws.tags, "Name": f"bake {whole.name}", naming.RUN: release.release},
         endpoint=begin.endpoint,
     )

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from bakery.catalog import promotions
 from bakery.catalog.catalog import LATEST, Catalog, Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
+from bakery.clouds.aws import desired
 from bakery.clouds.aws.inventory import Found, Inventory
 from bakery.core.errors import BakeryError
 from bakery.definition.aws import Aws
@@ -71,7 +72,7 @@ class Verdict:
 
 def latest_parameter(definition: Definition, arch: Arch) -> str:
     """Return the name of the parameter that says which image is `latest`."""
-    return naming.parameter(definition, LATEST, arch)
+    return desired.parameter(definition, LATEST, arch)
 
 
 def verdicts(subject: Subject, answers: Answers, *, now: datetime) -> Iterator[Verdict]:
@@ -163,7 +164,7 @@ def _place(
         region=region,
         image_id=image_id,
         found=found,
-        parameter=naming.parameter(subject.definition, release.release, release.arch),
+        parameter=desired.parameter(subject.definition, release.release, release.arch),
         is_source=region == release.baked_in,
     )
     return verdict if verdict.is_begun else replace(verdict, reasons=(*reasons, *use, *silent))

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import Seen, differences, failure
-from bakery.clouds.aws import naming, published
+from bakery.clouds.aws import desired, published
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError
@@ -101,7 +102,7 @@ def _releases(region: Region, subject: Subject) -> Iterator[Finding]:
 
 def _placed(region: Region, subject: Subject, release: Release) -> Finding:
     is_latest = subject.known.is_latest(release, region.name)
-    wanted = naming.wanted(release, subject.definition, region=region.name, is_latest=is_latest)
+    wanted = desired.of(release, subject.definition, region=region.name, is_latest=is_latest)
     seen = published.look(region, wanted)
     if seen.image is None or seen.state == "failed":
         why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {failure(seen.image)}"

@@ -10,8 +10,8 @@ from bakery.catalog import catalog
 from bakery.catalog import record as released
 from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tag_list
-from bakery.clouds.aws import naming
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, BaseName

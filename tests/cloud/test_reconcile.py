@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from bakery.cloud.reconcile import SOONEST, Act, Difference, Seen, differences
-from bakery.clouds.aws import naming
-from bakery.clouds.aws.naming import Wanted
+from bakery.cloud import naming
+from bakery.cloud.reconcile import SOONEST, Act, Difference, Seen, Wanted, differences
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 LATER = datetime(2027, 5, 22, 4, 15, tzinfo=UTC)

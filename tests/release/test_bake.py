@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bakery.catalog import catalog
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import lateness, naming, prices, published
+from bakery.clouds.aws import lateness, prices, published
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.prices import What
 from bakery.core.console import Console

@@ -14,8 +14,9 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from bakery.catalog import catalog, promotions
+from bakery.cloud import naming
 from bakery.clouds.aws import instances as machines
-from bakery.clouds.aws import naming, tunnels
+from bakery.clouds.aws import tunnels
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

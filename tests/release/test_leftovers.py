@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bakery.clouds.aws import inventory, naming
+from bakery.cloud import naming
+from bakery.clouds.aws import inventory
 from bakery.clouds.aws.inventory import Inventory
 from bakery.release import leftovers
 from bakery.release.leftovers import Kind, Orphan

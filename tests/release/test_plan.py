@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery.clouds.aws import naming
+from bakery.cloud import naming
 from bakery.definition.bases import Arch
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import plan

@@ -11,7 +11,8 @@ import pytest
 from bakery import ROOT
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Release
-from bakery.clouds.aws import naming, published
+from bakery.cloud import naming
+from bakery.clouds.aws import published
 from bakery.clouds.aws.account import Account
 from bakery.core import folders
 from bakery.core.console import Console

@@ -8,7 +8,8 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from bakery.catalog import catalog
-from bakery.clouds.aws import naming, removal
+from bakery.cloud import naming
+from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

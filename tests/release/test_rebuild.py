@@ -7,7 +7,8 @@ import pytest
 
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog
-from bakery.clouds.aws import naming, published
+from bakery.cloud import naming
+from bakery.clouds.aws import published
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

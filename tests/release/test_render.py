@@ -11,7 +11,8 @@ import pytest
 from bakery import ROOT
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
-from bakery.clouds.aws import base_images, naming
+from bakery.cloud import naming
+from bakery.clouds.aws import base_images
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

@@ -8,7 +8,7 @@ import pytest
 
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Placed, Release
-from bakery.clouds.aws import naming
+from bakery.cloud import naming
 from bakery.clouds.aws.inventory import Inventory
 from bakery.core.errors import BakeryError
 from bakery.definition.bases import Arch, BaseName

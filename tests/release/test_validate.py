@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bakery.catalog import catalog
-from bakery.clouds.aws import naming
+from bakery.cloud import naming
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

@@ -14,7 +14,7 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from bakery.catalog import catalog
-from bakery.clouds.aws import naming
+from bakery.cloud import naming
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.rehearsal.faults import NONE, Faults

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bakery.clouds.aws import naming
+from bakery.cloud import naming
 from bakery.clouds.aws.account import Account, connect
 from bakery.definition.bases import Arch
 from bakery.rehearsal import service

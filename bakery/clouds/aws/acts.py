@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bakery.cloud.reconcile import Act, Seen, tag_list
+from bakery.cloud.naming import IMAGE
+from bakery.cloud.reconcile import Act, Seen, Wanted, tag_list
 from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.naming import IMAGE, Wanted
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.aws import PUBLIC
 

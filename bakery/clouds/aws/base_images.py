@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.desired import EC2_ARCH
 from bakery.clouds.aws.errors import REFUSED
-from bakery.clouds.aws.naming import EC2_ARCH
 from bakery.core.errors import impossible, missing
 from bakery.definition.aws_regions import Partition, partition
 from bakery.definition.bases import Arch, Base, Distro

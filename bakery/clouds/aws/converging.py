@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bakery.cloud.reconcile import Act, Difference, Seen, differences, tags_of
-from bakery.clouds.aws import lateness, naming, overtaking, published
+from bakery.cloud import naming
+from bakery.cloud.reconcile import Act, Difference, Seen, Wanted, differences, tags_of
+from bakery.clouds.aws import lateness, overtaking, published
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.acts import ACTS, copy, gone
-from bakery.clouds.aws.naming import Wanted
 from bakery.core.errors import BakeryError, ExitCode, impossible
 
 LAST = frozenset({Act.LATEST, Act.LAUNCH})

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tag_list, tags_of
-from bakery.clouds.aws import lateness, naming
+from bakery.clouds.aws import lateness
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.core.errors import BakeryError
 

@@ -7,8 +7,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tag_list
-from bakery.clouds.aws import lateness, naming, networks
+from bakery.clouds.aws import lateness, networks
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.networks import Network
 from bakery.core.errors import BakeryError

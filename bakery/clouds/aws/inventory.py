@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bakery.catalog.catalog import LATEST
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import naming
 from bakery.clouds.aws.account import Region
 from bakery.definition.aws import Aws
 

@@ -7,10 +7,9 @@ version of its own, though, and that tells the one before that it was not the la
 from collections.abc import Mapping
 from contextlib import suppress
 
-from bakery.cloud.reconcile import Seen
-from bakery.clouds.aws import naming
+from bakery.cloud import naming
+from bakery.cloud.reconcile import Seen, Wanted
 from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.naming import Wanted
 from bakery.core.errors import BakeryError
 
 SETTLED_S = 10.0

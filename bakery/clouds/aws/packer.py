@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bakery.clouds.aws import naming
+from bakery.clouds.aws import desired
 from bakery.definition.aws import ANYWHERE, Login
 from bakery.definition.bases import Arch, Base, Distro
 from bakery.definition.model import Definition
@@ -104,7 +104,7 @@ def _values(build: Build, *, packer: Packer) -> dict[str, object]:
         "region": build.region,
         "source_image": build.source_image,
         "ami_name": build.name,
-        "ami_description": plain(naming.described(build.definition.description)),
+        "ami_description": plain(desired.described(build.definition.description)),
         "instance_type": build.instance_type,
         "is_spot": aws.spot,
         "security_group": build.security_group,

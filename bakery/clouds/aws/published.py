@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bakery.cloud.reconcile import Seen, failure
+from bakery.cloud.reconcile import Seen, Wanted, failure
 from bakery.clouds.aws import lateness
 from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.naming import Wanted
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.aws import PUBLIC
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bakery.cloud.reconcile import tag_list
 from bakery.clouds.aws import lateness, published, removal
 from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.naming import EC2_ARCH
+from bakery.clouds.aws.desired import EC2_ARCH
 from bakery.definition.bases import Arch
 
 ROOT_DEVICE = "/dev/xvda"

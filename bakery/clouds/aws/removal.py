@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import lateness, naming
+from bakery.clouds.aws import lateness
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.inventory import Found, snapshots_of
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import ebs, naming, removal
+from bakery.clouds.aws import ebs, removal
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.ebs import Beginning
 from bakery.clouds.aws.parents import Encryption, Parent

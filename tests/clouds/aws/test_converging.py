@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bakery.cloud.reconcile import Seen, differences
-from bakery.clouds.aws import converging, lateness, naming, published
+from bakery.cloud import naming
+from bakery.cloud.reconcile import Seen, Wanted, differences
+from bakery.clouds.aws import converging, desired, lateness, published
 from bakery.clouds.aws.account import Account, ApiError, Region
-from bakery.clouds.aws.naming import Wanted
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
 from bakery.rehearsal.faults import Faults
@@ -41,7 +41,7 @@ def account(cloud: Rehearsal) -> Account:
 @pytest.fixture
 def wanted(cloud: Rehearsal) -> Wanted:
     """Return what a release that was baked at home should be in another region, as who has no catalog knows it."""
-    return naming.wanted(rehearsed.bake(cloud), layers.whole("host"), region=AWAY)
+    return desired.of(rehearsed.bake(cloud), layers.whole("host"), region=AWAY)
 
 
 def bring(account: Account, wanted: Wanted, said: list[str] | None = None) -> Seen:

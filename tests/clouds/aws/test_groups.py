@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import groups, inventory, naming, networks
+from bakery.clouds.aws import groups, inventory, networks
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.inventory import Question
 from bakery.definition.aws import Aws

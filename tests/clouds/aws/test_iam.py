@@ -9,7 +9,8 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from bakery.catalog import ids
-from bakery.clouds.aws import groups, instances, naming, policies, published
+from bakery.cloud import naming
+from bakery.clouds.aws import groups, instances, policies, published
 from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.base_images import FoundBy
 from bakery.core.console import Console

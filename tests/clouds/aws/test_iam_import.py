@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from bakery.clouds.aws import ebs, lateness, naming, published, upload
+from bakery.cloud import naming
+from bakery.clouds.aws import ebs, lateness, published, upload
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.fan_out import FanOut
 from bakery.core.console import Console

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from moto.ec2.models import ec2_backends
 
-from bakery.clouds.aws import naming, published, tunnels
+from bakery.cloud import naming
+from bakery.clouds.aws import desired, published, tunnels
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
@@ -152,7 +153,7 @@ def test_sessions_are_used_and_ended_by_whoever_began_them(variable: str) -> Non
 def test_a_parameter_whose_tags_are_refused_keeps_its_value_for_the_next_run(police: Police) -> None:
     police.has_conditions = False
     baked = releases.put(police.cloud, OWN)
-    name = naming.parameter(OWN, baked.release, baked.arch)
+    name = desired.parameter(OWN, baked.release, baked.arch)
     releases.write(LONDON, name, "ami-0123456789abcdef0")
     account = police.sign_in(together("publish", "tags", without="tags TagOurParameters ssm:AddTagsToResource"))
     with pytest.raises(BakeryError) as caught:

@@ -10,7 +10,8 @@ import pytest
 from moto.ec2.models import ec2_backends
 from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
-from bakery.clouds.aws import groups, instances, naming, policies
+from bakery.cloud import naming
+from bakery.clouds.aws import groups, instances, policies
 from bakery.clouds.aws.account import Region
 from bakery.core.errors import BakeryError
 from bakery.rehearsal.server import serving

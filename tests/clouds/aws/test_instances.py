@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bakery.clouds.aws import base_images, groups, instances, lateness, naming
+from bakery.cloud import naming
+from bakery.clouds.aws import base_images, groups, instances, lateness
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.instances import Launch
 from bakery.core.errors import BakeryError, ExitCode

@@ -10,8 +10,9 @@ import pytest
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
+from bakery.cloud import naming
 from bakery.cloud.reconcile import Act
-from bakery.clouds.aws import acts, lateness, naming, overtaking, published
+from bakery.clouds.aws import acts, lateness, overtaking, published
 from bakery.clouds.aws.account import Account
 from bakery.core import parallel
 from bakery.core.console import Console

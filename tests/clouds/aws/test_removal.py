@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from bakery.clouds.aws import inventory, lateness, naming, removal
+from bakery.cloud import naming
+from bakery.clouds.aws import inventory, lateness, removal
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.inventory import Inventory, Question
 from bakery.rehearsal import image_lifecycle

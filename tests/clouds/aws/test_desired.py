@@ -1,49 +1,30 @@
-from datetime import UTC, datetime
-
 import pytest
 
-from bakery.clouds.aws import naming
+from bakery.cloud import naming, reconcile
+from bakery.clouds.aws import desired
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
-from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
 from tests import rehearsed
 
 RELEASE = "20261123-0415-0123456789ab"
 
 
-def test_a_name_tells_image_release_and_architecture() -> None:
-    name = naming.name("dokku", RELEASE, Arch.ARM64)
-    assert name == f"dokku-bakery/dokku/{RELEASE}/arm64"
-    assert naming.release_of(name) == RELEASE
-
-
-def test_a_name_that_is_not_ours_tells_no_release() -> None:
-    assert naming.release_of("debian-12-amd64-20261019-2204") == ""
-
-
-def test_a_name_longer_than_aws_takes_is_refused() -> None:
-    with pytest.raises(BakeryError, match="longer than 128 characters") as caught:
-        naming.name("a" * 90, RELEASE, Arch.AMD64)
-    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
-
-
 def test_a_release_that_was_not_verified_has_no_tag_that_says_so() -> None:
     release = rehearsed.verified(image_id="ami-0123456789abcdef0")
-    assert naming.VERIFIED in naming.tags(release, image="host")
-    assert naming.VERIFIED not in naming.tags(release.model_copy(update={"verified_at": None}), image="host")
+    assert naming.VERIFIED in desired.tags(release, image="host")
+    assert naming.VERIFIED not in desired.tags(release.model_copy(update={"verified_at": None}), image="host")
 
 
 def test_what_is_wanted_follows_the_definition() -> None:
     release = rehearsed.verified(image_id="ami-0123456789abcdef0")
     definition = layers.whole("host")
-    wanted = naming.wanted(release, definition, region="eu-west-1")
+    wanted = desired.of(release, definition, region="eu-west-1")
     assert wanted.source == ("eu-west-2", "ami-0123456789abcdef0")
     assert wanted.parameter == f"/dokku-bakery/host/{release.release}/amd64"
     assert (wanted.latest, wanted.launch_template) == ("", "")
     assert (
-        naming.wanted(release, definition, region="eu-west-1", is_latest=True).latest
-        == "/dokku-bakery/host/latest/amd64"
+        desired.of(release, definition, region="eu-west-1", is_latest=True).latest == "/dokku-bakery/host/latest/amd64"
     )
 
 
@@ -70,13 +51,13 @@ FLEET = Definition.model_validate(
 def test_every_key_of_the_definition_is_wanted_in_every_region() -> None:
     release = rehearsed.verified(image_id="ami-0123456789abcdef0")
     copy = release.model_copy(update={"places": release.places | {"eu-west-1": release.places["eu-west-2"]}})
-    wanted = naming.wanted(copy, FLEET, region="eu-west-1", is_latest=True)
-    assert wanted == naming.Wanted(
+    wanted = desired.of(copy, FLEET, region="eu-west-1", is_latest=True)
+    assert wanted == reconcile.Wanted(
         region="eu-west-1",
         name=f"dokku-bakery/fleet/{release.release}/amd64",
         description="What it is",
         source=("eu-west-2", "ami-0123456789abcdef0"),
-        tags={"team": "ops", **naming.tags(release, image="fleet")},
+        tags={"team": "ops", **desired.tags(release, image="fleet")},
         own_tags={"team": "ops"},
         readers=("210987654321",),
         is_encrypted=True,
@@ -88,11 +69,11 @@ def test_every_key_of_the_definition_is_wanted_in_every_region() -> None:
         launch_template="web",
         placed="ami-0123456789abcdef0",
     )
-    assert naming.wanted(copy, FLEET, region="eu-west-2", is_latest=True).kms_key == KEYS["eu-west-2"]
+    assert desired.of(copy, FLEET, region="eu-west-2", is_latest=True).kms_key == KEYS["eu-west-2"]
 
 
 def test_what_is_not_there_yet_and_what_no_key_names_is_empty() -> None:
-    wanted = naming.wanted(rehearsed.verified(), FLEET, region="eu-west-3")
+    wanted = desired.of(rehearsed.verified(), FLEET, region="eu-west-3")
     assert (wanted.source, wanted.placed) == (("eu-west-2", ""), "")
     assert (wanted.kms_key, wanted.latest, wanted.launch_template) == ("", "", "")
 
@@ -100,15 +81,8 @@ def test_what_is_not_there_yet_and_what_no_key_names_is_empty() -> None:
 def test_only_the_region_of_the_bake_is_the_source() -> None:
     release = rehearsed.verified(image_id="ami-0123456789abcdef0")
     definition = layers.whole("host")
-    assert naming.wanted(release, definition, region="eu-west-2").is_source
-    assert not naming.wanted(release, definition, region="eu-west-1").is_source
-
-
-def test_a_deprecation_date_is_to_the_minute() -> None:
-    # AWS keeps no seconds of it (EnableImageDeprecation, "DeprecateAt").
-    assert naming.deprecation(datetime(2026, 11, 23, 4, 15, 59, 7, tzinfo=UTC), days=2) == datetime(
-        2026, 11, 25, 4, 15, tzinfo=UTC
-    )
+    assert desired.of(release, definition, region="eu-west-2").is_source
+    assert not desired.of(release, definition, region="eu-west-1").is_source
 
 
 def test_organizations_cannot_read_a_snapshot_and_are_left_out_there() -> None:
@@ -116,7 +90,7 @@ def test_organizations_cannot_read_a_snapshot_and_are_left_out_there() -> None:
     definition = layers.whole("host")
     organization = "arn:aws:organizations::123456789012:organization/o-exampleorgid"
     aws = definition.aws.model_copy(update={"share_with": ("210987654321", organization)})
-    wanted = naming.wanted(release, definition.model_copy(update={"aws": aws}), region="eu-west-1")
+    wanted = desired.of(release, definition.model_copy(update={"aws": aws}), region="eu-west-1")
     assert wanted.accounts == {"210987654321"}
 
 
@@ -130,22 +104,22 @@ def test_organizations_cannot_read_a_snapshot_and_are_left_out_there() -> None:
     ],
 )
 def test_a_description_has_at_most_255_letters_that_aws_takes(text: str, expected: str) -> None:
-    assert naming.described(text) == expected
+    assert desired.described(text) == expected
 
 
 def test_what_is_encrypted_and_shared_needs_a_key_in_every_region_that_is_asked_for() -> None:
     key = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     told = {"encrypt": True, "share_with": ["210987654321"], "kms_keys": {"eu-west-2": key}}
     wanted_by = Definition.model_validate({"name": "host", "aws": told})
-    naming.require_readable(wanted_by, ["eu-west-2"])
-    naming.require_readable(Definition.model_validate({"name": "host", "aws": {"encrypt": True}}), ["us-east-1"])
+    desired.require_readable(wanted_by, ["eu-west-2"])
+    desired.require_readable(Definition.model_validate({"name": "host", "aws": {"encrypt": True}}), ["us-east-1"])
     with pytest.raises(BakeryError, match="us-east-1: what is encrypted and shared needs a key") as caught:
-        naming.require_readable(wanted_by, ["eu-west-2", "us-east-1"])
+        desired.require_readable(wanted_by, ["eu-west-2", "us-east-1"])
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert caught.value.hint == "aws.kms_keys.us-east-1 in images/host.toml"
 
 
 def test_one_s_own_tags_never_replace_ours() -> None:
     release = rehearsed.verified()
-    tags = naming.tags(release, image="host", own={"team": "ops", naming.IMAGE: "theirs", "Name": "theirs"})
-    assert tags == {"team": "ops", **naming.tags(release, image="host")}
+    tags = desired.tags(release, image="host", own={"team": "ops", naming.IMAGE: "theirs", "Name": "theirs"})
+    assert tags == {"team": "ops", **desired.tags(release, image="host")}
