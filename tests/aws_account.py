@@ -19,10 +19,10 @@ import pytest
 from botocore.client import ClientCreator
 
 from bakery.clouds.aws import lateness
-from bakery.clouds.aws.account import Account, ApiError, Region, connect
+from bakery.clouds.aws.account import Account, ApiError, Region, rehearse
 from bakery.rehearsal.answers import Answer, line
 from bakery.rehearsal.server import Rehearsal
-from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
+from bakery.rehearsal.service import ACCESS_KEY, PORTS, SECRET_KEY
 
 NEVER = "1e9"
 
@@ -43,7 +43,7 @@ def _loader(path: str | None = None) -> Any:
 
 
 def account_of(cloud: Rehearsal) -> Account:
-    return connect(endpoint=cloud.url, keys=(ACCESS_KEY, SECRET_KEY))
+    return rehearse(endpoint=cloud.url, keys=(ACCESS_KEY, SECRET_KEY), ports=PORTS)
 
 
 def forget_aws(monkeypatch: pytest.MonkeyPatch, *, home: Path) -> None:
@@ -89,7 +89,7 @@ def policed(cloud: Rehearsal, *allowed: str) -> Iterator[Account]:
     key = iam.create_access_key(UserName="deployer")["AccessKey"]
     _enforce_from(cloud, "0")
     try:
-        yield connect(endpoint=cloud.url, keys=(key["AccessKeyId"], key["SecretAccessKey"]))
+        yield rehearse(endpoint=cloud.url, keys=(key["AccessKeyId"], key["SecretAccessKey"]), ports=PORTS)
     finally:
         _enforce_from(cloud, NEVER)
 

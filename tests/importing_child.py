@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bakery.clouds.aws import account as aws
 from bakery.clouds.aws import ebs, lateness, published
-from bakery.clouds.aws.account import connect
+from bakery.clouds.aws.account import rehearse
 from bakery.clouds.aws.fan_out import FanOut
 from bakery.core.console import Console, table
 from bakery.guests.suite import Verdict
@@ -23,7 +23,7 @@ REGIONS = ("eu-west-2", "eu-west-1")
 
 def warm() -> None:
     """Read the models of the services, and what shows tables."""
-    account = connect(endpoint="http://127.0.0.1:9", keys=(ACCESS_KEY, SECRET_KEY))
+    account = rehearse(endpoint="http://127.0.0.1:9", keys=(ACCESS_KEY, SECRET_KEY))
     for service in ("ec2", "ebs", "ssm"):
         account.client(service, REGIONS[0])
     table("warming up", ("",), [])
@@ -36,7 +36,7 @@ def bring(url: str, build: str) -> None:
         vars(module)["FIRST_PAUSE_S"] = 0.02
     ebs.UNKNOWN_DEADLINE_S = 3.0
     approve.verify_image = lambda *_, **__: Verdict(asked=("test",) * 80, failures=())
-    account = connect(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
+    account = rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     order = Order(image="host", regions=REGIONS, fan_out=FanOut.UPLOAD)
     import_.bring(order, account=account, console=Console())
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bakery.clouds.aws import lateness, overtaking, published
-from bakery.clouds.aws.account import connect
+from bakery.clouds.aws.account import rehearse
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition.model import Definition
@@ -42,7 +42,7 @@ def run(told: Connection, meeting: Barrier, url: str, build: str, wanted_by: Def
     for module in (published, lateness):
         patch.setattr(module, "FIRST_PAUSE_S", 0.01)
     releases.define(patch, wanted_by)
-    account = connect(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
+    account = rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     assert account.usable
     failures = overtaking.failures
     patch.setattr(overtaking, "failures", look_last)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery.clouds.aws.account import connect
+from bakery.clouds.aws.account import rehearse
 from bakery.core.console import Console
 from bakery.definition.model import Definition
 from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
@@ -21,7 +21,7 @@ def warm() -> None:
     """Read the models of the services, and make their clients' classes."""
     with pytest.MonkeyPatch.context() as patch:
         aws_account.forget_aws(patch, home=Path(os.devnull))
-        account = connect(endpoint="http://127.0.0.1:9", keys=(ACCESS_KEY, SECRET_KEY))
+        account = rehearse(endpoint="http://127.0.0.1:9", keys=(ACCESS_KEY, SECRET_KEY))
         for service in ("ec2", "ssm"):
             account.client(service, releases.LONDON)
 
@@ -32,7 +32,7 @@ def run(told: Connection, url: str, build: str, wanted_by: Definition) -> None:
     aws_account.forget_aws(patch, home=Path(os.devnull))
     patch.setenv("BAKERY_BUILD_DIR", build)
     releases.define(patch, wanted_by)
-    account = connect(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
+    account = rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     told.recv()
     prune.prune(prune.Order(is_now=True), account=account, console=Console(), is_dry=False)
 

@@ -21,7 +21,7 @@ from bakery.catalog.catalog import Placed, Release
 from bakery.cloud import naming
 from bakery.clouds.aws import account as aws
 from bakery.clouds.aws import desired, lateness, published
-from bakery.clouds.aws.account import Account, connect
+from bakery.clouds.aws.account import Account, rehearse
 from bakery.core.console import Console, table
 from bakery.definition.bases import Arch, BaseName
 from bakery.rehearsal import service as rehearsing
@@ -35,7 +35,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def account_at(url: str) -> Account:
-    return connect(endpoint=url, keys=(rehearsing.ACCESS_KEY, rehearsing.SECRET_KEY))
+    return rehearse(endpoint=url, keys=(rehearsing.ACCESS_KEY, rehearsing.SECRET_KEY), ports=rehearsing.PORTS)
 
 
 def verified(name: str = RELEASE, *, image_id: str = "") -> Release:

@@ -14,6 +14,7 @@ from bakery.catalog.model import LATEST, NEWEST, Catalog, Placed, Release
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
+from bakery.definition.bases import Arch
 from bakery.definition.layers import FOLDER
 from bakery.definition.problems import shown
 
@@ -26,6 +27,11 @@ def path_of(image: str, *, is_rehearsal: bool) -> Path:
     """Return where an image's catalog is; a rehearsal's is never among the real ones."""
     folder = folders.build_dir("rehearsal", "catalog") if is_rehearsal else FOLDER / "catalog"
     return folder / f"{image}.json"
+
+
+def digests_of(image: str, release: str, arch: Arch, *, is_rehearsal: bool) -> Path:
+    """Return where the block digests of a release are, beside the catalog."""
+    return path_of(image, is_rehearsal=is_rehearsal).parent / "blocks" / image / f"{release}-{arch}.tsv"
 
 
 def read(image: str, *, is_rehearsal: bool) -> Catalog:

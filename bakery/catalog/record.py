@@ -9,7 +9,6 @@ from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws.account import Region
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, BaseName
 
@@ -49,17 +48,17 @@ def entry(made: Made, *, region: str, image: Mapping[str, Any] | None) -> Releas
     )
 
 
-def record(region: Region, made: Made, image: Mapping[str, Any], *, console: Console) -> None:
+def record(made: Made, image: Mapping[str, Any], *, region: str, is_rehearsal: bool, console: Console) -> None:
     """Write into the catalog what the region has; a release that is known keeps where it was made first."""
-    new = entry(made, region=region.name, image=image)
+    new = entry(made, region=region, image=image)
 
     def edit(known: Catalog) -> Catalog:
         for release in known.releases:
             if (release.release, release.arch) == (new.release, new.arch):
                 update = {"places": {**release.places, **new.places}, "verified_at": new.verified_at}
-                if region.name != release.baked_in:
+                if region != release.baked_in:
                     del update["verified_at"]
                 return known.with_release(release.model_copy(update=update))
         return known.with_release(new)
 
-    catalog.change(made.image, edit, is_rehearsal=region.account.is_rehearsal, console=console)
+    catalog.change(made.image, edit, is_rehearsal=is_rehearsal, console=console)

@@ -4,9 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from bakery.clouds.aws.account import Region, Stopped
 from bakery.core import process
 from bakery.core.errors import BakeryError
 
@@ -22,36 +21,54 @@ NAME = "place"
 R = TypeVar("R")
 
 
-def everywhere(
-    regions: Sequence[Region],
-    act: Callable[[Region], R],
-    *,
-    on_done: Callable[[Region, R | BakeryError], None] | None = None,
-) -> dict[str, R | BakeryError]:
-    """Do *act* in every region at the same time; return what came of it by region, in the order of *regions*.
+class Stopped(BaseException):
+    """The command was interrupted while this thread waited; like KeyboardInterrupt, no `except Exception` holds it."""
 
-    A BakeryError is that region's result. *on_done* is told each result as it comes, in the thread that called us.
-    Another exception of *act* is raised after all have ended. On Ctrl-C, and when *on_done* fails, every wait on AWS
+
+class Place(Protocol):
+    """Where something is done: it has a name, and every wait there ends when it is told to stop."""
+
+    @property
+    def name(self) -> str:
+        """What its result is called by."""
+
+    def stop(self) -> None:
+        """End every wait there, now and later, with Stopped."""
+
+
+P = TypeVar("P", bound=Place)
+
+
+def everywhere(
+    places: Sequence[P],
+    act: Callable[[P], R],
+    *,
+    on_done: Callable[[P, R | BakeryError], None] | None = None,
+) -> dict[str, R | BakeryError]:
+    """Do *act* in every place at the same time; return what came of it by place, in the order of *places*.
+
+    A BakeryError is that place's result. *on_done* is told each result as it comes, in the thread that called us.
+    Another exception of *act* is raised after all have ended. On Ctrl-C, and when *on_done* fails, every wait there
     ends at once, and so does this: after all threads have ended, which takes as long as the calls that are under way.
     """
-    if not regions:
+    if not places:
         return {}
     results: dict[str, R | BakeryError] = {}
     strange: list[BaseException] = []
-    pool = ThreadPoolExecutor(min(len(regions), MOST_AT_ONCE), thread_name_prefix=NAME)
+    pool = ThreadPoolExecutor(min(len(places), MOST_AT_ONCE), thread_name_prefix=NAME)
     try:
-        running = {pool.submit(act, region): region for region in regions}
+        running = {pool.submit(act, place): place for place in places}
         for future in as_completed(running):
-            region, error = running[future], future.exception()
+            place, error = running[future], future.exception()
             if error is not None and not isinstance(error, BakeryError):
                 strange.append(error)
                 continue
-            results[region.name] = future.result() if error is None else error
+            results[place.name] = future.result() if error is None else error
             if on_done is not None:
-                on_done(region, results[region.name])
+                on_done(place, results[place.name])
     except BaseException:
-        for one in regions:
-            one.account.stop.set()
+        for place in places:
+            place.stop()
         raise
     finally:
         end(pool, NAME)
@@ -59,7 +76,7 @@ def everywhere(
         raise KeyboardInterrupt
     if strange:
         raise strange[0]
-    return {region.name: results[region.name] for region in regions}
+    return {place.name: results[place.name] for place in places}
 
 
 def end(pool: ThreadPoolExecutor, name: str) -> None:

@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakery.catalog import catalog
 from bakery.core import folders
 from bakery.core.errors import BakeryError, impossible
-from bakery.definition.bases import Arch
 from bakery.definition.problems import shown
 from bakery.disk import blocks as disk_blocks
 
@@ -43,11 +41,6 @@ def of(disk: Path, *, sha256: str, on_block: Callable[[int, int], None] = lambda
                 found[block.index] = block.digest
             on_block(number, len(source.indexes))
         return Digests(disk_sha256=sha256, size_gb=source.size_gb, blocks=found)
-
-
-def path_of(image: str, release: str, arch: Arch, *, is_rehearsal: bool) -> Path:
-    """Return where the digests of a release are; a rehearsal's are never among the real ones."""
-    return catalog.path_of(image, is_rehearsal=is_rehearsal).parent / "blocks" / image / f"{release}-{arch}.tsv"
 
 
 def write(path: Path, digests: Digests) -> None:

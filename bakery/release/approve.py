@@ -45,11 +45,13 @@ def approve(region: Region, subject: Subject, *, console: Console, log: Path) ->
     made = subject.made
     with console.phase(f"image in {region.name}"):
         image = published.wait_available(region, name=made.name)
-        record.record(region, made, image, console=console)
+        record.record(made, image, region=region.name, is_rehearsal=region.account.is_rehearsal, console=console)
     with console.phase(f"verify in {region.name}"):
         verdict = verify_image(region, subject, image, console=console, log=log)
         console.update(f"passed {verdict.total} tests on a machine started from {image['ImageId']}")
-    record.record(region, made, _marked(region, made), console=console)
+    record.record(
+        made, _marked(region, made), region=region.name, is_rehearsal=region.account.is_rehearsal, console=console
+    )
     return str(image["ImageId"])
 
 

@@ -83,7 +83,9 @@ def _bake_layer(region: Region, planned: RegionPlan, *, console: Console) -> str
     """Bake and verify one layer, those below first; return the AMI's id."""
     if planned.found is not None and planned.is_verified:
         console.say(f"unchanged: {planned.found['ImageId']} in {region.name} ({planned.name})")
-        record.record(region, planned.made, planned.found, console=console)
+        record.record(
+            planned.made, planned.found, region=region.name, is_rehearsal=region.account.is_rehearsal, console=console
+        )
         return str(planned.found["ImageId"])
     if planned.found is None:
         begin = _bake_layer(region, planned.below, console=console) if planned.below else planned.base_image.id

@@ -3,7 +3,7 @@
 No machine of AWS's bakes anything; the one that judges is started from the new AMI, as for every other release.
 """
 
-from bakery.catalog import record
+from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
 from bakery.cloud.reconcile import tags_of
@@ -67,7 +67,7 @@ def _send(order: Order, plan: Plan, *, account: Account, console: Console) -> di
             sent = uploading.upload(
                 plan.image, plan.known, targets, account=account, console=console, is_verified=order.is_read_back
             )
-    path = digests.path_of(made.image, made.release, made.arch, is_rehearsal=account.is_rehearsal)
+    path = catalog.digests_of(made.image, made.release, made.arch, is_rehearsal=account.is_rehearsal)
     digests.write(path, plan.known)
     return sent
 
@@ -79,7 +79,9 @@ def _judge(plan: Plan, at_home: Sent | None, sent: dict[str, Sent | BakeryError]
     there = published.find(plan.home, name=plan.image.made.name)
     if there is not None and naming.VERIFIED in tags_of(there):
         console.say(f"{plan.home.name}: {there['ImageId']} was verified already")
-        record.record(plan.home, plan.image.made, there, console=console)
+        record.record(
+            plan.image.made, there, region=plan.home.name, is_rehearsal=plan.home.account.is_rehearsal, console=console
+        )
         return
     image = plan.image
     subject = approve.Subject(

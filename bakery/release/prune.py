@@ -221,7 +221,7 @@ def _forget(known: Catalog, verdict: Verdict, *, is_rehearsal: bool) -> Catalog:
     stays = {(one.release, one.arch) for one in left.releases}
     for one in known.releases:
         if (one.release, one.arch) not in stays:
-            digests.remove(digests.path_of(verdict.image, one.release, one.arch, is_rehearsal=is_rehearsal))
+            digests.remove(catalog.digests_of(verdict.image, one.release, one.arch, is_rehearsal=is_rehearsal))
     return left
 
 

@@ -44,7 +44,7 @@ def record(region: Region, *, verified: str = "", number: int = 1) -> Release:
         "CreationDate": "2026-11-01T04:15:00.123Z",
         "Tags": tag_list({naming.VERIFIED: verified} if verified else {}),
     }
-    released.record(region, MADE, image, console=Console())
+    released.record(MADE, image, region=region.name, is_rehearsal=True, console=Console())
     (release,) = catalog.read("host", is_rehearsal=True).releases
     return release
 

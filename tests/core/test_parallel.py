@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bakery.clouds.aws.account import Account, Region, connect
+from bakery.clouds.aws.account import Account, Region, rehearse
 from bakery.core import parallel, process
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
@@ -18,7 +18,7 @@ from bakery.definition.aws_regions import REGIONS
 
 @pytest.fixture
 def account() -> Account:
-    return connect(endpoint="http://127.0.0.1:9", keys=("AKIAABCDEFGHIJKLMNOP", "secret"))
+    return rehearse(endpoint="http://127.0.0.1:9", keys=("AKIAABCDEFGHIJKLMNOP", "secret"))
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_digests_that_are_removed_are_gone_and_may_be_removed_again(tmp_path: Pa
 def test_they_are_beside_the_catalog(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, is_rehearsal: bool) -> None:
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path))
     folder = catalog.path_of("host", is_rehearsal=is_rehearsal).parent
-    path = digests.path_of("host", "20260131-0405-0123456789ab", Arch.ARM64, is_rehearsal=is_rehearsal)
+    path = catalog.digests_of("host", "20260131-0405-0123456789ab", Arch.ARM64, is_rehearsal=is_rehearsal)
     assert path == folder / "blocks" / "host" / "20260131-0405-0123456789ab-arm64.tsv"
 
 

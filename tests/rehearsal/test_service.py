@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bakery import ROOT
-from bakery.clouds.aws.account import connect
+from bakery.clouds.aws.account import rehearse
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -94,7 +94,7 @@ def test_what_runs_is_described(stage: Running) -> None:
 def test_what_its_owner_has_set_up_for_aws_does_not_reach_it(stage: Running) -> None:
     """The stage is started with a profile that does not exist, which would end every call inside it."""
     assert os.environ["AWS_PROFILE"] == "nobody"
-    account = connect(endpoint=stage.url, keys=(service.ACCESS_KEY, service.SECRET_KEY))
+    account = rehearse(endpoint=stage.url, keys=(service.ACCESS_KEY, service.SECRET_KEY))
     assert account.region("eu-west-2").ec2("describe_vpcs")["Vpcs"]
 
 

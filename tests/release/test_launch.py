@@ -23,6 +23,7 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
 from bakery.guests import accelerator, health
 from bakery.guests.accelerator import Accelerator
+from bakery.rehearsal import service
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT
 from bakery.release import launch
@@ -58,7 +59,7 @@ def account(cloud: Rehearsal) -> Account:
 def healthy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every machine be healthy the third time it is asked."""
     with answering(RESTORING, RESTORING, HEALTHY) as port:
-        monkeypatch.setitem(machines.REHEARSED, 8077, port)
+        monkeypatch.setitem(service.PORTS, 8077, port)
         yield
 
 
@@ -218,7 +219,7 @@ def test_a_machine_that_does_not_become_healthy_runs_on_and_is_exit_code_1(
     monkeypatch.setattr(launch, "HEALTHY_DEADLINE_S", 0.05)
     releases.put(cloud, HOST, is_latest=True)
     with answering(RESTORING) as port:
-        monkeypatch.setitem(machines.REHEARSED, 8077, port)
+        monkeypatch.setitem(service.PORTS, 8077, port)
         found = start(account, DUBLIN, is_waiting=True)
     (machine,) = found.machines
     assert found.addresses == []
@@ -417,7 +418,7 @@ def test_an_interrupt_ends_what_was_started(
 ) -> None:
     releases.put(cloud, HOST, is_latest=True)
     with answering(RESTORING) as port:
-        monkeypatch.setitem(machines.REHEARSED, 8077, port)
+        monkeypatch.setitem(service.PORTS, 8077, port)
 
         def interrupt() -> None:
             while [call.action for call in cloud.calls].count("RunInstances") < 2:

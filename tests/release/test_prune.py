@@ -93,7 +93,7 @@ def test_an_image_is_tagged_before_anything_is_taken_from_it(cloud: Rehearsal, a
 
 def test_what_is_known_of_its_blocks_goes_with_a_release_and_not_before(cloud: Rehearsal, account: Account) -> None:
     kept = [releases.put(cloud, HOST, age_days=40), releases.put(cloud, HOST, is_latest=True)]
-    old, new = (digests.path_of("host", one.release, one.arch, is_rehearsal=True) for one in kept)
+    old, new = (catalog.digests_of("host", one.release, one.arch, is_rehearsal=True) for one in kept)
     for path in (old, new):
         digests.write(path, Digests(disk_sha256="00", size_gb=1, blocks={}))
     run(account, regions=(DUBLIN,))

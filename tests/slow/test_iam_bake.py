@@ -19,7 +19,7 @@ import pytest
 
 from bakery.clouds.aws import base_images, groups, published
 from bakery.clouds.aws import packer as amazon
-from bakery.clouds.aws.account import Account, Region, connect
+from bakery.clouds.aws.account import Account, Region, rehearse
 from bakery.clouds.aws.base_images import FoundBy
 from bakery.clouds.aws.packer import Build
 from bakery.core import folders, process
@@ -37,6 +37,7 @@ from bakery.local import rehearsal_base
 from bakery.packer import workspace
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
+from bakery.rehearsal import service
 from bakery.rehearsal.server import serving
 from bakery.release import bake as region_bake
 from tests.aws_account import forget_aws
@@ -127,7 +128,7 @@ class Stage:
         """Return the account as a user who may do what a case has left."""
         keys = self.police.hire(together("bake", *(OPTIONS if case.is_own else ()), without=case.without))
         self.cases[keys[0]] = case
-        return connect(endpoint=self.police.cloud.url, keys=keys)
+        return rehearse(endpoint=self.police.cloud.url, keys=keys, ports=service.PORTS)
 
     def play(self, case: Case, account: Account) -> Outcome:
         """Bake as a case has it."""

@@ -56,7 +56,7 @@ def state(cloud: Rehearsal) -> dict[str, Any]:
     # When it was made and judged is another second each time.
     images = [(*image[:2], [tag for tag, _ in image[2]], image[3], image[5]) for image in found["images"]]
     snapshots = [(region, [tag for tag, _ in tags]) for region, tags in found["snapshots"]]
-    known = digests.read(digests.path_of("host", MONDAY, Arch.AMD64, is_rehearsal=True))
+    known = digests.read(catalog.digests_of("host", MONDAY, Arch.AMD64, is_rehearsal=True))
     assert known
     return {
         **found,

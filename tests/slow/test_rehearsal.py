@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from bakery.cloud import naming
-from bakery.clouds.aws.account import Account, connect
+from bakery.clouds.aws.account import Account, rehearse
 from bakery.definition.bases import Arch
 from bakery.rehearsal import service
 from tests.rehearsed import SIX
@@ -57,7 +57,7 @@ class Rehearsed:
     @property
     def account(self) -> Account:
         url = json.loads((self.build / "rehearsal/server.json").read_text())["url"]
-        return connect(endpoint=url, keys=(service.ACCESS_KEY, service.SECRET_KEY))
+        return rehearse(endpoint=url, keys=(service.ACCESS_KEY, service.SECRET_KEY), ports=service.PORTS)
 
     def latest(self, region: str) -> str:
         name = "/dokku-bakery/host/latest/amd64"

@@ -8,9 +8,10 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import boto3
@@ -23,9 +24,10 @@ from bakery.clouds.aws import credentials
 from bakery.clouds.aws.errors import FAILED, ApiError, complaint, is_passing, kind_of, useless_settings
 from bakery.core import proxies
 from bakery.core.errors import did_you_mean, impossible
+from bakery.core.parallel import Stopped
 from bakery.definition.aws_regions import HOMES, Partition, partition
 
-__all__ = ["Account", "ApiError", "Region", "Stopped", "connect"]
+__all__ = ["Account", "ApiError", "Region", "connect", "rehearse"]
 
 CALL_DEADLINE_S = 120.0
 FIRST_CONTACT_S = 15.0
@@ -37,8 +39,7 @@ OPEN = ("opt-in-not-required", "opted-in")
 """What DescribeRegions says of regions that an account may use."""
 
 
-class Stopped(BaseException):
-    """The command was interrupted while this thread waited; like KeyboardInterrupt, no `except Exception` holds it."""
+NO_PORTS: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -48,6 +49,8 @@ class Account:
     session: boto3.Session
     endpoint: str | None = None
     is_rehearsal: bool = False
+    ports: Mapping[int, int] = NO_PORTS
+    """TCP ports of a machine, and where they are reached from here when that is somewhere else: in a rehearsal."""
     default_region: str = HOMES[Partition.AWS]
     """Asked about all regions when none is set."""
     patience_s: float = CALL_DEADLINE_S
@@ -174,6 +177,10 @@ class Region:
     """By its name, the version of the parameter that we have written (`overtaking`)."""
     _clients: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    def stop(self) -> None:
+        """End every wait on this account's calls, now and later: the command was interrupted."""
+        self.account.stop.set()
+
     def ec2(self, operation: str, **arguments: Any) -> Any:
         """Call EC2; *operation* and *arguments* are boto3's. Raises like `call`."""
         return self.call("ec2", operation, **arguments)
@@ -236,16 +243,19 @@ def _whole(answer: Any) -> Any:
     return {key: value.read() if isinstance(value, StreamingBody) else value for key, value in answer.items()}
 
 
-def connect(*, endpoint: str | None = None, keys: tuple[str, str] | None = None, near: str = "") -> Account:
+def rehearse(*, endpoint: str, keys: tuple[str, str], ports: Mapping[int, int] = NO_PORTS) -> Account:
+    """Return the account of a rehearsal at that address; *ports* are where its machines' ports are reached."""
+    return Account(session=_rehearsal_session(keys), endpoint=endpoint, is_rehearsal=True, ports=ports)
+
+
+def connect(*, near: str = "") -> Account:
     """Return the account that the environment names (AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …).
 
     Where it names no region, the partition of the region *near* says which one is asked about all others.
 
-    With *endpoint* and *keys* it is a rehearsal instead. Raises BakeryError: exit code 2 for a profile that does not
+    Raises BakeryError: exit code 2 for a profile that does not
     exist and for settings that cannot be read, 3 when there are no credentials, or a proxy that nothing can speak to.
     """
-    if endpoint and keys:
-        return Account(session=_rehearsal_session(keys), endpoint=endpoint, is_rehearsal=True)
     proxies.require_usable(os.environ)
     core = botocore.session.Session()
     credentials.load(core)

@@ -14,7 +14,6 @@ from bakery.clouds.aws.packer import INSTANCE_TYPES
 from bakery.clouds.aws.published import PASSING
 from bakery.core.errors import BakeryError, did_you_mean, impossible
 from bakery.definition.bases import Arch, Base
-from bakery.rehearsal import service
 
 RUNNING_DEADLINE_S = 600.0
 UNKNOWN = frozenset({*PASSING, "InvalidGroup.NotFound"})
@@ -22,7 +21,6 @@ UNKNOWN = frozenset({*PASSING, "InvalidGroup.NotFound"})
 NO_KEY = "InvalidKeyPair.NotFound"
 NO_INSTANCE = "InvalidInstanceID.NotFound"
 PAUSE_S = 1.0
-REHEARSED = service.PORTS
 NO_ADDRESS = 'aws.login = "private" or "ssm" in images/NAME.toml, or a subnet that gives public addresses'
 
 
@@ -53,7 +51,7 @@ class Launch:
 
 def port(account: Account, number: int) -> int:
     """Return where a machine's port is reached from here."""
-    return REHEARSED.get(number, number) if account.is_rehearsal else number
+    return account.ports.get(number, number)
 
 
 def login_user(account: Account, base: Base) -> str:

@@ -50,7 +50,7 @@ def candidates(made: Made, *, is_rehearsal: bool) -> list[Candidate]:
         known = catalog.read(layer.name, is_rehearsal=is_rehearsal)
         earlier = [one for one in known.releases if one.arch is made.arch and one.release != made.release]
         for release in sorted(earlier, key=lambda one: one.release, reverse=True)[:MOST]:
-            path = digests.path_of(layer.name, release.release, release.arch, is_rehearsal=is_rehearsal)
+            path = catalog.digests_of(layer.name, release.release, release.arch, is_rehearsal=is_rehearsal)
             blocks = digests.read(path)
             if blocks is not None:
                 found.append(Candidate(image=layer.name, release=release, digests=blocks))

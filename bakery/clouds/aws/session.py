@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from bakery.clouds.aws.account import Account, connect
+from bakery.clouds.aws.account import Account, connect, rehearse
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import aws_regions
@@ -27,4 +27,4 @@ def open_account(*, is_rehearsal: bool, console: Console, regions: Sequence[str]
             raise
     running = service.start(console=console, faults=os.environ.get(service.FAULTS_VARIABLE, ""))
     console.say(f"rehearsal: nothing of this is AWS ({running.url})")
-    return connect(endpoint=running.url, keys=(service.ACCESS_KEY, service.SECRET_KEY))
+    return rehearse(endpoint=running.url, keys=(service.ACCESS_KEY, service.SECRET_KEY), ports=service.PORTS)

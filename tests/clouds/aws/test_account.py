@@ -11,8 +11,9 @@ import pytest
 
 from bakery.clouds.aws import account as aws
 from bakery.clouds.aws import policies
-from bakery.clouds.aws.account import Account, ApiError, Stopped, connect
+from bakery.clouds.aws.account import Account, ApiError, connect, rehearse
 from bakery.core.errors import BakeryError, ExitCode
+from bakery.core.parallel import Stopped
 from bakery.rehearsal.answers import Answer, refused
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal, serving
@@ -53,7 +54,7 @@ def an_error(code: str, message: str = "No.", *, status: HTTPStatus = HTTPStatus
 
 def refusal_of(answer: Answer) -> ApiError:
     with scripted(answer) as server:
-        return refusal(connect(endpoint=server.url, keys=KEYS))
+        return refusal(rehearse(endpoint=server.url, keys=KEYS))
 
 
 def test_what_is_throttled_or_broken_is_repeated_until_it_passes(cloud: Rehearsal, account: Account) -> None:
@@ -116,14 +117,14 @@ def test_a_call_that_cannot_be_meant_says_so_and_never_leaves(cloud: Rehearsal, 
 
 def test_a_connection_that_breaks_off_is_made_again() -> None:
     with scripted(None, None, NO_REGIONS) as server:
-        assert connect(endpoint=server.url, keys=KEYS).home.ec2("describe_regions")["Regions"] == []
+        assert rehearse(endpoint=server.url, keys=KEYS).home.ec2("describe_regions")["Regions"] == []
         assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize("answer", [None, Answer(status="200 OK", headers=(), body=b"<html>Sign in to this Wi-Fi")])
 def test_a_connection_that_stays_broken_is_exit_code_3(answer: Answer | None) -> None:
     with scripted(answer) as server:
-        account = connect(endpoint=server.url, keys=KEYS)
+        account = rehearse(endpoint=server.url, keys=KEYS)
         account.patience_s = 1
         error = refusal(account)
         assert len(server.asked) > 1
@@ -147,7 +148,7 @@ def test_a_refusal_is_an_answer_too(cloud: Rehearsal, account: Account) -> None:
 
 
 def test_no_answer_where_no_region_is_names_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
-    account = connect(endpoint="http://127.0.0.1:9", keys=KEYS)
+    account = rehearse(endpoint="http://127.0.0.1:9", keys=KEYS)
     account.patience_s = 0.01
     with pytest.raises(ApiError) as caught:
         account.region("eu-wset-1").ec2("describe_regions")
@@ -156,7 +157,7 @@ def test_no_answer_where_no_region_is_names_the_nearest(monkeypatch: pytest.Monk
 
 def test_a_certificate_that_cannot_be_checked_is_no_reason_to_wait() -> None:
     with scripted(NO_REGIONS) as server:
-        account = connect(endpoint=server.url.replace("http:", "https:"), keys=KEYS)
+        account = rehearse(endpoint=server.url.replace("http:", "https:"), keys=KEYS)
         began = time.monotonic()
         error = refusal(account)
     assert time.monotonic() - began < aws.FIRST_CONTACT_S / 2
@@ -182,7 +183,7 @@ def test_expired_credentials_lead_to_new_ones(monkeypatch: pytest.MonkeyPatch, c
 
 def test_unknown_credentials_are_named_with_the_two_reasons_there_may_be(cloud: Rehearsal) -> None:
     with policed(cloud, "ec2:*"):
-        error = refusal(connect(endpoint=cloud.url, keys=KEYS))
+        error = refusal(rehearse(endpoint=cloud.url, keys=KEYS))
     assert (error.code, error.exit_code) == ("AuthFailure", ExitCode.MISSING)
     assert "are not accepted" in error.message
     assert error.hint == "aws sso login, or new keys; or this account has not opted in to us-east-1"
@@ -276,7 +277,7 @@ def test_where_no_region_is_set_the_partition_of_what_is_wanted_says_whom_to_ask
 @pytest.mark.parametrize(("region", "place"), [("eu-west-2", "https://health.aws"), ("cn-north-1", "in the console")])
 def test_aws_s_troubles_are_looked_up_where_its_partition_tells_of_them(region: str, place: str) -> None:
     with scripted(an_error("InternalError", status=HTTPStatus.INTERNAL_SERVER_ERROR)) as server:
-        account = connect(endpoint=server.url, keys=KEYS)
+        account = rehearse(endpoint=server.url, keys=KEYS)
         account.patience_s = 0
         with pytest.raises(ApiError) as caught:
             account.region(region).ec2("describe_regions")

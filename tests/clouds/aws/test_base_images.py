@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from bakery.clouds.aws import base_images
-from bakery.clouds.aws.account import Account, ApiError, connect
+from bakery.clouds.aws.account import Account, ApiError, rehearse
 from bakery.clouds.aws.base_images import FoundBy
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import BASES, Arch, Base, BaseName, base
@@ -77,7 +77,7 @@ def test_each_region_has_ids_of_its_own(account: Account) -> None:
 def test_a_parameter_that_may_not_be_read_is_as_if_there_were_none() -> None:
     denied = refused("ssm", status=HTTPStatus.BAD_REQUEST, code="AccessDeniedException", message="not authorized")
     with scripted(denied, NO_IMAGES) as server:
-        account = connect(endpoint=server.url, keys=KEYS)
+        account = rehearse(endpoint=server.url, keys=KEYS)
         with pytest.raises(BakeryError, match="there is no image of debian-12"):
             base_images.newest(account.home, base("debian-12"), Arch.AMD64)
         assert parse_qs(server.asked[1])["Owner.1"] == [base("debian-12").aws.owner]
@@ -86,7 +86,7 @@ def test_a_parameter_that_may_not_be_read_is_as_if_there_were_none() -> None:
 def test_a_parameter_store_that_does_not_answer_is_no_reason_to_look_elsewhere() -> None:
     broken = refused("ssm", status=HTTPStatus.SERVICE_UNAVAILABLE, code="ServiceUnavailable", message="later")
     with scripted(broken, NO_IMAGES) as server:
-        account = connect(endpoint=server.url, keys=KEYS)
+        account = rehearse(endpoint=server.url, keys=KEYS)
         account.patience_s = 0
         with pytest.raises(ApiError, match="ssm:GetParameter: later"):
             base_images.newest(account.home, base("debian-12"), Arch.AMD64)
@@ -115,7 +115,7 @@ def test_a_region_without_the_base_is_exit_code_3(cloud: Rehearsal, account: Acc
 @pytest.mark.parametrize(("region", "owner"), [("cn-north-1", "837727238323"), ("us-gov-west-1", "513442679011")])
 def test_canonical_has_another_account_in_each_partition(region: str, owner: str) -> None:
     with scripted(NO_PARAMETER, NO_IMAGES) as server:
-        account = connect(endpoint=server.url, keys=KEYS)
+        account = rehearse(endpoint=server.url, keys=KEYS)
         with pytest.raises(BakeryError, match=f"{region}: there is no image of ubuntu-24.04"):
             base_images.newest(account.region(region), base("ubuntu-24.04"), Arch.ARM64)
     asked = parse_qs(server.asked[1])
@@ -131,7 +131,7 @@ def test_canonical_has_another_account_in_each_partition(region: str, owner: str
 @pytest.mark.parametrize("region", ["cn-north-1", "us-gov-west-1"])
 def test_where_debians_account_is_not_known_nobody_elses_image_is_taken(region: str) -> None:
     with scripted(NO_PARAMETER) as server:
-        account = connect(endpoint=server.url, keys=KEYS)
+        account = rehearse(endpoint=server.url, keys=KEYS)
         with pytest.raises(BakeryError, match="it is not known who publishes debian-12 in aws-") as caught:
             base_images.newest(account.region(region), base("debian-12"), Arch.AMD64)
         assert len(server.asked) == 1
@@ -156,5 +156,5 @@ def test_an_image_without_an_ebs_disk_is_no_base() -> None:
     image = "<item><imageId>ami-1</imageId><name>old</name><rootDeviceType>instance-store</rootDeviceType></item>"
     answer = xml(f"<DescribeImagesResponse><imagesSet>{image}</imagesSet></DescribeImagesResponse>")
     with scripted(answer) as server, pytest.raises(BakeryError, match=r"ami-1 \(old\) has no EBS disk") as caught:
-        base_images.at(connect(endpoint=server.url, keys=KEYS).home, "ami-1")
+        base_images.at(rehearse(endpoint=server.url, keys=KEYS).home, "ami-1")
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bakery.clouds.aws import lateness, published
-from bakery.clouds.aws.account import ApiError, Region, Stopped
+from bakery.clouds.aws.account import ApiError, Region
+from bakery.core.parallel import Stopped
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from tests.aws_account import account_of, forget_aws

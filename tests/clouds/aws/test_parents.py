@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
 from bakery.clouds.aws import parents
@@ -47,7 +48,7 @@ def region(cloud: Rehearsal) -> Region:
 def sent(cloud: Rehearsal, *, age_days: float, image: str = "host", **told: Any) -> Release:
     """Put a release there whose blocks are known here."""
     release = releases.put(cloud, {"host": HOST, "dokku": DOKKU}[image], age_days=age_days, **told)
-    digests.write(digests.path_of(image, release.release, release.arch, is_rehearsal=True), DIGESTS)
+    digests.write(catalog.digests_of(image, release.release, release.arch, is_rehearsal=True), DIGESTS)
     return release
 
 

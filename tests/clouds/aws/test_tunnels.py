@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bakery.clouds.aws import lateness, tunnels
-from bakery.clouds.aws.account import Account, Region, connect
+from bakery.clouds.aws.account import Account, Region, rehearse
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.aws import Aws
 from bakery.rehearsal.answers import Answer, line
@@ -59,7 +59,7 @@ def install(home: Path, text: str = PLUGIN) -> Path:
 @contextmanager
 def region(*answers: Answer) -> Iterator[tuple[Region, Script]]:
     with scripted(*answers) as server:
-        rehearsed = connect(endpoint=server.url, keys=("AKIA", "secret"))
+        rehearsed = rehearse(endpoint=server.url, keys=("AKIA", "secret"))
         account = Account(session=rehearsed.session, endpoint=server.url)
         yield account.region("eu-west-2"), server
 
