@@ -17,7 +17,6 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import layers
 from bakery.disk.artifact import Artifact
-from bakery.local import rehearsal_base
 from bakery.packer import build as builder
 from bakery.packer import engine as packer
 from bakery.packer import settings, workspace
@@ -44,10 +43,7 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
 
     Raises BakeryError with the exit codes that README.md lists; 4 when the image did not pass verification.
     """
-    first, *others = account.require(order.regions)
-    desired.require_readable(layers.whole(order.image), order.regions)
-    if account.is_rehearsal:
-        rehearsal_base.lend(order.image, base=order.base, console=console)
+    first, *others = require(order, account=account)
     release = bake_in(first, order, console=console)
     failures: dict[str, BakeryError] = {}
     if order.is_per_region:
@@ -63,6 +59,16 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
     if failures:
         raise publish.refusal(failures)
     return published_release
+
+
+def require(order: Order, *, account: Account) -> list[Region]:
+    """Return the regions that were ordered.
+
+    Raises BakeryError (exit code 2) for one that this account may not use, or where readers could not read the image.
+    """
+    regions = account.require(order.regions)
+    desired.require_readable(layers.whole(order.image), order.regions)
+    return regions
 
 
 def bake_in(region: Region, order: Order, *, console: Console, release: str = "") -> str:

@@ -1,14 +1,14 @@
 """The story of `invoke regions`: every AWS region, and the newest base image in those that the account may use."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from bakery.clouds.aws import base_images
 from bakery.clouds.aws.account import Account, ApiError
 from bakery.clouds.aws.base_images import BaseImage
-from bakery.clouds.aws.session import open_account
-from bakery.core.console import Console, table
+from bakery.core.console import table
 from bakery.core.errors import BakeryError, missing
 from bakery.core.parallel import everywhere
 from bakery.definition import bases, layers
@@ -93,15 +93,14 @@ class Survey:
         return values
 
 
-def survey(image: str, *, base: str, is_rehearsal: bool, console: Console) -> Survey:
+def survey(image: str, *, base: str, enter: Callable[[], Account]) -> Survey:
     """Ask every region that the account may use, all at once, for the newest image of a definition's base.
 
     Raises BakeryError: exit code 2 for an unknown image or base, 3 when not even the list of regions can be had.
     """
     definition = layers.whole(image)
     wanted = bases.base(base or definition.base)
-    account = open_account(is_rehearsal=is_rehearsal, console=console)
-    return ask(account, wanted, definition.arch)
+    return ask(enter(), wanted, definition.arch)
 
 
 def ask(account: Account, base: Base, arch: Arch) -> Survey:

@@ -3,7 +3,7 @@
 Nothing is made in the account. Without credentials the image to begin with is left open, and all else is as with them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,6 @@ from bakery.clouds.aws import base_images, desired
 from bakery.clouds.aws import packer as amazon
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import Build
-from bakery.clouds.aws.session import open_account
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode, impossible
@@ -31,6 +30,9 @@ from bakery.packer.workspace import Workspace
 from bakery.release import plan
 from bakery.vagrant import vagrantfile
 
+Enter = Callable[[Sequence[str]], Account]
+"""Opens the account, told which regions it is for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
@@ -44,7 +46,7 @@ class Beginning:
     endpoint: str = ""
 
 
-def write(order: Order, *, regions: Sequence[str], is_rehearsal: bool, console: Console) -> list[Path]:
+def write(order: Order, *, regions: Sequence[str], enter: Enter, is_rehearsal: bool, console: Console) -> list[Path]:
     """Write a Packer folder and, where an AMI is known, a Vagrantfile for each region; return their paths.
 
     Raises BakeryError: exit code 2 for an unknown image, base or region, 3 when Packer is not installed or AWS does not
@@ -55,7 +57,7 @@ def write(order: Order, *, regions: Sequence[str], is_rehearsal: bool, console: 
     names = [aws_regions.region(name) for name in dict.fromkeys(regions)]
     layers = images.chain(order.image)
     base = bases.base(order.base or images.effective(layers).base)
-    engine, account = packer.installed(), _account(names, is_rehearsal=is_rehearsal, console=console)
+    engine, account = packer.installed(), _account(enter, names, is_rehearsal=is_rehearsal, console=console)
     digests = plan.fingerprints(layers, base)
     if account is not None:
         account.require(names)
@@ -103,9 +105,9 @@ def vagrantfile_text(build: Build, *, image_id: str) -> str:
     return vagrantfile.aws_vagrantfile(instance)
 
 
-def _account(regions: Sequence[str], *, is_rehearsal: bool, console: Console) -> Account | None:
+def _account(enter: Enter, regions: Sequence[str], *, is_rehearsal: bool, console: Console) -> Account | None:
     try:
-        return open_account(is_rehearsal=is_rehearsal, console=console, regions=regions)
+        return enter(regions)
     except BakeryError as error:
         if is_rehearsal or error.exit_code is not ExitCode.MISSING:
             raise

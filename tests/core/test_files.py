@@ -39,7 +39,10 @@ def read_only(folder: Path) -> str:
     return f"mount --bind {name} {name}; mount -o remount,bind,ro {name}\n"
 
 
-RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import program; sys.exit(program.main(sys.argv[1:]))"
+RUN = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from bakery.commands import program;"
+    " sys.exit(program.main(sys.argv[1:]))"
+)
 
 
 def inv(*words: str) -> str:

@@ -113,7 +113,10 @@ def test_stop_ends_it_and_leaves_nothing(folder: Path, stage: Running) -> None:
     assert not service.stop()
 
 
-RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import program; sys.exit(program.main(sys.argv[1:]))"
+RUN = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from bakery.commands import program;"
+    " sys.exit(program.main(sys.argv[1:]))"
+)
 
 
 def plan(region: str) -> process.Finished:

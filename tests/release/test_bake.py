@@ -16,7 +16,7 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.aws import Login
 from bakery.guests.suite import Verdict
-from bakery.local import rehearsal_base
+from bakery.rehearsal import base_disk
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import approve, plan, preview
 from bakery.release import bake as region_bake
@@ -61,7 +61,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
     monkeypatch.setattr(region_bake, "_pack", pack)
     monkeypatch.setattr(approve, "verify_image", judge)
-    monkeypatch.setattr(rehearsal_base, "lend", lambda *_, **__: None)
+    monkeypatch.setattr(base_disk, "lend", lambda *_, **__: None)
     return found
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from bakery import ROOT
 from bakery.clouds.aws import account as aws
-from bakery.clouds.aws import session
 from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.base_images import BaseImage, FoundBy
+from bakery.commands import session
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -208,7 +208,7 @@ def test_without_a_rehearsal_it_is_the_account_of_the_environment() -> None:
 
 def test_what_cannot_be_asked_for_is_refused_before_any_account_is_opened() -> None:
     with pytest.raises(BakeryError, match="there is no base 'debian-21'"):
-        regions.survey("host", base="debian-21", is_rehearsal=False, console=Console())
+        regions.survey("host", base="debian-21", enter=lambda: pytest.fail("an account was opened"))
 
 
 def test_the_command_prints_json_alone_on_stdout(home: Path, cloud: Rehearsal) -> None:

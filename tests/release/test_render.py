@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import naming
 from bakery.clouds.aws import base_images
+from bakery.clouds.aws.account import Account
+from bakery.commands import session
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -38,7 +40,7 @@ def running() -> Iterator[Rehearsal]:
 def cloud(running: Rehearsal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rehearsal:
     running.reset()
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path))
-    monkeypatch.setattr(render, "open_account", lambda **_: account_of(running))
+    monkeypatch.setattr(session, "open_account", lambda **_: account_of(running))
     return running
 
 
@@ -48,9 +50,16 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     forget_aws(monkeypatch, home=tmp_path)
 
 
+def written(order: Order, *regions: str, is_rehearsal: bool) -> list[Path]:
+    def enter(names: Sequence[str]) -> Account:
+        return session.open_account(is_rehearsal=is_rehearsal, console=Console(), regions=names)
+
+    return render.write(order, regions=regions, enter=enter, is_rehearsal=is_rehearsal, console=Console())
+
+
 def write(image: str = "host", *regions: str, base: str = "", is_rehearsal: bool = True) -> list[Path]:
     order = Order(image=image, base=base)
-    return render.write(order, regions=regions or (REGION,), is_rehearsal=is_rehearsal, console=Console())
+    return written(order, *(regions or (REGION,)), is_rehearsal=is_rehearsal)
 
 
 def validate(folder: Path, *options: str) -> process.Finished:
@@ -178,4 +187,4 @@ def test_a_region_that_the_account_has_not_opted_in_to_is_refused() -> None:
 def test_a_source_on_this_machine_is_refused_for_a_region() -> None:
     order = Order(image="host", base_from="archive")
     with pytest.raises(BakeryError, match="--base-from archive is for bakes on this machine"):
-        render.write(order, regions=[REGION], is_rehearsal=False, console=Console())
+        written(order, REGION, is_rehearsal=False)

@@ -33,11 +33,10 @@ from bakery.disk.artifact import Artifact
 from bakery.guests import accelerator, guest, suite
 from bakery.guests.accelerator import Accelerator
 from bakery.guests.suite import Verdict
-from bakery.local import rehearsal_base
 from bakery.packer import workspace
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
-from bakery.rehearsal import service
+from bakery.rehearsal import base_disk, service
 from bakery.rehearsal.server import serving
 from bakery.release import bake as region_bake
 from tests.aws_account import forget_aws
@@ -238,7 +237,7 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(suite, "judge", judge)
     patch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     patch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
-    patch.setattr(rehearsal_base, "lend", lambda image, *, base, console: None)
+    patch.setattr(base_disk, "lend", lambda image, *, base, console: None)
     patch.setattr(layers, "chain", lambda name: [definition(name)])
     patch.setattr(layers, "whole", definition)
     patch.setattr(amazon, "POLL_S", 1)

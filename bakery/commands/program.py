@@ -17,8 +17,8 @@ from invoke.parser.argument import Argument
 from invoke.program import Program as InvokeProgram
 
 from bakery import ROOT
+from bakery.commands.command import complain
 from bakery.core.errors import BakeryError, ExitCode, did_you_mean, impossible, of_system
-from command import complain
 
 FOREIGN = frozenset(
     {

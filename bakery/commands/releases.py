@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bakery.commands.command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, task
 from bakery.core.errors import impossible
-from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, task
 
 if TYPE_CHECKING:
     from bakery.core.console import Console
@@ -25,10 +25,12 @@ RELEASE_HELP = {**PUBLISHED_HELP, "release": "the release, or how its name begin
 @task(help={**IMAGE_HELP, **REHEARSE_HELP, "json": "print a list of objects instead of a table"})
 def regions(_context: Context, image: str = IMAGE, base: str = "", json: bool = False, rehearse: bool = False) -> None:
     """Show every AWS region, and in those that this account may use the newest image of the base, with its age."""
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import regions as asking
 
-    survey = asking.survey(image, base=base, is_rehearsal=rehearse, console=Console())
+    console = Console()
+    survey = asking.survey(image, base=base, enter=lambda: open_account(is_rehearsal=rehearse, console=console))
     if json:
         print(survey.as_json())
     else:
@@ -97,7 +99,7 @@ def publish(
         import_order = local_order(region, image=image, base=base, fan_out=fan_out, verify_upload=verify_upload)
         bring_local(import_order, is_dry=False, is_rehearsal=rehearse)
         return
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import publish as publishing
 
@@ -116,7 +118,7 @@ def promote(
     rehearse: bool = False,
 ) -> None:
     """Point `latest` at a release in its AWS regions (--release, or the newest); prints its ids."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import promote as promoting
     from bakery.release import publish as publishing
@@ -139,7 +141,7 @@ def rollback(
     _context: Context, image: str = IMAGE, rehearse: bool = False, region: Sequence[str] | None = None
 ) -> None:
     """Point `latest` back at the release that was there before the last promote; prints its ids."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import promote as promoting
     from bakery.release import publish as publishing
@@ -190,7 +192,7 @@ def wanted_regions(regions: Sequence[str] | None, *, image: str) -> tuple[str, .
 
 def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_asked: bool = False) -> None:
     """Bake what was ordered and print its ids, or only its plan."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import bake as region_bake
     from bakery.release import preview
@@ -199,8 +201,13 @@ def bake_in_regions(order: Any, *, is_dry: bool, is_rehearsal: bool, is_price_as
     account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
     if is_dry:
         preview.show(order, account=account, console=console, is_price_asked=is_price_asked)
-    else:
-        print_ids(region_bake.bake(order, account=account, console=console))
+        return
+    if is_rehearsal:
+        from bakery.rehearsal import base_disk
+
+        region_bake.require(order, account=account)
+        base_disk.lend(order.image, base=order.base, console=console)
+    print_ids(region_bake.bake(order, account=account, console=console))
 
 
 def is_local(from_: str, **others: object) -> bool:
@@ -243,7 +250,7 @@ def bring_local(
 
     With *bake* it is baked first, as soon as it is known that AWS would take it.
     """
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import import_, import_plan
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from bakery.commands.command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
 from bakery.core.errors import impossible
-from command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, number, task
 
 
 @task(
@@ -71,7 +71,7 @@ def launch(
     domain: str = "",
 ) -> None:
     """Start machines in AWS regions from a release and wait until they are healthy; prints their addresses."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import launch as launching
     from bakery.release import launch_order
@@ -113,7 +113,7 @@ def validate(
     json: bool = False,
 ) -> None:
     """Hold what is in AWS against the catalog; exit code 1 when something is missing, wrong or unexpected."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import validate as validating
 
@@ -146,7 +146,7 @@ def catalog(
     region: Sequence[str] | None = None,
 ) -> None:
     """Show what was published, as the catalog has it; with --rebuild, out of what AWS has."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import rebuild as rebuilding
 
@@ -182,7 +182,7 @@ def prune(
     dry_run: bool = False,
 ) -> None:
     """Remove old releases that nobody uses, and what killed runs have left in AWS; prints what stays, and why."""
-    from bakery.clouds.aws.session import open_account
+    from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import prune as pruning
 

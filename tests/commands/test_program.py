@@ -9,12 +9,15 @@ import struct
 import subprocess
 import sys
 import termios
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-RUN = "import sys; sys.path.insert(0, sys.argv.pop(1)); import program; sys.exit(program.main(sys.argv[1:]))"
+from bakery import ROOT
+
+RUN = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from bakery.commands import program;"
+    " sys.exit(program.main(sys.argv[1:]))"
+)
 
 
 def argv(*words: str) -> list[str]:
@@ -106,9 +109,9 @@ def test_a_reader_that_has_enough_ends_nothing_badly() -> None:
 
 
 TABLES = """
-from bakery import rebuild
+from bakery.commands import program
 from bakery.core.console import table
-import program
+from bakery.release import rebuild
 def many(*_, **__):
     for _ in range(50):
         table("x", ("a",), [("b" * 90,)] * 90, to_stdout=True)
@@ -119,7 +122,7 @@ rebuild.show = many
 @pytest.mark.parametrize("reader", ["true", "head -1 >/dev/null"])
 @pytest.mark.parametrize("talk", ["", "2>&1"])
 def test_a_reader_of_tables_that_has_enough_ends_nothing_badly(reader: str, talk: str) -> None:
-    script = RUN.replace("import program;", f"exec({TABLES!r});")
+    script = RUN.replace("from bakery.commands import program;", f"exec({TABLES!r});")
     quoted = " ".join(map(shlex.quote, [sys.executable, "-P", "-c", script, str(ROOT), "catalog"]))
     done = through_shell(f"{quoted} {talk} | {reader}")
     assert (done.returncode, done.stderr) == (0, "")

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import command
-
-ROOT = Path(__file__).parent.parent
+from bakery import ROOT
+from bakery.commands import command
 
 
 def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bakery.clouds.aws import session
+from bakery.commands import session
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from tests.aws_account import forget_aws
-from tests.test_tasks import invoke
+from tests.commands.test_tasks import invoke
 
 
 @pytest.fixture(autouse=True)
