@@ -15,10 +15,10 @@ from bakery.disk.base import BaseDisk
 from bakery.guests import accelerator, suite, verify
 from bakery.guests.accelerator import Accelerator
 from bakery.guests.suite import Verdict
-from bakery.local import estimate, native_bake, plan
+from bakery.local import estimate, native_bake, packer_input, plan
 from bakery.local.native_bake import NotBootedError
 from bakery.local.plan import Order, Plan
-from bakery.packer import build, workspace
+from bakery.packer import build
 from bakery.packer import engine as packer
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
@@ -117,14 +117,14 @@ def _build(
 ) -> tuple[dict[str, float], Accelerator]:
     """Let Packer run the steps; return the seconds each took, and how the machine did run in the end."""
     if machine.is_native:
-        workspace.prepare(space, planned, disk=None, accelerator=machine, packer=engine)
+        packer_input.prepare(space, planned, disk=None, accelerator=machine, packer=engine)
         try:
             return native_bake.build(space, planned, disk=disk, packer_=engine, console=console), machine
         except NotBootedError as error:
             machine = accelerator.probe()
             console.say(f"{planned.base.name} does not boot natively here: {error}")
             console.say(machine.line)
-    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
     return build.build(space, log=planned.artifact.unfinished.log, packer_=engine, console=console), machine
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from bakery.core.console import Console
 from bakery.disk import base
 from bakery.guests import accelerator, qemu
-from bakery.local import plan
+from bakery.local import packer_input, plan
 from bakery.local.plan import Order, Plan
 from bakery.packer import engine as packer
-from bakery.packer import render, workspace
+from bakery.packer import render
 from bakery.packer.workspace import Workspace
 from bakery.vagrant import vagrantfile as vagrant
 from bakery.vagrant.vagrantfile import Provider
@@ -23,7 +23,7 @@ def write(order: Order, *, console: Console) -> list[Path]:
     engine, machine = packer.installed(), accelerator.probe()
     space = Workspace(folder=planned.artifact.workspace)
     disk = base.cached(planned.base, planned.definition.arch)
-    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
     if disk is None:
         console.say(f"no {planned.base.name} base is cached yet: set base_disk and base_sha256 yourself, or bake once")
     vagrantfile = planned.artifact.folder / "Vagrantfile"

@@ -10,6 +10,7 @@ from bakery.catalog import record
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
 from bakery.clouds.aws import desired, groups, handing, instances, networks, tunnels
+from bakery.clouds.aws import packer as amazon
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import Build
 from bakery.core import folders
@@ -19,7 +20,7 @@ from bakery.definition import layers
 from bakery.disk.artifact import Artifact
 from bakery.packer import build as builder
 from bakery.packer import engine as packer
-from bakery.packer import settings, workspace
+from bakery.packer import settings
 from bakery.packer.workspace import Workspace
 from bakery.release import approve, plan, publish
 from bakery.release.plan import RegionPlan
@@ -146,7 +147,7 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
     )
     space = Workspace(folder=artifact.workspace)
     try:
-        workspace.prepare_region(space, build, packer=engine)
+        amazon.prepare(space, build, packer=engine)
         with handing.environment(account, console=console) as env:
             built = builder.build_image(space, log=artifact.log, packer_=engine, console=console, env=env)
         console.say(f"{region.name}: baked {built.image_id}")

@@ -25,7 +25,7 @@ from bakery.definition.model import Definition
 from bakery.disk.artifact import Artifact
 from bakery.local.plan import Order, release_name
 from bakery.packer import engine as packer
-from bakery.packer import render, workspace
+from bakery.packer import render
 from bakery.packer.workspace import Workspace
 from bakery.release import plan
 from bakery.vagrant import vagrantfile
@@ -68,7 +68,7 @@ def write(order: Order, *, regions: Sequence[str], enter: Enter, is_rehearsal: b
             begin = _ask(account.region(name), layers, base=base, digests=digests, console=console)
         build = _build(layers, base=base, digest=digests[-1], region=name, begin=begin)
         kept = Artifact(image=order.image, base=base.name, folder=folders.build_dir(order.image, name))
-        workspace.prepare_region(Workspace(folder=kept.workspace), build, packer=engine)
+        amazon.prepare(Workspace(folder=kept.workspace), build, packer=engine)
         written.append(kept.workspace)
         image_id = known_image(build, is_rehearsal=is_rehearsal) or begin.base_id
         if image_id:

@@ -15,8 +15,9 @@ import pytest
 from bakery.core import http, http_client, proxies
 from bakery.core.errors import BakeryError
 from bakery.definition import bases, layers
+from bakery.local import packer_input
 from bakery.packer import engine as packer
-from bakery.packer import render, workspace
+from bakery.packer import render
 
 BODY = b"from behind the proxy"
 
@@ -97,7 +98,7 @@ def test_the_programs_of_the_steps_follow_what_the_steps_are_told(
 
 def test_packer_hands_the_proxy_to_the_steps_alone(tmp_path: Path) -> None:
     engine = packer.installed()
-    files = workspace.packer_files(layers.whole("host"), bases.base("debian-12"), packer=engine)
+    files = packer_input.packer_files(layers.whole("host"), bases.base("debian-12"), packer=engine)
     render.write(tmp_path, files)
     text = files["image.pkr.hcl"]
     assert '"http_proxy=${var.http_proxy}"' in text
@@ -123,7 +124,7 @@ def test_packer_hands_the_proxy_to_the_steps_alone(tmp_path: Path) -> None:
 def test_sudo_keeps_a_proxy_and_is_asked_for_nothing_without_one(
     environment: dict[str, str], asked: str, tmp_path: Path
 ) -> None:
-    template = workspace.packer_files(layers.whole("host"), bases.base("debian-12"), packer=packer.installed())
+    template = packer_input.packer_files(layers.whole("host"), bases.base("debian-12"), packer=packer.installed())
     script = re.search(r'"(kept=.*)",\n +"(sudo .*)"', template["image.pkr.hcl"])
     assert script
     (tmp_path / "sudo").write_text('#!/bin/sh\necho "$*"\n')

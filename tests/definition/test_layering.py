@@ -14,7 +14,8 @@ from bakery.definition.bases import Arch
 from bakery.definition.choices import DEFAULT_STEPS, Step
 from bakery.definition.layers import chain, effective, names, whole
 from bakery.definition.model import Definition
-from bakery.packer import fingerprint, workspace
+from bakery.local import packer_input
+from bakery.packer import fingerprint
 from bakery.packer.engine import Packer
 from bakery.packer.settings import settings
 from tests.definition.test_model import fields
@@ -132,7 +133,7 @@ def effects(folder: Path) -> dict[str, Any]:
     told = settings(layers, base, fingerprint="f", release="r", build_user="u", keys=keys)
     return {
         **{name: value for name, value in told.items() if name in read_by(layers)},
-        **workspace.packer_files(image, base, packer=Packer(version=(1, 7, 0))),
+        **packer_input.packer_files(image, base, packer=Packer(version=(1, 7, 0))),
         "base": base.name,
         "arch": {layer.arch for layer in layers},
         "layers": [layer.name for layer in layers],

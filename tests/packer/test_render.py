@@ -14,8 +14,9 @@ import pytest
 from bakery import ROOT
 from bakery.core import process
 from bakery.definition import bases, layers
+from bakery.local import packer_input
 from bakery.packer import engine as packer
-from bakery.packer import render, workspace
+from bakery.packer import render
 from bakery.packer.engine import Packer
 
 IMAGES = layers.names()
@@ -26,7 +27,7 @@ SCHEMA = ROOT / "tests/data/packer-plugin-schema.json"
 
 def rendered(image: str, generation: str) -> dict[str, str]:
     wanted = layers.load(image)
-    return workspace.packer_files(wanted, bases.base(wanted.base), packer=GENERATIONS[generation])
+    return packer_input.packer_files(wanted, bases.base(wanted.base), packer=GENERATIONS[generation])
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -49,7 +50,7 @@ def test_a_machine_that_runs_natively_is_given_to_either_generation_of_packer(
 ) -> None:
     wanted = layers.whole("host")
     engine = GENERATIONS[generation]
-    files = workspace.packer_files(wanted, bases.base(wanted.base), packer=engine, is_native=True)
+    files = packer_input.packer_files(wanted, bases.base(wanted.base), packer=engine, is_native=True)
     for name, text in files.items():
         golden(f"packer/host-native/{generation}/{name}", text)
     assert "plugins.pkr.hcl" not in files  # `null` is in Packer itself

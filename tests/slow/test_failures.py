@@ -17,11 +17,10 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
 from bakery.disk import base
 from bakery.guests import accelerator
-from bakery.local import native_bake, plan
+from bakery.local import native_bake, packer_input, plan
 from bakery.local.plan import Order
 from bakery.packer import build as builder
 from bakery.packer import engine as packer
-from bakery.packer import workspace
 from bakery.packer.workspace import Workspace
 from tests.slow.conftest import HOST, NAME, ROOT, Baked, environment_in
 
@@ -150,7 +149,7 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
     disk = base.cached(planned.base, planned.definition.arch)
     assert disk is not None
     engine, machine = packer.installed(), accelerator.choose("auto")
-    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
     log = planned.artifact.unfinished.log
     script = space.folder / "provision/10-system.sh"
     script.write_text("#!/usr/bin/env bash\n# Fails.\necho the reason it failed\nexit 7\n")

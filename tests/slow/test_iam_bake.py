@@ -208,7 +208,7 @@ def take_login_out(folder: Path) -> None:
 
 def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     """Put something in the place of all that needs a machine or a base's disk, and let each user have own groups."""
-    prepare, start, group, check = workspace.prepare_region, process.start, groups.group, stage.police.check
+    prepare, start, group, check = amazon.prepare, process.start, groups.group, stage.police.check
 
     def prepare_region(space: Workspace, build: Build, *, packer: Packer) -> None:
         prepare(space, build, packer=packer)

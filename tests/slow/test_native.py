@@ -12,11 +12,10 @@ from bakery.core.console import Console
 from bakery.disk import base, qemu_img
 from bakery.guests import accelerator, filesystems
 from bakery.guests.accelerator import Accelerator
-from bakery.local import native_bake, plan
+from bakery.local import native_bake, packer_input, plan
 from bakery.local.plan import Order
 from bakery.packer import build as builder
 from bakery.packer import engine as packer
-from bakery.packer import workspace
 from bakery.packer.workspace import Workspace
 from tests.slow.conftest import Baked
 
@@ -46,7 +45,7 @@ def build(machine: Accelerator, *, folder: Path) -> Path:
     disk = base.cached(planned.base, planned.definition.arch)
     assert disk is not None
     space, engine, console = Workspace(folder=folder / machine.name), packer.installed(), Console()
-    workspace.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
     if machine.is_native:
         native_bake.build(space, planned, disk=disk, packer_=engine, console=console)
         return space.disk

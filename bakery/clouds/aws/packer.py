@@ -9,16 +9,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bakery.clouds.aws import desired
+from bakery.core.files import write_whole
 from bakery.definition.aws import ANYWHERE, Login
 from bakery.definition.bases import Arch, Base, Distro
 from bakery.definition.model import Definition
 from bakery.definition.sshkeys import NamedKey
-from bakery.packer import render
+from bakery.guests import seed
+from bakery.packer import render, settings
+from bakery.packer import workspace as workspaces
 from bakery.packer.engine import Packer
+from bakery.packer.workspace import Workspace
 
 PLUGIN = {"name": "amazon", "version": ">= 1.3.0", "source": "github.com/hashicorp/amazon"}
 """A version that reads every attribute of the template (its CHANGELOG)."""
 
+USER_DATA = "user-data"
 SSH_PORT = 22
 VOLUME_TYPE = "gp3"
 IOPS, THROUGHPUT_MB = 3000, 125
@@ -147,3 +152,35 @@ def plain(text: str) -> str:
     Nothing that comes out again as two braces was found: Packer 1.6.6 does not even take `{{"{{"}}` everywhere.
     """
     return re.sub(r"\{(?=\{)", "{ ", text)
+
+
+def prepare(workspace: Workspace, build: Build, *, packer: Packer) -> None:
+    """Write everything that `packer build` needs for a bake in a region into the folder, in place of what was there."""
+    told = settings.settings(
+        build.layers,
+        build.base,
+        fingerprint=build.fingerprint,
+        release=build.release,
+        build_user=build.login_user,
+        keys=build.keys,
+    )
+    templates = packer_files(build, packer=packer)
+    public_key = workspaces.lay_out(workspace, build.layers[-1], templates=templates, told=told)
+    # The root file system of Ubuntu's AMIs is hardly larger than what is in it: here it grows before the steps run.
+    write_whole(workspace.folder / USER_DATA, seed.user_data(public_keys=[public_key]))
+    workspaces.write_values(workspace, variables(workspace, build))
+
+
+def variables(workspace: Workspace, build: Build) -> dict[str, str]:
+    """Return what the templates of a bake in a region leave open.
+
+    The image to begin with is in the templates where it is known.
+    """
+    known = {"endpoint": build.endpoint} if build.endpoint else {}
+    return known | {
+        "private_key": str(workspace.key),
+        "user_data": str(workspace.folder / USER_DATA),
+        "manifest_file": str(workspace.manifest),
+        "provision_dir": str(workspace.folder / "provision"),
+        "packages_file": str(workspace.packages),
+    }

@@ -22,7 +22,7 @@ from bakery.definition import layers as images
 from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
 from bakery.packer import build as builder
-from bakery.packer import engine, render, workspace
+from bakery.packer import engine, render
 from bakery.packer.build import BuiltImage
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
@@ -108,7 +108,7 @@ def installed() -> Packer:
 
 def validate(wanted: Build, folder: Path, *options: str) -> process.Finished:
     """Let the installed Packer judge the folder that a bake would use; Packer's network calls only begin later."""
-    workspace.prepare_region(Workspace(folder=folder), wanted, packer=installed())
+    amazon.prepare(Workspace(folder=folder), wanted, packer=installed())
     return process.run(["packer", "validate", *options, str(folder)], env=BRIEFLY, is_checked=False)
 
 
@@ -251,7 +251,7 @@ def test_every_architecture_has_an_instance_type_of_its_own() -> None:
 
 def test_steps_are_told_whom_packer_logs_in_as(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
-    workspace.prepare_region(space, build("host"), packer=OLD)
+    amazon.prepare(space, build("host"), packer=OLD)
     assert "BAKERY_BUILD_USER=admin\n" in space.settings.read_text()
     assert f"BAKERY_FINGERPRINT={FINGERPRINT}\n" in space.settings.read_text()
     assert (space.folder / "provision/run").stat().st_mode & 0o100
@@ -259,7 +259,7 @@ def test_steps_are_told_whom_packer_logs_in_as(tmp_path: Path) -> None:
 
 def test_user_data_lets_in_the_one_key_of_this_bake(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
-    workspace.prepare_region(space, build("host"), packer=OLD)
+    amazon.prepare(space, build("host"), packer=OLD)
     first, _, config = (space.folder / "user-data").read_text().partition("\n")
     assert first == "#cloud-config"
     assert json.loads(config)["ssh_authorized_keys"] == [(space.folder / "key.pub").read_text().strip()]
@@ -269,7 +269,7 @@ def test_user_data_lets_in_the_one_key_of_this_bake(tmp_path: Path) -> None:
 
 def test_the_root_may_grow_before_the_steps_need_room(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
-    workspace.prepare_region(space, build("host"), packer=OLD)
+    amazon.prepare(space, build("host"), packer=OLD)
     assert not {"growpart", "resize_rootfs"} & set(json.loads((space.folder / "user-data").read_text()[14:]))
 
 
@@ -278,7 +278,7 @@ def test_every_variable_without_a_default_has_a_value(tmp_path: Path) -> None:
     wanted = rehearsed(build("host"))
     declared = re.findall(r'^variable "(\w+)"', "".join(rendered(wanted).values()), re.MULTILINE)
     assert set(declared) - {"source_image", "http_proxy", "https_proxy", "no_proxy"} == set(
-        workspace.region_variables(space, wanted)
+        amazon.variables(space, wanted)
     )
 
 
@@ -288,7 +288,7 @@ def pack(wanted: Build, folder: Path, *, cloud: Rehearsal) -> BuiltImage:
     begin = base_images.newest(account.region(REGION), wanted.base, wanted.definition.arch)
     space = Workspace(folder=folder / "packer")
     wanted = replace(wanted, source_image=begin.id, root_device=begin.root_device, endpoint=cloud.url)
-    workspace.prepare_region(space, wanted, packer=installed())
+    amazon.prepare(space, wanted, packer=installed())
     template = space.folder / "source.pkr.hcl"
     template.write_text(template.read_text().replace("  ssh_interface ", '  communicator = "none"\n  ssh_interface '))
     image = space.folder / "image.pkr.hcl"
