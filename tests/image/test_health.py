@@ -125,7 +125,8 @@ def test_the_probe_runs_by_a_timer(each: Copy) -> None:
     assert each.units["bakery-health.timer"] == ("active", "enabled")
 
 
-def test_the_probe_leaves_the_journal_alone(first: Copy) -> None:
+def test_the_probe_leaves_the_journal_alone_also_when_it_is_started_anew(first: Copy) -> None:
+    first.run("systemctl start --no-block bakery-health && sleep 0.1 && systemctl restart bakery-health")
     said = first.run("journalctl --boot --quiet --output=cat --unit=bakery-health.service")
     assert said == ""
 
