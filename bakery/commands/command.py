@@ -41,9 +41,11 @@ class Command(Task[Any]):
 
 def complain(error: BakeryError) -> None:
     """Print a mistake and what to type instead."""
-    print(f"error: {error.message}", file=sys.stderr)
-    if error.hint:
-        print(f"hint:  {error.hint}", file=sys.stderr)
+    # Where nobody listens, the exit code still tells.
+    with suppress(OSError):
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint:  {error.hint}", file=sys.stderr)
 
 
 def rehearsed(hint: str) -> str:

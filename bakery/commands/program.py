@@ -4,6 +4,7 @@ It is the one place that knows what the streams of a shell may be: closed, full,
 of an encoding without our dashes.
 """
 
+import io
 import os
 import re
 import select
@@ -126,7 +127,9 @@ class Program(InvokeProgram):
 def main(argv: Sequence[str]) -> int:
     """Run the commands of *argv* and return the exit code, whatever has become of the streams meanwhile."""
     open_closed_streams()
-    sys.stderr.reconfigure(errors="replace")  # type: ignore[union-attr]  # it is the interpreter's own stream
+    # Never buffered: what could not be written must not be tried again at the end, which would be our exit code.
+    raw = io.FileIO(2, "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(raw, encoding=sys.stderr.encoding, errors="replace", write_through=True)
     # Buffered even with PYTHONUNBUFFERED: what could not be written is then still there to be asked about.
     sys.stdout = os.fdopen(1, "w", encoding=sys.stdout.encoding, errors="replace", closefd=False)
     # Here and not above: it is the line of commands, and a broken stream may be told of while it is read.

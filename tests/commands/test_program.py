@@ -102,6 +102,13 @@ def test_h_means_help_in_every_command() -> None:
     assert "-h STRING" not in done.stdout
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("words", "code"), [("regions --image nope", 2), ("catalog", 0)])
+def test_talk_that_nobody_can_take_does_not_change_the_exit_code(words: str, code: int, unbuffered: str) -> None:
+    done = through_shell(f"export PYTHONUNBUFFERED={unbuffered}; inv {words} 2>/dev/full >/dev/null")
+    assert done.returncode == code
+
+
 def test_a_reader_that_has_enough_ends_nothing_badly() -> None:
     done = through_shell("inv --list | head -1")
     assert (done.returncode, done.stderr) == (0, "")

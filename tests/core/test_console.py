@@ -117,6 +117,6 @@ def test_a_table_is_talk_unless_it_is_the_result(capsys: pytest.CaptureFixture[s
 def test_nobody_who_listens_is_no_reason_to_stop_working(where: str) -> None:
     code = "from bakery.core.console import Console\nwith Console().phase('bake'):\n    pass\nprint('baked')"
     redirect = f"2>{where}" if where.startswith("/") else "2> >(exit)"
-    script = f"'{sys.executable}' -c \"{code}\" {redirect}"
+    script = f"'{sys.executable}' -u -c \"{code}\" {redirect}"
     done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "baked\n")
