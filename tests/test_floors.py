@@ -1,6 +1,10 @@
+"""Who may import whom: rooms stand on those below them, and know of another room what its `__init__` exports."""
+
 import ast
 import functools
+import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -8,33 +12,17 @@ import pytest
 from bakery import ROOT
 from bakery.core import process
 
-GROUND = {"afterlife", "errors", "console", "files", "process", "scratch"}
-ASKED_FOR = {
-    "arch",
-    "aws_table",
-    "aws_values",
-    "bases",
-    "calendar_times",
-    "checkout",
-    "choices",
-    "complaint",
-    "definition",
-    "house_rules",
-    "images",
-    "layering",
-    "own_steps",
-    "places",
-    "rules",
-    "texts",
-}
-STORIES = {"bake", "certs", "checks", "doctor", "judge", "machine", "rendering"} | {
-    *("amis", "launch", "lending", "promote", "prune", "publish", "rebuild"),
-    *("region_bake", "region_import", "region_outlook", "region_rendering", "regions", "validate"),
-}
+ROOMS = (
+    *("core", "definition", "sources", "disk", "guests", "packer", "vagrant", "cloud", "catalog", "local"),
+    *("clouds.aws", "release", "commands"),
+)
+"""From the lowest to the highest: a room imports those before it. docs/architecture.md shows them as a picture."""
+BESIDE = "rehearsal"
+"""An optional extra beside them: it may know all rooms, and the command line alone starts it."""
 MODULES = sorted((ROOT / "bakery").rglob("*.py"))
-FETCHING = {"ask", "cloudimage", "package_index", "web"}
-AWS = {"clouds.aws", "clouds.aws_errors", "clouds.credentials"}
-WITHOUT_MOTO = {"rehearsal.faults", "rehearsal"}
+FETCHING = {"core.http", "core.http_client", "disk.cloudimage", "sources.index"}
+AWS = {"clouds.aws.account", "clouds.aws.errors", "clouds.aws.credentials"}
+WITHOUT_MOTO = {"rehearsal", "rehearsal.base_disk", "rehearsal.service"}
 STARTING = {"subprocess", "pty", "multiprocessing"}
 
 
@@ -76,14 +64,32 @@ def own(path: Path) -> set[str]:
 GRAPH = {name_of(path): own(path) for path in MODULES}
 
 
+def room_of(module: str) -> str:
+    """Return the room of a module, empty for the package itself and for the folder of the clouds."""
+    return next((room for room in (*ROOMS, BESIDE) if f"{module}.".startswith(f"{room}.")), "")
+
+
+def is_next(upper: str, lower: str, arrows: set[tuple[str, str]]) -> bool:
+    """Return whether an arrow of the picture says what no two others say together."""
+    return not any(
+        (upper, between) in arrows and leads(between, lower, arrows)
+        for between in {to for _, to in arrows} - {upper, lower}
+    )
+
+
+def leads(upper: str, lower: str, arrows: set[tuple[str, str]]) -> bool:
+    below = {to for at, to in arrows if at == upper and to not in {upper, ""}}
+    return lower in below or any(leads(one, lower, arrows) for one in below)
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_tasks_know_invoke(path: Path) -> None:
-    assert "invoke" not in top_level(path)
+def test_only_the_command_line_knows_invoke(path: Path) -> None:
+    assert "invoke" not in top_level(path) or room_of(name_of(path)) == "commands"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_process_starts_programs(path: Path) -> None:
-    if name_of(path) == "process":
+    if name_of(path) == "core.process":
         return
     assert not top_level(path) & STARTING
     calls = {
@@ -109,25 +115,38 @@ def test_only_the_rehearsal_knows_moto(path: Path) -> None:
     assert not top_level(path) & {"moto", "werkzeug", "flask"} or name_of(path).startswith("rehearsal.")
 
 
-@pytest.mark.parametrize("module", sorted(name for name in GRAPH if not name.startswith("rehearsal")))
-def test_nothing_needs_the_rehearsal_but_who_starts_it(module: str) -> None:
-    """It is an optional extra: whoever imports it must do without moto."""
-    assert {name for name in GRAPH[module] if name.startswith("rehearsal")} <= WITHOUT_MOTO
+@pytest.mark.parametrize("module", [name for name in GRAPH if room_of(name) in ROOMS])
+def test_a_room_stands_on_those_below_it(module: str) -> None:
+    height = ROOMS.index(room_of(module))
+    allowed = {*ROOMS[: height + 1], *([BESIDE] if room_of(module) == "commands" else [])}
+    assert {name for name in GRAPH[module] if room_of(name) not in allowed} <= {"clouds"}
 
 
-@pytest.mark.parametrize("module", sorted(GROUND))
-def test_the_ground_floor_stands_on_nothing(module: str) -> None:
-    assert GRAPH[module] <= GROUND
+@pytest.mark.parametrize("module", [name for name in GRAPH if room_of(name) == "commands"])
+def test_what_starts_a_rehearsal_can_do_without_moto(module: str) -> None:
+    assert {name for name in GRAPH[module] if room_of(name) == BESIDE} <= WITHOUT_MOTO
 
 
-@pytest.mark.parametrize("module", sorted(ASKED_FOR & set(GRAPH)))
-def test_what_can_be_asked_for_stands_on_the_ground_floor(module: str) -> None:
-    assert GRAPH[module] <= GROUND | ASKED_FOR
+def test_every_module_is_in_a_room() -> None:
+    assert {name for name in GRAPH if not room_of(name)} == {"__init__", "clouds"}
 
 
-@pytest.mark.parametrize("module", sorted(set(GRAPH) - STORIES))
-def test_no_module_stands_on_a_story(module: str) -> None:
-    assert not GRAPH[module] & STORIES
+@pytest.mark.parametrize("room", [*ROOMS, BESIDE])
+def test_a_room_exports_what_others_use_of_it_and_nothing_else(room: str) -> None:
+    used = {name for module in GRAPH if room_of(module) != room for name in GRAPH[module] if room_of(name) == room}
+    exported = import_module(f"bakery.{room}").__all__
+    assert exported == sorted(name.rpartition(".")[2] for name in used - {room})
+
+
+def test_the_picture_shows_the_rooms_as_they_are() -> None:
+    shown = re.findall(r"^    (\S+) --> (\S+)$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
+    arrows = {(room_of(module), room_of(name)) for module in GRAPH for name in GRAPH[module]}
+    direct = {
+        (upper, lower)
+        for upper, lower in arrows
+        if upper and lower and upper != lower and is_next(upper, lower, arrows)
+    }
+    assert set(shown) == {(upper.replace(".", "/"), lower.replace(".", "/")) for upper, lower in direct}
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:

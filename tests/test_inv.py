@@ -114,8 +114,7 @@ def copy(tmp_path: Path) -> Copy:
     root, programs = tmp_path / "check out", tmp_path / "programs"
     programs.mkdir()
     (root / ".venv/bin").mkdir(parents=True)
-    for name in ("inv", "program.py", "command.py"):
-        shutil.copy(ROOT / name, root / name)
+    shutil.copy(ROOT / "inv", root / "inv")
     (root / "bakery").symlink_to(ROOT / "bakery")
     (root / "tasks.py").write_text(TASKS)
     (root / "tools.tsv").write_text(TABLE)

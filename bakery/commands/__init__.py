@@ -1,1 +1,3 @@
 """The command line: strings in, package calls out, one result on stdout; all talk is on stderr."""
+
+__all__ = []

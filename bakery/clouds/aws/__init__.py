@@ -1,1 +1,25 @@
 """AWS: every call to it is made here, and none of its answers or error codes is read elsewhere."""
+
+__all__ = [
+    "account",
+    "acts",
+    "base_images",
+    "converging",
+    "desired",
+    "errors",
+    "fan_out",
+    "groups",
+    "handing",
+    "instances",
+    "inventory",
+    "networks",
+    "overtaking",
+    "packer",
+    "parents",
+    "prices",
+    "published",
+    "register",
+    "removal",
+    "tunnels",
+    "upload",
+]

@@ -49,7 +49,7 @@ class Account:
     session: boto3.Session
     endpoint: str | None = None
     is_rehearsal: bool = False
-    ports: Mapping[int, int] = NO_PORTS
+    ports: Mapping[int, int] = field(default_factory=dict)
     """TCP ports of a machine, and where they are reached from here when that is somewhere else: in a rehearsal."""
     default_region: str = HOMES[Partition.AWS]
     """Asked about all regions when none is set."""
