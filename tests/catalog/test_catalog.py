@@ -444,7 +444,7 @@ def test_32_threads_lose_nothing_and_say_nothing(capsys: pytest.CaptureFixture[s
 WRITER = """
 import sys
 from datetime import UTC, datetime
-from bakery import catalog
+from bakery.catalog import catalog
 from bakery.catalog.catalog import Placed
 from bakery.core.console import Console
 

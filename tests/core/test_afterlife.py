@@ -16,20 +16,20 @@ from tests.core.test_process import wait_until
 BACKGROUND = """
 import time
 from pathlib import Path
-from bakery import process
+from bakery.core import process
 script = "echo $$ > {pids}; sleep 300 & echo $! >> {pids}; echo whole >> {pids}; wait"
 with process.background(["sh", "-c", script], log=Path("/dev/null")):
     time.sleep(300)
 """
 RUN = """
-from bakery import process
+from bakery.core import process
 script = "trap 'echo cleaned > {mark}; exit 1' INT; trap 'echo rough > {mark}; exit 1' TERM; {begin}"
 process.run(["sh", "-c", script + "; while :; do sleep 0.1; done"])
 """
 DETACHED = """
 import os, time
 from pathlib import Path
-from bakery import process
+from bakery.core import process
 process.run(["true"])
 pid = process.detached(["sleep", "300"], log=Path("/dev/null"))
 Path("{pids}").write_text(f"{{pid}}\\nwhole\\n")
@@ -113,7 +113,7 @@ def test_it_ends_with_us_when_there_is_nothing_to_end(tmp_path: Path) -> None:
     code = f"""
 import os
 from pathlib import Path
-from bakery import process
+from bakery.core import process
 process.run(["true"])
 found = process.run(["pgrep", "-P", str(os.getpid()), "-f", "^[^ ]*python[^ ]* -I -S"])
 Path("{tmp_path}/pids").write_text(found.output)
@@ -127,7 +127,7 @@ def test_a_fork_has_an_afterlife_of_its_own(tmp_path: Path) -> None:
     """Its programs end with it, and it does not keep those of its parent alive."""
     code = f"""
 import os, time
-from bakery import process
+from bakery.core import process
 process.run(["true"])
 if os.fork() == 0:
     exec({BACKGROUND.format(pids=tmp_path / "pids")!r})

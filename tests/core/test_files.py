@@ -140,7 +140,7 @@ def test_a_folder_for_temporary_files_that_packer_cannot_use_is_said(tmp_path: P
 
 CHANGE = """
 import sys
-from bakery import catalog
+from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
@@ -206,7 +206,7 @@ def test_digests_on_a_full_disk_say_so_and_leave_nothing(tmp_path: Path) -> None
     text = """
 import sys
 from pathlib import Path
-from bakery import digests
+from bakery.disk import digests
 from bakery.core.errors import BakeryError
 found = digests.Digests(disk_sha256="0" * 64, size_gb=8, blocks={index: bytes(32) for index in range(4000)})
 try:

@@ -55,7 +55,7 @@ def test_a_background_program_ends_with_the_body(tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import sys
-from bakery import process
+from bakery.core import process
 process.interrupt_on_sigterm()
 try:
     script = "trap 'sleep 0.6; echo cleaned > {mark}; exit 1' INT; echo ready > {ready}; while :; do sleep 0.1; done"
@@ -80,7 +80,7 @@ def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     ready, go_on = tmp_path / "ready", tmp_path / "go-on"
     script = f"echo > {ready}; while [ ! -e {go_on} ]; do sleep 0.05; done"
     code = f"""
-from bakery import process
+from bakery.core import process
 process.interrupt_on_sigterm()
 with process.uninterrupted():
     process.run(["sh", "-c", {script!r}])

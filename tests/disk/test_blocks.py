@@ -226,7 +226,8 @@ CHILD = """
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from bakery import disk_blocks, process
+from bakery.disk import blocks as disk_blocks
+from bakery.core import process
 process.interrupt_on_sigterm()
 with disk_blocks.opened(Path(sys.argv[1])) as disk:
     while True:

@@ -1,7 +1,6 @@
 """Whether guests run with hardware help, and machines natively, is found out by running one."""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -24,10 +23,10 @@ def test_the_boot_sector_is_one_bootable_sector() -> None:
     assert accelerator.BOOT_SECTOR.endswith(b"\x55\xaa")
 
 
-def test_the_probe_agrees_with_a_guest_started_here() -> None:
+def test_kvm_is_taken_only_where_a_guest_runs_with_it() -> None:
+    # Not the other way round: nested without its flags, KVM runs one sector now and then, and never a kernel.
     found = accelerator.probe()
-    has_kvm = Path("/dev/kvm").exists() and accelerator.is_guest_running("kvm")
-    assert found.name == ("kvm" if has_kvm else "tcg")
+    assert found.name == "tcg" or accelerator.is_guest_running("kvm")
     assert found.reason
 
 

@@ -151,7 +151,8 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from typing import Any
-from bakery import native, native_probe
+from bakery.guests import native
+from bakery.guests import native_probe
 native_probe.INIT = {init!r}
 folder = Path({folder!r})
 disk = native_probe.make_disk(folder)

@@ -21,10 +21,10 @@ from bakery.disk.artifact import Artifact
 from bakery.disk.base import BaseDisk
 from bakery.disk.digests import Digests
 from bakery.guests import accelerator, suite, verify
-from bakery.local import bake, native_bake, plan
+from bakery.local import bake, native_bake, packer_input, plan
 from bakery.local.plan import Order
 from bakery.packer import build as builder
-from bakery.packer import engine, workspace
+from bakery.packer import engine
 from bakery.packer.workspace import Workspace
 from bakery.sources import apt, preflight
 from bakery.sources.apt import AptSource, Mirrors, Origin
@@ -94,7 +94,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
     monkeypatch.setattr(accelerator, "choose", lambda _: accelerator.Accelerator(name="tcg", reason="a test"))
     monkeypatch.setattr(preflight, "preflight", made.played("preflight"))
     monkeypatch.setattr(basedisk, "from_archive", made.played("from_archive"))
-    monkeypatch.setattr(workspace, "prepare", made.played("prepare"))
+    monkeypatch.setattr(packer_input, "prepare", made.played("prepare"))
     monkeypatch.setattr(builder, "build", made.played("build"))
     monkeypatch.setattr(native_bake, "build", made.played("build_natively"))
     convert, run = made.played("convert"), process.run

@@ -33,7 +33,6 @@ from bakery.disk.artifact import Artifact
 from bakery.guests import accelerator, guest, suite
 from bakery.guests.accelerator import Accelerator
 from bakery.guests.suite import Verdict
-from bakery.packer import workspace
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
 from bakery.rehearsal import base_disk, service
@@ -210,7 +209,7 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     """Put something in the place of all that needs a machine or a base's disk, and let each user have own groups."""
     prepare, start, group, check = amazon.prepare, process.start, groups.group, stage.police.check
 
-    def prepare_region(space: Workspace, build: Build, *, packer: Packer) -> None:
+    def without_login(space: Workspace, build: Build, *, packer: Packer) -> None:
         prepare(space, build, packer=packer)
         take_login_out(space.folder)
 
@@ -231,7 +230,7 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
         check(call, *told)
 
     patch.setattr(stage.police, "check", checked)
-    patch.setattr(workspace, "prepare_region", prepare_region)
+    patch.setattr(amazon, "prepare", without_login)
     patch.setattr(process, "start", started)
     patch.setattr(groups, "group", own_group)
     patch.setattr(suite, "judge", judge)
