@@ -27,13 +27,13 @@ def amis(
     region: Sequence[str] | None = None,  # a tuple here would make invoke read one value, letter by letter
 ) -> None:
     """Print the AMI ids of a release, for people or for Terraform, CloudFormation, a shell or Packer."""
-    from bakery.catalog import ids as listing
+    from bakery.catalog import ids
     from bakery.core.console import Console
 
-    order = listing.Order(
+    order = ids.Order(
         image=image, arch=arch, release=release, form=format_, regions=tuple(region or ()), is_rehearsal=rehearse
     )
-    print(listing.show(order, console=Console()), end="")
+    print(ids.show(order, console=Console()), end="")
 
 
 @task(
@@ -73,8 +73,7 @@ def launch(
     """Start machines in AWS regions from a release and wait until they are healthy; prints their addresses."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
-    from bakery.release import launch as launching
-    from bakery.release import launch_order
+    from bakery.release import launch, launch_order
 
     order = launch_order.Order(
         image=image,
@@ -91,7 +90,7 @@ def launch(
     )
     console = Console()
     account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
-    launched = launching.launch(order, account=account, console=console)
+    launched = launch.launch(order, account=account, console=console)
     print("\n".join(launched.addresses), end="\n" if launched.addresses else "")
     launched.require_all()
 
@@ -115,13 +114,11 @@ def validate(
     """Hold what is in AWS against the catalog; exit code 1 when something is missing, wrong or unexpected."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
-    from bakery.release import validate as validating
+    from bakery.release import validate
 
     console = Console()
     account = open_account(is_rehearsal=rehearse, console=console, regions=region or ())
-    report = validating.validate(
-        (image,) if image else (), regions=tuple(region or ()), account=account, console=console
-    )
+    report = validate.validate((image,) if image else (), regions=tuple(region or ()), account=account, console=console)
     if json:
         print(report.as_json())
     else:
@@ -148,7 +145,7 @@ def catalog(
     """Show what was published, as the catalog has it; with --rebuild, out of what AWS has."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
-    from bakery.release import rebuild as rebuilding
+    from bakery.release import rebuild as rebuilding  # invoke makes a flag of the name rebuild
 
     console, names, regions = Console(), (image,) if image else (), tuple(region or ())
     if regions and not rebuild:
@@ -184,9 +181,9 @@ def prune(
     """Remove old releases that nobody uses, and what killed runs have left in AWS; prints what stays, and why."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
-    from bakery.release import prune as pruning
+    from bakery.release import prune
 
-    order = pruning.Order(
+    order = prune.Order(
         images=(image,) if image else (),
         regions=tuple(region or ()),
         keep=number("--keep", keep, least=1) if keep else 0,
@@ -195,4 +192,4 @@ def prune(
     )
     console = Console()
     account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
-    pruning.prune(order, account=account, console=console, is_dry=dry_run)
+    prune.prune(order, account=account, console=console, is_dry=dry_run)

@@ -1,0 +1,168 @@
+"""The tasks that make an image, judge it, and write down how it is made; with --region they do so in AWS."""
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bakery.commands.command import IMAGE, IMAGE_HELP, REHEARSE_HELP, Context, task
+from bakery.commands.into_aws import (
+    LOCAL,
+    LOCAL_HELP,
+    bake_in_regions,
+    bring_local,
+    is_local,
+    local_order,
+    region_order,
+)
+from bakery.core.errors import impossible
+
+if TYPE_CHECKING:
+    from bakery.local.plan import Order
+    from bakery.release import import_plan
+
+SOURCE_HELP = {
+    "base-from": "archive: this machine's package archive; cloud: the official cloud image (default: what fits)"
+}
+
+ACCELERATOR_HELP = {"accelerator": "how machines run here: kvm, native, tcg or auto, the first of them that works"}
+
+
+@task(
+    help={
+        **IMAGE_HELP,
+        **SOURCE_HELP,
+        **REHEARSE_HELP,
+        "region": "bake in this AWS region instead, and copy to those given after it",
+        "per-region": "bake in each region instead of copying from the first",
+        **ACCELERATOR_HELP,
+        "force": "bake even when nothing changed",
+        "import": "bake on this machine, and bring the image to the regions block by block",
+        **LOCAL_HELP,
+        "dry-run": "print the plan and the Packer command, change nothing",
+    },
+    iterable=["region"],
+)
+def bake(
+    _context: Context,
+    image: str = IMAGE,
+    base: str = "",
+    base_from: str = "",
+    region: Sequence[str] | None = None,
+    per_region: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+    rehearse: bool = False,
+    import_: bool = False,
+    fan_out: str = "",
+    verify_upload: bool = False,
+    accelerator: str = "auto",
+) -> None:
+    """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
+    from bakery.core.console import Console
+    from bakery.local import bake
+    from bakery.local.plan import Order
+
+    is_local(LOCAL if import_ else "", fan_out=fan_out, verify_upload=verify_upload)
+    if (region or per_region or rehearse) and not import_:
+        if base_from:
+            raise impossible(
+                "--base-from is for bakes on this machine", hint="leave it out: a region has its own bases"
+            )
+        if accelerator != "auto":
+            raise impossible("--accelerator is for bakes on this machine", hint="leave it out: AWS runs the machine")
+        wanted = region_order(region, image=image, base=base, force=force, per_region=per_region)
+        bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse)
+        return
+    order = Order(image=image, base=base, base_from=base_from, is_forced=force, accelerator=accelerator)
+    if import_ and per_region:
+        raise impossible("--per-region bakes in each region, --import on this machine alone", hint="one of the two")
+    sent = (
+        local_order(region, image=image, base=base, fan_out=fan_out, verify_upload=verify_upload) if import_ else None
+    )
+    if dry_run:
+        show_plan(order, sent=sent)
+    elif sent:
+        bring_local(sent, is_dry=False, is_rehearsal=rehearse, first=lambda console: bake.bake(order, console=console))
+    else:
+        print(bake.bake(order, console=Console()).disk)
+
+
+@task(
+    help={
+        **IMAGE_HELP,
+        **ACCELERATOR_HELP,
+        "host": "judge a machine that runs already: ssh://[user@]address[:port]",
+        "key": "private key for --host (default: those that ssh tries by itself)",
+    }
+)
+def verify(
+    _context: Context, image: str = IMAGE, base: str = "", host: str = "", key: str = "", accelerator: str = "auto"
+) -> None:
+    """Boot fresh copies of a baked image and run the image tests on them; exit code 4 when it does not pass."""
+    from bakery.core.console import Console
+    from bakery.local import verify
+
+    console = Console()
+    verdict = (
+        verify.host(host, key=key, console=console)
+        if host
+        else verify.image(image, base=base, accelerator=accelerator, console=console)
+    )
+    print(f"passed {verdict.total} tests")
+
+
+@task(
+    help={
+        **IMAGE_HELP,
+        **SOURCE_HELP,
+        **REHEARSE_HELP,
+        "region": "for a bake in this AWS region; give it as often as there are regions (default: for this machine)",
+    },
+    iterable=["region"],
+)
+def render(
+    _context: Context,
+    image: str = IMAGE,
+    base: str = "",
+    base_from: str = "",
+    region: Sequence[str] | None = None,
+    rehearse: bool = False,
+) -> None:
+    """Write the Packer templates and the Vagrantfile to build/, to be read and used by hand; prints their paths."""
+    from bakery.core.console import Console
+    from bakery.local.plan import Order
+
+    order = Order(image=image, base=base, base_from=base_from)
+    if region:
+        from bakery.commands.session import open_account
+        from bakery.release import render as in_aws
+
+        console = Console()
+        paths = in_aws.write(
+            order,
+            regions=region,
+            enter=lambda names: open_account(is_rehearsal=rehearse, console=console, regions=names),
+            is_rehearsal=rehearse,
+            console=console,
+        )
+    else:
+        from bakery.local import render
+
+        paths = render.write(order, console=Console())
+    for path in paths:
+        print(path)
+
+
+def show_plan(order: "Order", *, sent: "import_plan.Order | None") -> None:
+    """Print what a bake of *order* on this machine would do, how long that takes, and where it is *sent* then."""
+    from bakery.guests import accelerator
+    from bakery.local import bake, plan
+    from bakery.packer import engine
+
+    planned = plan.make(order)
+    print("\n".join(planned.lines()))
+    if not planned.is_done:
+        print(f"time         {bake.expected(planned, machine=accelerator.choose(order.accelerator))}")
+    print(f"command      {shlex.join(engine.build_argv(planned.artifact.workspace))}")
+    if sent:
+        print(f"then         send it to {', '.join(sent.regions)} (once baked: ./inv plan --from local)")
