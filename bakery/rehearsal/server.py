@@ -27,7 +27,7 @@ from bakery.rehearsal.faults import NONE, Faults
 from bakery.rehearsal.gate import Gate
 from bakery.rehearsal.image_calls import ImageActions
 from bakery.rehearsal.parameters import ParameterActions
-from bakery.rehearsal.regions import RegionActions
+from bakery.rehearsal.region_actions import RegionActions
 from bakery.rehearsal.snapshot_calls import SnapshotActions
 from bakery.rehearsal.spot import SpotActions
 from bakery.rehearsal.stage import Call, Rehearsal, empty_moto
