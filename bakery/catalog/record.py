@@ -1,14 +1,12 @@
 """What was made, between a region and the catalog: which release AWS's image is, and how the catalog learns of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import Image
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, BaseName
 
@@ -30,10 +28,10 @@ class Made:
         return naming.name(self.image, self.release, self.arch)
 
 
-def entry(made: Made, *, region: str, image: Mapping[str, Any] | None) -> Release:
+def entry(made: Made, *, region: str, image: Image | None) -> Release:
     """Return what the catalog says of a release: as AWS shows its *image*, or before there is one."""
-    verified = tags_of(image).get(naming.VERIFIED) if image else None
-    created = datetime.fromisoformat(image["CreationDate"]) if image else datetime.now(UTC)
+    verified = image.tags.get(naming.VERIFIED) if image else None
+    created = image.created_at if image else datetime.now(UTC)
     created = created.replace(microsecond=0)
     return Release(
         release=made.release,
@@ -44,11 +42,11 @@ def entry(made: Made, *, region: str, image: Mapping[str, Any] | None) -> Releas
         baked_at=created,
         baked_in=region,
         verified_at=datetime.fromisoformat(verified) if verified else None,
-        places={region: Placed(image_id=image["ImageId"], published_at=created)} if image else {},
+        places={region: Placed(image_id=image.id, published_at=created)} if image else {},
     )
 
 
-def record(made: Made, image: Mapping[str, Any], *, region: str, is_rehearsal: bool, console: Console) -> None:
+def record(made: Made, image: Image, *, region: str, is_rehearsal: bool, console: Console) -> None:
     """Write into the catalog what the region has; a release that is known keeps where it was made first."""
     new = entry(made, region=region, image=image)
 

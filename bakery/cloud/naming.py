@@ -17,6 +17,8 @@ LONGEST_NAME = 128
 IMAGE, RELEASE, ARCH, BASE = "bakery:image", "bakery:release", "bakery:arch", "bakery:base"
 FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", "bakery:removing", "bakery:run"
 
+TITLE = "Name"
+"""The tag that a cloud's own pages show a thing by."""
 DISK, PARENT = "bakery:disk", "bakery:parent"
 """Of a snapshot that was uploaded: the SHA-256 of the image file it was made of, and the snapshot it differs from."""
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from bakery.cloud import naming
+from bakery.cloud.values import Image, ImageState, Snapshot
 from bakery.definition.aws import PUBLIC
 
 SOONEST = timedelta(minutes=5)
@@ -86,9 +86,10 @@ class Wanted:
 class Seen:
     """A release in one region as AWS shows it."""
 
-    image: Mapping[str, Any] | None = None
-    """As DescribeImages has it; None where there is none of that name."""
-    snapshot: Mapping[str, Any] = field(default_factory=dict)
+    image: Image | None = None
+    """None where there is none of that name."""
+    snapshot: Snapshot | None = None
+    """Of its root disk; None as long as it is not shown."""
     image_readers: frozenset[str] = frozenset()
     snapshot_readers: frozenset[str] = frozenset()
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -102,17 +103,17 @@ class Seen:
     @property
     def image_id(self) -> str:
         """The AMI's id, empty where there is none."""
-        return str(self.image["ImageId"]) if self.image else ""
+        return self.image.id if self.image else ""
 
     @property
     def state(self) -> str:
         """AWS's word for the image's state, empty where there is none."""
-        return str(self.image["State"]) if self.image else ""
+        return self.image.state if self.image else ""
 
     @property
     def is_being_removed(self) -> bool:
         """Return whether a prune has begun to remove it."""
-        return self.image is not None and naming.REMOVING in tags_of(self.image)
+        return self.image is not None and naming.REMOVING in self.image.tags
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,22 +124,12 @@ class Difference:
     why: str
 
 
-def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return tags as AWS takes them, the other way round than `tags_of`."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-def tags_of(resource: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tags of an image, a snapshot or an instance."""
-    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", ())}
-
-
 def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference]:
     """Return what is to be done, in order; nothing when the release is there as it should be."""
-    if seen.image is None or seen.state == "failed":
-        why = f"there is no {wanted.name}" if seen.image is None else f"the last copy failed: {failure(seen.image)}"
+    if seen.image is None or seen.state == ImageState.FAILED:
+        why = f"there is no {wanted.name}" if seen.image is None else f"the last copy failed: {seen.image.failure}"
         return [Difference(act=Act.COPY, why=why), *_unseen(wanted)]
-    if seen.state == "disabled":
+    if seen.state == ImageState.DISABLED:
         # Who disables an image takes it out of use: no run that nobody watches brings it back.
         return [Difference(act=Act.ENABLE, why=f"{seen.image_id} is disabled")]
     found: list[Difference] = []
@@ -148,16 +139,13 @@ def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference
             found.append(Difference(act=act, why=why))
 
     image, snapshot = seen.image, seen.snapshot
-    need(Act.WAIT, f"{seen.image_id} is {seen.state}", is_needed=seen.state == "pending")
-    need(Act.TAG_IMAGE, _other_tags(wanted, image), is_needed=bool(_other_tags(wanted, image)))
-    need(
-        Act.TAG_SNAPSHOT,
-        _other_tags(wanted, snapshot),
-        is_needed=bool(snapshot) and bool(_other_tags(wanted, snapshot)),
-    )
-    if seen.state != "pending":
-        need(Act.DESCRIBE, f"it is {_described(image)!r}", is_needed=_is_other_text(wanted, image))
-        need(Act.REQUIRE_IMDSV2, "machines would answer without a token", is_needed=image.get("ImdsSupport") != "v2.0")
+    need(Act.WAIT, f"{seen.image_id} is {seen.state}", is_needed=seen.state == ImageState.PENDING)
+    need(Act.TAG_IMAGE, _other_tags(wanted, image.tags), is_needed=bool(_other_tags(wanted, image.tags)))
+    lacking = _other_tags(wanted, snapshot.tags) if snapshot else ""
+    need(Act.TAG_SNAPSHOT, lacking, is_needed=bool(lacking))
+    if seen.state != ImageState.PENDING:
+        need(Act.DESCRIBE, f"it is {image.description!r}", is_needed=_is_other_text(wanted, image))
+        need(Act.REQUIRE_IMDSV2, "machines would answer without a token", is_needed=not image.is_imdsv2_required)
         readers = frozenset(wanted.readers)
         need(
             Act.SHARE_SNAPSHOT,
@@ -166,8 +154,8 @@ def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference
         )
         need(Act.SHARE_IMAGE, _sets(readers, seen.image_readers), is_needed=readers != seen.image_readers)
         need(Act.DEPRECATE, f"{wanted.deprecate_at:%Y-%m-%d}", is_needed=_is_date_to_set(wanted, image, now=now))
-        is_open = image.get("DeregistrationProtection", "disabled").startswith("disabled")
-        need(Act.PROTECT, "it could be removed by accident", is_needed=wanted.is_protected and is_open)
+        is_open = wanted.is_protected and not image.is_protected
+        need(Act.PROTECT, "it could be removed by accident", is_needed=is_open)
     found += _records(wanted, seen)
     return found
 
@@ -194,18 +182,13 @@ def _records(wanted: Wanted, seen: Seen) -> list[Difference]:
     return found
 
 
-def _other_tags(wanted: Wanted, resource: Mapping[str, Any]) -> str:
-    having = tags_of(resource)
+def _other_tags(wanted: Wanted, having: Mapping[str, str]) -> str:
     return ", ".join(sorted(key for key, value in wanted.tags.items() if having.get(key) != value))
 
 
-def _described(image: Mapping[str, Any]) -> str:
-    return str(image.get("Description", ""))
-
-
-def _is_other_text(wanted: Wanted, image: Mapping[str, Any]) -> bool:
+def _is_other_text(wanted: Wanted, image: Image) -> bool:
     """Return whether a description is to be changed; none leaves what is there, since AWS gives copies one itself."""
-    return bool(wanted.description) and wanted.description != _described(image)
+    return bool(wanted.description) and wanted.description != image.description
 
 
 def _sets(wanted: frozenset[str], having: frozenset[str]) -> str:
@@ -213,14 +196,7 @@ def _sets(wanted: frozenset[str], having: frozenset[str]) -> str:
     return " ".join(words)
 
 
-def _is_date_to_set(wanted: Wanted, image: Mapping[str, Any], *, now: datetime) -> bool:
+def _is_date_to_set(wanted: Wanted, image: Image, *, now: datetime) -> bool:
     if wanted.deprecate_at < now + SOONEST:
         return False
-    text = str(image.get("DeprecationTime", ""))
-    return not text or datetime.fromisoformat(text) != wanted.deprecate_at
-
-
-def failure(image: Mapping[str, Any]) -> str:
-    """Return why an image failed, in AWS's words."""
-    reason = image.get("StateReason", {})
-    return str(reason.get("Message") or reason.get("Code") or "AWS does not say why")
+    return image.deprecate_at != wanted.deprecate_at

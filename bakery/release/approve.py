@@ -1,17 +1,16 @@
 """Judges an AMI by a machine started from it, never by the one it was baked in; the machine is ended afterwards."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from bakery.catalog import record
 from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import groups, instances, networks, published, tunnels
+from bakery.cloud.values import Image, Instance
+from bakery.clouds.aws import acts, groups, instances, networks, published, tunnels
 from bakery.clouds.aws.account import Region
 from bakery.core.console import Console
 from bakery.definition.aws import Aws, Login
@@ -48,24 +47,22 @@ def approve(region: Region, subject: Subject, *, console: Console, log: Path) ->
         record.record(made, image, region=region.name, is_rehearsal=region.account.is_rehearsal, console=console)
     with console.phase(f"verify in {region.name}"):
         verdict = verify_image(region, subject, image, console=console, log=log)
-        console.update(f"passed {verdict.total} tests on a machine started from {image['ImageId']}")
+        console.update(f"passed {verdict.total} tests on a machine started from {image.id}")
     record.record(
         made, _marked(region, made), region=region.name, is_rehearsal=region.account.is_rehearsal, console=console
     )
-    return str(image["ImageId"])
+    return image.id
 
 
-def _marked(region: Region, made: Made) -> Mapping[str, Any]:
+def _marked(region: Region, made: Made) -> Image:
     """Return the AMI with the mark that it passed; where another run has marked it meanwhile, that one counts."""
     image = published.wait_available(region, name=made.name)
-    if naming.VERIFIED in tags_of(image):
+    if naming.VERIFIED in image.tags:
         return image
-    mark = {"Key": naming.VERIFIED, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-    region.ec2("create_tags", Resources=[image["ImageId"]], Tags=[mark])
-    return {**image, "Tags": [*image.get("Tags", ()), mark]}
+    return acts.tag(region, image, {naming.VERIFIED: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"})
 
 
-def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, console: Console, log: Path) -> Verdict:
+def verify_image(region: Region, subject: Subject, image: Image, *, console: Console, log: Path) -> Verdict:
     """Start a machine from an AMI, run the image tests on it, and end it.
 
     Raises BakeryError: exit code 4 when a test fails, 1 when the machine does not come up.
@@ -77,12 +74,12 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
     with guest.site() as site:
         public_key = site.key.with_suffix(".pub").read_text().strip()
         launch = instances.Launch(
-            image_id=image["ImageId"],
+            image_id=image.id,
             instance_type=instances.instance_type(region, arch=made.arch, wanted=aws.instance_type),
             groups=[groups.for_login(region, aws, name=GROUP, network=network)],
             token=site.folder.name,
             user_data=seed.user_data(public_keys=[public_key]).encode(),
-            tags={**aws.tags, "Name": f"verify {made.name}", naming.RUN: made.release},
+            tags={**aws.tags, naming.TITLE: f"verify {made.name}", naming.RUN: made.release},
             subnet=network.subnet,
             is_public=aws.login is Login.SSH,
             profile=aws.instance_profile,
@@ -92,21 +89,21 @@ def verify_image(region: Region, subject: Subject, image: Mapping[str, Any], *, 
             instances.running(region, launch) as (instance,),
             _way(region, instance, aws, site=site) as (address, port),
         ):
-            console.update(f"{instance['InstanceId']} is starting at {address}")
+            console.update(f"{instance.id} is starting at {address}")
             one = _reach(site, address, user=subject.user, port=port)
             seconds = guest.wait_for_ssh([one], accelerator=speed)
             console.update(f"it answers after {seconds:.0f} s")
-            text = instances.console_text(region, instance["InstanceId"])
+            text = instances.console_text(region, instance.id)
             one.console.write_text(text)
             return _judge(subject, one, site=site, has_console=bool(text), console=console, log=log)
 
 
 @contextmanager
-def _way(region: Region, instance: Mapping[str, Any], aws: Aws, *, site: Site) -> Iterator[tuple[str, int]]:
+def _way(region: Region, instance: Instance, aws: Aws, *, site: Site) -> Iterator[tuple[str, int]]:
     """Give the address and port at which a machine's SSH answers while the body runs."""
     if aws.login is Login.SSM:
         log = site.folder / "tunnel.log"
-        with tunnels.opened(region, str(instance["InstanceId"]), port=groups.SSH, log=log) as port:
+        with tunnels.opened(region, instance.id, port=groups.SSH, log=log) as port:
             yield "127.0.0.1", port
         return
     address = instances.address(region, instance, is_private=aws.login is Login.PRIVATE)

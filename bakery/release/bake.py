@@ -89,11 +89,11 @@ def bake_in(region: Region, order: Order, *, console: Console, release: str = ""
 def _bake_layer(region: Region, planned: RegionPlan, *, console: Console) -> str:
     """Bake and verify one layer, those below first; return the AMI's id."""
     if planned.found is not None and planned.is_verified:
-        console.say(f"unchanged: {planned.found['ImageId']} in {region.name} ({planned.name})")
+        console.say(f"unchanged: {planned.found.id} in {region.name} ({planned.name})")
         record.record(
             planned.made, planned.found, region=region.name, is_rehearsal=region.account.is_rehearsal, console=console
         )
-        return str(planned.found["ImageId"])
+        return planned.found.id
     if planned.found is None:
         begin = _bake_layer(region, planned.below, console=console) if planned.below else planned.base_image.id
         with console.phase(f"packer in {region.name}"):
@@ -141,7 +141,7 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
         root_device=planned.base_image.root_device,
         subnet=where.subnet,
         tags=desired.tags(release, image=planned.definition.name, own=aws.tags),
-        run_tags={**aws.tags, "Name": f"bake {planned.definition.name}", naming.RUN: planned.release},
+        run_tags={**aws.tags, naming.TITLE: f"bake {planned.definition.name}", naming.RUN: planned.release},
         endpoint=account.endpoint or os.environ.get("AWS_ENDPOINT_URL", ""),
         ssh_port=instances.port(account, groups.SSH),
     )

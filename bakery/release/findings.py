@@ -3,15 +3,14 @@
 Only what is nobody's work is ever said to be removable: what a command left half done is to be finished.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Release
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import Image
 from bakery.definition.model import Definition
 
 
@@ -125,23 +124,23 @@ def of_release(region: str, subject: Subject, release: Release, *, state: State,
     )
 
 
-def stranger(region: str, subject: Subject, image: Mapping[str, Any], *, there: Collection[str]) -> Finding:
+def stranger(region: str, subject: Subject, image: Image, *, there: Collection[str]) -> Finding:
     """Return what is told of an image that the catalog does not have; *there* are the ids of all that are."""
     return Finding(
         image=subject.definition.name,
         region=region,
         state=State.UNEXPECTED,
-        release=naming.release_of(image["Name"]),
-        arch=tags_of(image).get(naming.ARCH, ""),
-        image_id=image["ImageId"],
-        why=f"no catalog has {image['Name']} ({image['State']})",
+        release=naming.release_of(image.name),
+        arch=image.tags.get(naming.ARCH, ""),
+        image_id=image.id,
+        why=f"no catalog has {image.name} ({image.state})",
         hint=_stranger_hint(region, subject, image, there=there),
     )
 
 
-def _stranger_hint(region: str, subject: Subject, image: Mapping[str, Any], *, there: Collection[str]) -> str:
+def _stranger_hint(region: str, subject: Subject, image: Image, *, there: Collection[str]) -> str:
     for release in subject.known.releases:
-        if image["Name"] != naming.name(subject.definition.name, release.release, release.arch):
+        if image.name != naming.name(subject.definition.name, release.release, release.arch):
             continue
         placed = release.places.get(region)
         if placed is not None and placed.image_id in there:
@@ -150,8 +149,7 @@ def _stranger_hint(region: str, subject: Subject, image: Mapping[str, Any], *, t
             return subject.promote_hint(release, region)
         return subject.hint("publish", release=release.release)
     else:
-        if naming.release_of(image["Name"]) and {naming.RELEASE, naming.ARCH, naming.BASE, naming.FINGERPRINT} <= {
-            *tags_of(image)
-        }:
+        told = {naming.RELEASE, naming.ARCH, naming.BASE, naming.FINGERPRINT}
+        if naming.release_of(image.name) and told <= {*image.tags}:
             return subject.hint("catalog --rebuild")
     return f"{subject.hint('prune')} --unknown --dry-run"

@@ -6,7 +6,6 @@ No machine of AWS's bakes anything; the one that judges is started from the new 
 from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
 from bakery.clouds.aws import desired, published, register, removal
 from bakery.clouds.aws import upload as uploading
 from bakery.clouds.aws.account import Account, Region
@@ -77,8 +76,8 @@ def _judge(plan: Plan, at_home: Sent | None, sent: dict[str, Sent | BakeryError]
     if at_home is not None:
         _register(plan.home, plan, at_home)
     there = published.find(plan.home, name=plan.image.made.name)
-    if there is not None and naming.VERIFIED in tags_of(there):
-        console.say(f"{plan.home.name}: {there['ImageId']} was verified already")
+    if there is not None and naming.VERIFIED in there.tags:
+        console.say(f"{plan.home.name}: {there.id} was verified already")
         record.record(
             plan.image.made, there, region=plan.home.name, is_rehearsal=plan.home.account.is_rehearsal, console=console
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bakery.catalog import catalog
 from bakery.catalog.record import Made
+from bakery.cloud.values import ImageState
 from bakery.clouds.aws import desired, fan_out, parents, prices, published
 from bakery.clouds.aws import upload as uploading
 from bakery.clouds.aws.account import Account, Region
@@ -104,7 +105,7 @@ def make(order: Order, *, account: Account, console: Console) -> Plan:
         there = published.find(region, name=made.name)
         encryption = _encryption(definition, region.name)
         parent, why = parents.find(region, among, encryption=encryption, size_gb=known.size_gb)
-        has = str(there["ImageId"]) if there is not None and there["State"] != "failed" else ""
+        has = there.id if there is not None and there.state != ImageState.FAILED else ""
         return Target(region=region, parent=parent, encryption=encryption), why, has
 
     found: dict[str, tuple[Target, str, str]] = {}

@@ -127,7 +127,7 @@ def _start_everywhere(
         if isinstance(choice, BakeryError):
             raise choice
         started[region.name] = instances.start(region, _launch(region, order, choice, definition, token=token))
-        console.say(f"{region.name}: {', '.join(started[region.name])} started from {choice.image['ImageId']}")
+        console.say(f"{region.name}: {', '.join(started[region.name])} started from {choice.image.id}")
         found = _wait_running(region, started[region.name], choice)
         return _wait_healthy(region, found, definition=definition, console=console) if order.is_waiting else found
 
@@ -149,16 +149,16 @@ def _start_everywhere(
 def _launch(region: Region, order: Order, choice: Choice, definition: Definition, *, token: str) -> Launch:
     ports, aws = (*WEB, definition.health.port), definition.aws
     network = networks.find(region, aws)
-    ours = {"Name": f"{order.image} {choice.release}", naming.IMAGE: order.image, naming.RELEASE: choice.release}
+    ours = {naming.TITLE: f"{order.image} {choice.release}", naming.IMAGE: order.image, naming.RELEASE: choice.release}
     return Launch(
-        image_id=choice.image["ImageId"],
+        image_id=choice.image.id,
         instance_type=choice.instance_type,
         groups=[groups.for_login(region, aws, name=GROUP, network=network, ports=ports)],
         token=token,
         user_data=order.user_data,
         key_name=order.key,
         size_gb=choice.size_gb,
-        root_device=choice.image.get("RootDeviceName", ""),
+        root_device=choice.image.root_device,
         count=order.count,
         tags={**aws.tags, **ours},
         subnet=network.subnet,
@@ -176,7 +176,7 @@ def _wait_running(region: Region, ids: Sequence[str], choice: Choice) -> list[Ma
     return [
         Machine(
             region=region.name,
-            instance_id=str(one["InstanceId"]),
+            instance_id=one.id,
             # A subnet without public addresses is reached through a VPN, or not at all.
             address=instances.address(region, one, is_private=True if choice.is_private else None),
             login_user=choice.login_user,

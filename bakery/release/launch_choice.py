@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import desired, instances
-from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.base_images import NO_SUCH_IMAGE
+from bakery.cloud.values import Image, ImageState
+from bakery.clouds.aws import desired, images, instances, parameters
+from bakery.clouds.aws.account import Region
 from bakery.core.errors import impossible
 from bakery.definition import bases
 from bakery.definition.aws import Login
@@ -23,8 +21,7 @@ from bakery.release.launch_order import From, Order
 class Choice:
     """What machines are started from in one region."""
 
-    image: Mapping[str, Any]
-    """As DescribeImages has it."""
+    image: Image
     instance_type: str
     size_gb: int
     release: str
@@ -54,27 +51,24 @@ def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, 
     Raises BakeryError (exit code 2) when the image is not there or cannot be started, and for a disk that is too small.
     """
     image = _image(region, _image_id(region, order, definition, arch=arch, release=release))
-    name, tags = image["ImageId"], tags_of(image)
-    if image["State"] != "available":
-        raise impossible(f"{region.name}: {name} is {image['State']}", hint=f"./inv validate --image {order.image}")
-    if naming.REMOVING in tags:
+    name = image.id
+    if image.state != ImageState.AVAILABLE:
+        raise impossible(f"{region.name}: {name} is {image.state}", hint=f"./inv validate --image {order.image}")
+    if naming.REMOVING in image.tags:
         raise impossible(f"{region.name}: {name} is being removed", hint="another --release")
-    if image["Architecture"] != desired.EC2_ARCH[arch]:
-        raise impossible(f"{region.name}: {name} is for {image['Architecture']}, not for {arch}", hint="another --arch")
-    size_gb = max(
-        (mapping.get("Ebs", {}).get("VolumeSize", 0) for mapping in image.get("BlockDeviceMappings", ())), default=0
-    )
-    if order.disk_gb and order.disk_gb < size_gb:
+    if not desired.is_for(image, arch):
+        raise impossible(f"{region.name}: {name} is for {image.architecture}, not for {arch}", hint="another --arch")
+    if order.disk_gb and order.disk_gb < image.size_gb:
         raise impossible(
-            f"{region.name}: --disk-gb {order.disk_gb} is less than the image's own {size_gb} GB",
-            hint=f"--disk-gb {size_gb}",
+            f"{region.name}: --disk-gb {order.disk_gb} is less than the image's own {image.size_gb} GB",
+            hint=f"--disk-gb {image.size_gb}",
         )
-    base = release.base if release else tags.get(naming.BASE, definition.base)
+    base = release.base if release else image.tags.get(naming.BASE, definition.base)
     return Choice(
         image=image,
         instance_type=instances.instance_type(region, arch=arch, wanted=order.instance_type),
-        size_gb=order.disk_gb or max(definition.disk.size_gb, size_gb),
-        release=release.release if release else tags.get(naming.RELEASE, "") or naming.release_of(image["Name"]),
+        size_gb=order.disk_gb or max(definition.disk.size_gb, image.size_gb),
+        release=release.release if release else image.tags.get(naming.RELEASE, "") or naming.release_of(image.name),
         login_user=instances.login_user(region.account, bases.base(base)),
         is_private=definition.aws.login is Login.PRIVATE,
     )
@@ -88,20 +82,15 @@ def _image_id(region: Region, order: Order, definition: Definition, *, arch: Arc
         hint = f"{publish}; it is in {', '.join(release.places)}"
         raise impossible(f"{region.name}: {order.image} {release.release} is not there", hint=hint)
     name = desired.parameter(definition, order.release or catalog.LATEST, arch)
-    found = region.ssm("get_parameters", Names=[name])["Parameters"]
-    if not found:
+    found = parameters.read(region, [name]).get(name)
+    if found is None:
         hint = f"./inv promote --image {order.image}; or ./inv bake --image {order.image} --region {region.name}"
         raise impossible(f"{region.name}: there is no parameter {name}", hint=hint)
-    return str(found[0]["Value"])
+    return found.image_id
 
 
-def _image(region: Region, image_id: str) -> Mapping[str, Any]:
-    try:
-        found: list[Mapping[str, Any]] = region.ec2("describe_images", ImageIds=[image_id])["Images"]
-    except ApiError as error:
-        if error.code not in NO_SUCH_IMAGE:
-            raise
-        found = []
-    if not found:
+def _image(region: Region, image_id: str) -> Image:
+    found = images.at(region, image_id)
+    if found is None:
         raise impossible(f"{region.name}: there is no image {image_id}", hint="./inv validate  (shows what is where)")
-    return found[0]
+    return found

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import failure, tags_of
+from bakery.cloud.values import Image, ImageState, Instance, InstanceState
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Region
-from bakery.clouds.aws.inventory import Found, Inventory
+from bakery.clouds.aws.inventory import Inventory
 
 LONGEST_RUN = timedelta(hours=6)
 """No bake takes as long."""
@@ -37,14 +37,15 @@ class Orphan:
     id: str
     """What AWS removes it by; a key pair's is its name."""
     why: str
-    found: Found
+    image: Image | None = None
+    """Itself, where it is one."""
 
 
 def find(inventory: Inventory, *, now: datetime, is_now: bool) -> list[Orphan]:
     """Return what a region has of killed runs; *is_now*: also what belongs to runs that may still go on."""
     instances = list(_instances(inventory, now=now, is_now=is_now))
     ending = {orphan.id for orphan in instances}
-    staying = [instance for instance in inventory.instances if instance["InstanceId"] not in ending]
+    staying = [instance for instance in inventory.instances if instance.id not in ending]
     return [
         *instances,
         *_images(inventory),
@@ -60,7 +61,8 @@ def remove(region: Region, orphan: Orphan) -> str:
         case Kind.INSTANCE:
             machines.terminate(region, [orphan.id])
         case Kind.IMAGE:
-            return removal.remove_image(region, orphan.found, parameter="")
+            assert orphan.image
+            return removal.remove_image(region, orphan.image, parameter="")
         case Kind.SNAPSHOT:
             removal.remove_snapshot(region, orphan.id)
         case Kind.GROUP:
@@ -72,41 +74,37 @@ def remove(region: Region, orphan: Orphan) -> str:
 
 def _instances(inventory: Inventory, *, now: datetime, is_now: bool) -> Iterator[Orphan]:
     for one in inventory.instances:
-        tags, since = tags_of(one), one["LaunchTime"]
-        is_ending = one["State"]["Name"] == "shutting-down"
+        tags, since = one.tags, one.started_at
+        is_ending = one.state == InstanceState.ENDING
         if naming.RUN in tags and not is_ending and (is_now or now - since > LONGEST_RUN):
-            why = f"{tags.get('Name', tags[naming.RUN])}: runs since {since:%Y-%m-%d %H:%M}"
-            yield _orphan(Kind.INSTANCE, inventory, one, identity="InstanceId", why=why)
+            why = f"{tags.get(naming.TITLE, tags[naming.RUN])}: runs since {since:%Y-%m-%d %H:%M}"
+            yield Orphan(kind=Kind.INSTANCE, region=inventory.region, id=one.id, why=why)
 
 
 def _images(inventory: Inventory) -> Iterator[Orphan]:
     for one in inventory.images.values():
-        if one["State"] == "failed" and naming.is_ours(tags_of(one)):
-            yield _orphan(Kind.IMAGE, inventory, one, identity="ImageId", why=f"{one['Name']} failed: {failure(one)}")
+        if one.state == ImageState.FAILED and naming.is_ours(one.tags):
+            why = f"{one.name} failed: {one.failure}"
+            yield Orphan(kind=Kind.IMAGE, region=inventory.region, id=one.id, why=why, image=one)
 
 
 def _snapshots(inventory: Inventory, *, now: datetime) -> Iterator[Orphan]:
     for one in inventory.snapshots:
-        tags = tags_of(one)
-        if naming.REMOVING in tags or now - one["StartTime"] > SETTLED:
-            what = tags.get("Name") or one.get("Description", "")
-            yield _orphan(Kind.SNAPSHOT, inventory, one, identity="SnapshotId", why=f"no image uses it: {what}")
+        if naming.REMOVING in one.tags or now - one.started_at > SETTLED:
+            why = f"no image uses it: {one.tags.get(naming.TITLE) or one.description}"
+            yield Orphan(kind=Kind.SNAPSHOT, region=inventory.region, id=one.id, why=why)
 
 
-def _groups(inventory: Inventory, staying: Sequence[Found]) -> Iterator[Orphan]:
-    used = {group["GroupId"] for instance in staying for group in instance.get("SecurityGroups", ())}
+def _groups(inventory: Inventory, staying: Sequence[Instance]) -> Iterator[Orphan]:
+    used = {group for instance in staying for group in instance.groups}
     for one in inventory.groups:
-        if one["GroupId"] not in used:
-            yield _orphan(Kind.GROUP, inventory, one, identity="GroupId", why=f"no instance is in {one['GroupName']}")
+        if one.id not in used:
+            yield Orphan(kind=Kind.GROUP, region=inventory.region, id=one.id, why=f"no instance is in {one.name}")
 
 
-def _keys(inventory: Inventory, staying: Sequence[Found], *, now: datetime, is_now: bool) -> Iterator[Orphan]:
-    used = {instance.get("KeyName") for instance in staying}
+def _keys(inventory: Inventory, staying: Sequence[Instance], *, now: datetime, is_now: bool) -> Iterator[Orphan]:
+    used = {instance.key_name for instance in staying}
     for one in inventory.keys:
-        is_old = "CreateTime" not in one or now - one["CreateTime"] > LONGEST_RUN
-        if one["KeyName"] not in used and (is_old or is_now):
-            yield _orphan(Kind.KEY, inventory, one, identity="KeyName", why="no instance has it")
-
-
-def _orphan(kind: Kind, inventory: Inventory, found: Found, *, identity: str, why: str) -> Orphan:
-    return Orphan(kind=kind, region=inventory.region, id=str(found[identity]), why=why, found=found)
+        is_old = one.created_at is None or now - one.created_at > LONGEST_RUN
+        if one.name not in used and (is_old or is_now):
+            yield Orphan(kind=Kind.KEY, region=inventory.region, id=one.name, why="no instance has it")

@@ -6,7 +6,7 @@ What no catalog has is taken for another checkout's or for nobody's; where the c
 from collections.abc import Iterable, Sequence
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import Image
 from bakery.core.errors import BakeryError, impossible
 from bakery.release.recollection import is_release
 from bakery.release.retention import Subject, Verdict
@@ -17,7 +17,7 @@ def find(subjects: Iterable[Subject], strangers: Iterable[Verdict]) -> dict[str,
     empty = {one.definition.name for one in subjects if not one.known.releases}
     found: dict[str, list[Verdict]] = {}
     for one in strangers:
-        if one.image in empty and one.found is not None and _is_verified_release(one):
+        if one.image in empty and one.found is not None and _is_verified_release(one.image, one.found):
             found.setdefault(one.image, []).append(one)
     return found
 
@@ -34,9 +34,8 @@ def refusal(lost: dict[str, list[Verdict]], *, is_rehearsal: bool) -> BakeryErro
     return impossible(f"{told}: nothing was removed", hint=f"{hint}  (makes it again out of what AWS has)")
 
 
-def _is_verified_release(one: Verdict) -> bool:
-    image = one.found or {}
-    return naming.VERIFIED in tags_of(image) and is_release(one.image, image)
+def _is_verified_release(name: str, image: Image) -> bool:
+    return naming.VERIFIED in image.tags and is_release(name, image)
 
 
 def _counted(found: Sequence[Verdict]) -> str:

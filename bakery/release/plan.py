@@ -1,12 +1,11 @@
 """What a bake in one AWS region would do, decided before anything is done; nothing here changes anything."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import Image, ImageState
 from bakery.clouds.aws import base_images, published
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.base_images import BaseImage
@@ -37,7 +36,7 @@ class RegionPlan:
     fingerprint: str
     release: str
     """The name of what is there already, or else of what would be baked."""
-    found: Mapping[str, Any] | None
+    found: Image | None
     """The AMI with this fingerprint, as AWS shows it."""
     is_forced: bool = False
 
@@ -66,7 +65,7 @@ class RegionPlan:
     @property
     def is_verified(self) -> bool:
         """Return whether the AMI that is there passed the image tests."""
-        return self.found is not None and naming.VERIFIED in tags_of(self.found)
+        return self.found is not None and naming.VERIFIED in self.found.tags
 
     @property
     def to_do(self) -> str:
@@ -75,8 +74,8 @@ class RegionPlan:
             return "bake and verify: asked for with --force" if self.is_forced else "bake and verify: there is none yet"
         assert self.found is not None
         if self.is_verified:
-            return f"nothing: {self.found['ImageId']} is there and verified"
-        return f"verify: {self.found['ImageId']} is there, {self.found['State']}"
+            return f"nothing: {self.found.id} is there and verified"
+        return f"verify: {self.found.id} is there, {self.found.state}"
 
     def lines(self) -> list[str]:
         """Return the plan for people, a line each, the layers below first."""
@@ -123,7 +122,7 @@ def make(image: str, region: Region, *, base: str = "", release: str = "", is_fo
             below=plan,
             base_image=begin,
             fingerprint=digest,
-            release=naming.release_of(found["Name"]) if found else own,
+            release=naming.release_of(found.name) if found else own,
             found=found,
             is_forced=is_again,
         )
@@ -141,10 +140,10 @@ def fingerprints(layers: Sequence[Definition], base: Base) -> list[str]:
     return found
 
 
-def find(region: Region, definition: Definition, digest: str) -> Mapping[str, Any] | None:
+def find(region: Region, definition: Definition, digest: str) -> Image | None:
     """Return the AMI that was baked from a fingerprint and is not being removed; None where there is none."""
     name = naming.pattern(definition.name, digest, definition.arch)
     image = published.find(region, name=name, is_newest=True)
-    if image is None or image["State"] == "failed" or naming.REMOVING in tags_of(image):
+    if image is None or image.state == ImageState.FAILED or naming.REMOVING in image.tags:
         return None
     return image

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from bakery.catalog import record
 from bakery.cloud.reconcile import Act, Seen, differences
-from bakery.clouds.aws import desired, prices, published
+from bakery.cloud.values import ImageState
+from bakery.clouds.aws import desired, images, prices, published
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import default_instance_type
 from bakery.clouds.aws.prices import Table
@@ -43,8 +44,8 @@ class Outlook:
         found = self.planned.found
         if found is None:
             return "nothing"
-        is_ready = self.planned.is_verified and found["State"] == "available"
-        return f"{found['ImageId']}, {'verified' if is_ready else found['State']}"
+        is_ready = self.planned.is_verified and found.state == ImageState.AVAILABLE
+        return f"{found.id}, {'verified' if is_ready else found.state}"
 
     @property
     def headroom(self) -> str:
@@ -94,12 +95,12 @@ def look(region: Region, order: Order, *, source: RegionPlan | None) -> Outlook:
     wanted = desired.of(release, planned.definition, region=region.name)
     seen = published.look(region, wanted) if baked.found else Seen()
     left = [difference.act for difference in differences(wanted, seen, now=datetime.now(UTC))]
-    own = list(region.all("ec2", "describe_images", "Images", Owners=["self"]))
+    own = images.own(region)
     return Outlook(
         planned=planned,
         to_do=tuple(_words(left, planned, is_copy=is_copy)),
-        public_images=sum(bool(image.get("Public")) for image in own),
-        pending_copies=sum(image["State"] == "pending" for image in own),
+        public_images=sum(image.is_public for image in own),
+        pending_copies=sum(image.state == ImageState.PENDING for image in own),
     )
 
 

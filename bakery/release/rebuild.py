@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.clouds.aws import images, parameters
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError
@@ -79,16 +79,13 @@ def rebuild(names: Sequence[str], *, regions: Sequence[str], account: Account, c
 
 def _look(region: Region, definitions: Sequence[Definition]) -> dict[str, Sight]:
     """Return what a region has of each image."""
-    filters = [{"Name": "tag-key", "Values": [naming.IMAGE]}]
-    listed = [*region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters, IncludeDisabled=True)]
-    found = {}
+    listed, found = images.ours(region), {}
     for one in definitions:
         names = {retention.latest_parameter(one, arch): arch for arch in Arch}
-        answer = region.ssm("get_parameters", Names=[*names])["Parameters"]
         found[one.name] = Sight(
             region=region.name,
-            images=[image for image in listed if tags_of(image)[naming.IMAGE] == one.name],
-            latest={names[it["Name"]]: (str(it["Value"]), it["LastModifiedDate"]) for it in answer},
+            images=[image for image in listed if image.tags[naming.IMAGE] == one.name],
+            latest={names[name]: latest for name, latest in parameters.read(region, names).items()},
         )
     return found
 

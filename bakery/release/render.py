@@ -122,7 +122,7 @@ def _ask(
     image_id = newest.id
     if len(layers) > 1:
         below = plan.find(region, images.effective(layers[:-1]), digests[-2])
-        image_id = str(below["ImageId"]) if below else ""
+        image_id = below.id if below else ""
         if not image_id:
             name = layers[-2].name
             console.say(f"{region.name}: the layer {name} is not baked there yet: -var source_image=ami-… is needed")
@@ -160,6 +160,6 @@ def _build(layers: Sequence[Definition], *, base: Base, digest: str, region: str
         security_group="",
         root_device=begin.root_device,
         tags=desired.tags(release, image=whole.name, own=whole.aws.tags),
-        run_tags={**whole.aws.tags, "Name": f"bake {whole.name}", naming.RUN: release.release},
+        run_tags={**whole.aws.tags, naming.TITLE: f"bake {whole.name}", naming.RUN: release.release},
         endpoint=begin.endpoint,
     )

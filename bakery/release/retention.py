@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from bakery.catalog import promotions
 from bakery.catalog.catalog import LATEST, Catalog, Release
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import Image, ImageState
 from bakery.clouds.aws import desired
-from bakery.clouds.aws.inventory import Found, Inventory
+from bakery.clouds.aws.inventory import Inventory
 from bakery.core.errors import BakeryError
 from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
@@ -50,8 +50,8 @@ class Verdict:
     region: str
     image_id: str
     reasons: tuple[str, ...] = ()
-    found: Found | None = None
-    """As DescribeImages has it; None where there is none of that id."""
+    found: Image | None = None
+    """None where there is none of that id."""
     parameter: str = ""
     """The parameter with its id."""
     is_source: bool = False
@@ -62,7 +62,7 @@ class Verdict:
     @property
     def is_begun(self) -> bool:
         """Return whether a run that was killed has begun to remove it."""
-        return self.found is not None and naming.REMOVING in tags_of(self.found)
+        return self.found is not None and naming.REMOVING in self.found.tags
 
     @property
     def stays(self) -> bool:
@@ -102,8 +102,8 @@ def unknown(
             continue
         for image in answer.images.values():
             verdict = _stranger(image, region=region)
-            is_orphan = image["State"] == "failed" and naming.is_ours(tags_of(image))
-            if image["ImageId"] in known_ids or (wanted and verdict.image not in wanted) or is_orphan:
+            is_orphan = image.state == ImageState.FAILED and naming.is_ours(image.tags)
+            if image.id in known_ids or (wanted and verdict.image not in wanted) or is_orphan:
                 continue
             reasons = _stranger_reasons(verdict, image, answer, is_removed=is_removed, now=now)
             yield verdict if verdict.is_begun else replace(verdict, reasons=tuple(reasons))
@@ -181,27 +181,27 @@ def _with_source(release: Release, places: Sequence[Verdict]) -> list[Verdict]:
     ]
 
 
-def _uses(image: Found, answer: Inventory, *, now: datetime) -> list[str]:
+def _uses(image: Image, answer: Inventory, *, now: datetime) -> list[str]:
     """Return why an image cannot go whatever its release: it is not ours, or somebody uses it."""
-    image_id, reasons = str(image["ImageId"]), []
-    if not naming.is_ours(tags_of(image)):
+    reasons = []
+    if not naming.is_ours(image.tags):
         reasons.append("it does not carry our tag")
-    running = [str(one["InstanceId"]) for one in answer.instances if one["ImageId"] == image_id]
+    running = [one.id for one in answer.instances if one.image_id == image.id]
     if running:
         named = ", ".join(running[:MOST_NAMED])
         more = f" and {len(running) - MOST_NAMED} more" if len(running) > MOST_NAMED else ""
         reasons.append(f"{named}{more} started from it")
-    if image_id in answer.templates:
-        reasons.append(f"launch template {answer.templates[image_id]} starts it")
-    last = image.get("LastLaunchedTime")
-    if last and now - datetime.fromisoformat(last) < LAUNCHED_LATELY:
-        reasons.append(f"last launched {datetime.fromisoformat(last):%Y-%m-%d}")
+    if image.id in answer.templates:
+        reasons.append(f"launch template {answer.templates[image.id]} starts it")
+    last = image.last_launched_at
+    if last and now - last < LAUNCHED_LATELY:
+        reasons.append(f"last launched {last:%Y-%m-%d}")
     return reasons
 
 
-def _stranger(image: Found, *, region: str) -> Verdict:
+def _stranger(image: Image, *, region: str) -> Verdict:
     """Return an image as its tags name it, or else as its own name does: owner, image, release, architecture."""
-    tags, parts = tags_of(image), [*str(image["Name"]).split("/"), "", "", ""]
+    tags, parts = image.tags, [*image.name.split("/"), "", "", ""]
     name, release = tags.get(naming.IMAGE, parts[1]), tags.get(naming.RELEASE, parts[2])
     arch = tags.get(naming.ARCH, parts[3])
     return Verdict(
@@ -209,7 +209,7 @@ def _stranger(image: Found, *, region: str) -> Verdict:
         release=release,
         arch=arch,
         region=region,
-        image_id=str(image["ImageId"]),
+        image_id=image.id,
         found=image,
         parameter=f"{Aws().parameters}/{name}/{release}/{arch}",
         is_known=False,
@@ -217,14 +217,14 @@ def _stranger(image: Found, *, region: str) -> Verdict:
 
 
 def _stranger_reasons(
-    verdict: Verdict, image: Found, answer: Inventory, *, is_removed: bool, now: datetime
+    verdict: Verdict, image: Image, answer: Inventory, *, is_removed: bool, now: datetime
 ) -> Iterator[str]:
     if not is_removed:
         yield "not in this catalog"
     if verdict.image_id in answer.parameters.values():
         yield "latest"
-    if image["State"] == "pending":
+    if image.state == ImageState.PENDING:
         yield "still being made"
-    if now - datetime.fromisoformat(image["CreationDate"]) < YOUNG:
+    if now - image.created_at < YOUNG:
         yield "younger than a day"
     yield from _uses(image, answer, now=now)

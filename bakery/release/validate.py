@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
-from bakery.cloud import naming
-from bakery.cloud.reconcile import Seen, differences, failure
-from bakery.clouds.aws import desired, published
+from bakery.cloud.reconcile import Seen, differences
+from bakery.cloud.values import ImageState
+from bakery.clouds.aws import desired, images, parameters, published
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError
@@ -104,8 +104,8 @@ def _placed(region: Region, subject: Subject, release: Release) -> Finding:
     is_latest = subject.known.is_latest(release, region.name)
     wanted = desired.of(release, subject.definition, region=region.name, is_latest=is_latest)
     seen = published.look(region, wanted)
-    if seen.image is None or seen.state == "failed":
-        why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {failure(seen.image)}"
+    if seen.image is None or seen.state == ImageState.FAILED:
+        why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {seen.image.failure}"
         return of_release(region.name, subject, release, state=State.MISSING, why=why)
     problems = [*_problems(seen, subject, release, region=region.name)]
     problems += [f"{one.act}: {one.why}" for one in differences(wanted, seen, now=datetime.now(UTC))]
@@ -127,11 +127,10 @@ def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) ->
 
 
 def _strangers(region: Region, subject: Subject) -> Iterator[Finding]:
-    filters = [{"Name": f"tag:{naming.IMAGE}", "Values": [subject.definition.name]}]
-    listed = [*region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)]
-    there = {image["ImageId"] for image in listed}
+    listed = images.tagged(region, subject.definition.name)
+    there = {image.id for image in listed}
     for image in listed:
-        if image["ImageId"] not in subject.ids:
+        if image.id not in subject.ids:
             yield stranger(region.name, subject, image, there=there)
 
 
@@ -143,13 +142,14 @@ def _stray_latest(region: Region, subject: Subject) -> Iterator[Finding]:
         if any(region.name in one.places or subject.is_unfinished(one, region.name) for one in having):
             continue
         name = retention.latest_parameter(subject.definition, arch)
-        for found in region.ssm("get_parameters", Names=[name])["Parameters"]:
+        found = parameters.read(region, [name]).get(name)
+        if found:
             yield Finding(
                 image=subject.definition.name,
                 region=region.name,
                 state=State.UNEXPECTED,
                 arch=arch,
-                image_id=found["Value"],
+                image_id=found.image_id,
                 why=f"{name} names it, and the catalog has no latest release here",
                 hint=subject.hint("catalog --rebuild"),
             )

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,11 +10,11 @@ from bakery.catalog import record as released
 from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tag_list
 from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, BaseName
 from bakery.rehearsal.server import Rehearsal
+from tests import values
 from tests.aws_account import account_of, forget_aws
 
 HOME, FAR = "eu-west-2", "us-east-1"
@@ -39,11 +38,11 @@ def account(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def record(region: Region, *, verified: str = "", number: int = 1) -> Release:
-    image: dict[str, Any] = {
-        "ImageId": f"ami-{number:017x}",
-        "CreationDate": "2026-11-01T04:15:00.123Z",
-        "Tags": tag_list({naming.VERIFIED: verified} if verified else {}),
-    }
+    image = values.image(
+        f"ami-{number:017x}",
+        created_at=datetime(2026, 11, 1, 4, 15, 0, 123000, tzinfo=UTC),
+        tags={naming.VERIFIED: verified} if verified else {},
+    )
     released.record(MADE, image, region=region.name, is_rehearsal=True, console=Console())
     (release,) = catalog.read("host", is_rehearsal=True).releases
     return release

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bakery.catalog import record
-from bakery.clouds.aws import base_images, tunnels
+from bakery.cloud.values import Instance
+from bakery.clouds.aws import base_images, images, tunnels
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws.account import Region
 from bakery.core.console import Console
@@ -51,10 +53,9 @@ def judge(region: Region, definition: Definition, *, log: Path) -> Verdict:
         size_gb=8,
     )
     subject = Subject(made=made, definition=definition, user="debian", settings="")
-    image = region.ec2(
-        "describe_images", ImageIds=[base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id]
-    )
-    return approve.verify_image(region, subject, image["Images"][0], console=Console(), log=log)
+    image = images.at(region, base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id)
+    assert image
+    return approve.verify_image(region, subject, image, console=Console(), log=log)
 
 
 def instances(region: Region) -> list[dict[str, Any]]:
@@ -67,10 +68,8 @@ def test_a_machine_without_a_public_address_is_told_of_and_ended(
 ) -> None:
     described = machines.describe
 
-    def without(region: Region, ids: list[str]) -> list[dict[str, object]]:
-        return [
-            {key: value for key, value in one.items() if key != "PublicIpAddress"} for one in described(region, ids)
-        ]
+    def without(region: Region, ids: list[str]) -> list[Instance]:
+        return [replace(one, public_address="") for one in described(region, ids)]
 
     monkeypatch.setattr(machines, "describe", without)
     with pytest.raises(BakeryError, match=r"eu-west-2: i-\w+ in subnet-\w+ has no public address") as caught:

@@ -8,10 +8,10 @@ import pytest
 
 from bakery.catalog import catalog
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
 from bakery.clouds.aws import lateness, prices, published
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.prices import What
+from bakery.clouds.aws.tags import tags_of
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.aws import Login

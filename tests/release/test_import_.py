@@ -107,8 +107,9 @@ def test_it_becomes_an_ami_in_every_region_and_is_judged_in_the_first(
         assert snapshot.changed >= BLOCKS.keys()
         image = published.find(account.region(region), name=f"dokku-bakery/host/{MONDAY}/amd64")
         assert image
-        assert image["ImageId"] == release.places[region].image_id
-        assert (image["BootMode"], image["TpmSupport"], image["EnaSupport"]) == ("uefi", "v2.0", True)
+        assert image.id == release.places[region].image_id
+        (shown,) = account.region(region).ec2("describe_images", ImageIds=[image.id])["Images"]
+        assert (shown["BootMode"], shown["TpmSupport"], shown["EnaSupport"]) == ("uefi", "v2.0", True)
 
 
 def test_only_blocks_with_data_are_sent_each_once(cloud: Rehearsal, account: Account, tmp_path: Path) -> None:

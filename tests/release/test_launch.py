@@ -70,9 +70,11 @@ def start(account: Account, *regions: str, **fields: Any) -> Launched:
 
 
 def described(account: Account, found: Launched) -> list[dict[str, Any]]:
-    return [
-        dict(machines.describe(account.region(machine.region), [machine.instance_id])[0]) for machine in found.machines
-    ]
+    told = []
+    for machine in found.machines:
+        asked = {"InstanceIds": [machine.instance_id]}
+        told += account.region(machine.region).ec2("describe_instances", **asked)["Reservations"][0]["Instances"]
+    return told
 
 
 def tags_of(instance: dict[str, Any]) -> dict[str, str]:

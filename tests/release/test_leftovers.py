@@ -1,38 +1,19 @@
 """What killed runs leave is found by tags and names alone, and what a living run may be using is left alone."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.values import Group, KeyPair
 from bakery.clouds.aws import inventory
 from bakery.clouds.aws.inventory import Inventory
 from bakery.release import leftovers
 from bakery.release.leftovers import Kind, Orphan
+from tests.values import NOW, image, instance, key_pair, snapshot, tags
 
-NOW = datetime(2026, 11, 23, 4, 15, tzinfo=UTC)
-
-
-def tags(**values: str) -> list[dict[str, str]]:
-    return [{"Key": f"bakery:{key}", "Value": value} for key, value in values.items()]
-
-
-def instance(*, hours: float = 7, **fields: Any) -> dict[str, Any]:
-    told = {"InstanceId": "i-1", "State": {"Name": "running"}, "LaunchTime": NOW - timedelta(hours=hours)}
-    return told | {"Tags": tags(run="20260101-0000-0123456789ab")} | fields
-
-
-def snapshot(*, hours: float = 25, **fields: Any) -> dict[str, Any]:
-    return {"SnapshotId": "snap-1", "StartTime": NOW - timedelta(hours=hours), "Tags": tags(image="host")} | fields
-
-
-def key(name: str = "packer_1", *, hours: float = 7, **fields: Any) -> dict[str, Any]:
-    return {"KeyName": name, "CreateTime": NOW - timedelta(hours=hours), "Tags": tags(run="x")} | fields
-
-
-GROUP = {"GroupId": "sg-1", "GroupName": "dokku-bakery-bake"}
-IN_GROUP: dict[str, Any] = {"SecurityGroups": [{"GroupId": "sg-1"}]}
+GROUP = Group(id="sg-1", name="dokku-bakery-bake")
+IN_GROUP: dict[str, Any] = {"groups": ("sg-1",)}
 
 
 def find(*, is_now: bool = False, **found: Any) -> list[Orphan]:
@@ -54,7 +35,7 @@ def test_a_younger_machine_of_a_bake_is_one_when_it_is_asked_for() -> None:
     assert kinds(instances=[instance(hours=0)], is_now=True) == [Kind.INSTANCE]
 
 
-@pytest.mark.parametrize("fields", [{"Tags": []}, {"Tags": tags(image="host")}, {"State": {"Name": "shutting-down"}}])
+@pytest.mark.parametrize("fields", [{"tags": {}}, {"tags": tags(image="host")}, {"state": "shutting-down"}])
 def test_machines_that_no_bake_began_or_that_are_ending_are_none(fields: dict[str, Any]) -> None:
     assert find(instances=[instance(**fields)], is_now=True) == []
 
@@ -65,14 +46,14 @@ def test_machines_that_no_bake_began_or_that_are_ending_are_none(fields: dict[st
         ("failed", tags(image="host"), 1),
         ("failed", tags(run="x"), 1),
         ("available", tags(image="host"), 0),
-        ("failed", [], 0),
-        ("failed", [{"Key": "team", "Value": "other"}], 0),
+        ("failed", {}, 0),
+        ("failed", {"team": "other"}, 0),
     ],
 )
-def test_an_image_with_our_tag_that_failed_is_an_orphan(state: str, given: list[dict[str, str]], count: int) -> None:
+def test_an_image_with_our_tag_that_failed_is_an_orphan(state: str, given: dict[str, str], count: int) -> None:
     name = "dokku-bakery/host/x/amd64"
-    image = {"ImageId": "ami-1", "State": state, "Name": name, "StateReason": {"Message": "no key"}, "Tags": given}
-    found = find(images={"ami-1": image})
+    one = image(state=state, name=name, failure="no key", tags=given)
+    found = find(images={one.id: one})
     assert [orphan.why for orphan in found] == [f"{name} failed: no key"] * count
 
 
@@ -82,7 +63,7 @@ def test_a_snapshot_that_no_image_uses_is_an_orphan_after_a_day() -> None:
 
 
 def test_a_snapshot_of_an_image_that_is_gone_is_one_at_once() -> None:
-    (orphan,) = find(snapshots=[snapshot(hours=0, Tags=tags(image="host", removing="x"))])
+    (orphan,) = find(snapshots=[snapshot(hours=0, tags=tags(image="host", removing="x"))])
     assert orphan.id == "snap-1"
 
 
@@ -93,27 +74,28 @@ def test_a_group_that_no_staying_instance_is_in_is_an_orphan() -> None:
 
 
 def test_a_key_that_no_staying_instance_has_is_an_orphan_after_six_hours() -> None:
-    assert kinds(keys=[key()]) == [Kind.KEY]
-    assert kinds(keys=[key(hours=5)]) == []
-    assert kinds(keys=[key()], instances=[instance(hours=1, KeyName="packer_1")]) == []
-    assert kinds(keys=[key()], instances=[instance(KeyName="packer_1")]) == [Kind.INSTANCE, Kind.KEY]
+    assert kinds(keys=[key_pair()]) == [Kind.KEY]
+    assert kinds(keys=[key_pair(hours=5)]) == []
+    assert kinds(keys=[KeyPair(name="packer_1")]) == [Kind.KEY]
+    assert kinds(keys=[key_pair()], instances=[instance(hours=1, key_name="packer_1")]) == []
+    assert kinds(keys=[key_pair()], instances=[instance(key_name="packer_1")]) == [Kind.INSTANCE, Kind.KEY]
 
 
 def test_a_young_key_goes_when_that_is_asked_for() -> None:
-    assert kinds(keys=[key(hours=1)], is_now=True) == [Kind.KEY]
+    assert kinds(keys=[key_pair(hours=1)], is_now=True) == [Kind.KEY]
 
 
 def test_whatever_holds_another_thing_comes_first() -> None:
     found = kinds(
-        keys=[key()],
+        keys=[key_pair()],
         groups=[GROUP],
         snapshots=[snapshot()],
-        images={"ami-1": {"ImageId": "ami-1", "State": "failed", "Name": "x", "Tags": tags(image="x")}},
+        images={"ami-1": image(state="failed")},
         instances=[instance()],
     )
     assert found == list(Kind)
 
 
 def test_the_tags_are_those_that_bakes_give() -> None:
-    assert [tag["Key"] for tag in tags(image="", run="", removing="")] == [naming.IMAGE, naming.RUN, naming.REMOVING]
-    assert GROUP["GroupName"] in inventory.GROUPS
+    assert [*tags(image="", run="", removing="")] == [naming.IMAGE, naming.RUN, naming.REMOVING]
+    assert GROUP.name in inventory.GROUPS

@@ -27,7 +27,7 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def found(cloud: Rehearsal) -> str:
     image = plan.find(account_of(cloud).region(DUBLIN), HOST, DIGEST)
-    return str(image["ImageId"]) if image else ""
+    return image.id if image else ""
 
 
 def test_an_image_with_the_fingerprint_in_its_name_is_there_already(cloud: Rehearsal) -> None:

@@ -308,7 +308,7 @@ def test_a_region_that_falls_silent_is_not_asked_again_for_every_image(
     asked: list[str] = []
 
     def fall_silent(region: Region, image: Any, *, parameter: str) -> str:
-        asked.append(str(image["ImageId"]))
+        asked.append(image.id)
         raise ApiError("ec2:CreateTags: no answer", code=prune.UNREACHABLE)
 
     monkeypatch.setattr(removal, "remove_image", fall_silent)
@@ -326,7 +326,7 @@ def test_what_an_earlier_run_has_begun_to_remove_goes_first(
     removed: list[str] = []
 
     def remove(_: Region, image: Any, *, parameter: str) -> str:
-        removed.append(str(image["ImageId"]))
+        removed.append(image.id)
         return ""
 
     monkeypatch.setattr(removal, "remove_image", remove)
@@ -364,7 +364,7 @@ def test_what_cannot_be_removed_is_reported_and_the_rest_is_done(
     stuck, remove = first.places[DUBLIN].image_id, removal.remove_image
 
     def remove_or_fail(region: Region, image: Any, *, parameter: str) -> str:
-        if image["ImageId"] == stuck:
+        if image.id == stuck:
             raise BakeryError(f"{region.name}: it is stuck", hint="pull")
         return remove(region, image, parameter=parameter)
 

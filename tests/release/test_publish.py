@@ -10,7 +10,7 @@ import pytest
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
-from bakery.clouds.aws import converging, lateness, published
+from bakery.clouds.aws import answers, converging, lateness, published
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -107,7 +107,7 @@ def test_readers_may_launch_and_make_volumes(account: Account, define: Define) -
     image = image_in(account, "eu-west-1")
     permissions = region.ec2("describe_image_attribute", ImageId=image["ImageId"], Attribute="launchPermission")
     assert permissions["LaunchPermissions"] == [{"UserId": "210987654321"}, {"OrganizationArn": organization}]
-    snapshot = published.snapshot_of(image)
+    snapshot = answers.image(image).root_snapshot
     readers = region.ec2("describe_snapshot_attribute", SnapshotId=snapshot, Attribute="createVolumePermission")
     assert readers["CreateVolumePermissions"] == [{"UserId": "210987654321"}]
 
@@ -119,7 +119,7 @@ def test_one_s_own_tags_are_on_everything_and_never_in_the_place_of_ours(account
     for name, placed in release.places.items():
         region, own = account.region(name), {"Key": "team", "Value": "ops"}
         image = image_in(account, name)
-        (snapshot,) = region.ec2("describe_snapshots", SnapshotIds=[published.snapshot_of(image)])["Snapshots"]
+        (snapshot,) = region.ec2("describe_snapshots", SnapshotIds=[answers.image(image).root_snapshot])["Snapshots"]
         (template,) = region.ec2("describe_launch_templates", LaunchTemplateNames=["dokku"])["LaunchTemplates"]
         for thing in (image, snapshot, template):
             assert own in thing["Tags"]
@@ -163,7 +163,7 @@ def readers_of(account: Account, region: str) -> tuple[Any, Any]:
     """Return who may launch the image of a region, and who may make volumes of its snapshot."""
     image, ec2 = image_in(account, region), account.region(region).ec2
     launch = ec2("describe_image_attribute", ImageId=image["ImageId"], Attribute="launchPermission")
-    snapshot = published.snapshot_of(image)
+    snapshot = answers.image(image).root_snapshot
     volume = ec2("describe_snapshot_attribute", SnapshotId=snapshot, Attribute="createVolumePermission")
     return launch["LaunchPermissions"], volume["CreateVolumePermissions"]
 

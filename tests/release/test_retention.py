@@ -9,6 +9,7 @@ import pytest
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import naming
+from bakery.cloud.values import Image
 from bakery.clouds.aws.inventory import Inventory
 from bakery.core.errors import BakeryError
 from bakery.definition.bases import Arch, BaseName
@@ -16,9 +17,9 @@ from bakery.definition.model import Definition
 from bakery.release import retention
 from bakery.release.retention import Answers, Subject, Verdict
 from tests import releases as releases_of
+from tests.values import NOW, image, instance
 
 LONDON, DUBLIN = "eu-west-2", "eu-west-1"
-NOW = datetime(2026, 11, 23, 4, 15, tzinfo=UTC)
 HOST = Definition.model_validate({"name": "host", "aws": {"launch_template": "fleet"}})
 
 
@@ -50,11 +51,6 @@ def subject(*releases: Release, promoted: tuple[Release, ...] = (), keep: int = 
     for one in promoted:
         known = releases_of.promoted(known, one, at=NOW)
     return Subject(definition=HOST, known=known, keep=keep)
-
-
-def image(identity: str, **fields: Any) -> dict[str, Any]:
-    told = {"ImageId": identity, "State": "available", "Name": "x", "CreationDate": "2026-01-01T00:00:00.000Z"}
-    return told | {"Tags": [{"Key": naming.IMAGE, "Value": "host"}]} | fields
 
 
 def answers(*releases: Release, **fields: Any) -> dict[str, Inventory | BakeryError]:
@@ -170,7 +166,7 @@ def test_a_release_that_is_younger_than_a_day_stays() -> None:
 
 def test_an_image_that_an_instance_was_started_from_stays_in_its_region() -> None:
     both = [release(1), release(2)]
-    instances = [{"InstanceId": "i-1", "ImageId": image_id(1, DUBLIN)}, {"InstanceId": "i-2", "ImageId": "ami-other"}]
+    instances = [instance("i-1", image_id=image_id(1, DUBLIN)), instance("i-2", image_id="ami-other")]
     found = reasons(subject(*both), answers(*both, instances=instances))
     assert found[1, DUBLIN] == ("i-1 started from it",)
 
@@ -178,7 +174,7 @@ def test_an_image_that_an_instance_was_started_from_stays_in_its_region() -> Non
 @pytest.mark.parametrize(("count", "told"), [(2, "i-0, i-1"), (3, "i-0, i-1 and 1 more"), (5, "i-0, i-1 and 3 more")])
 def test_of_many_instances_two_are_named_and_the_others_counted(count: int, told: str) -> None:
     both = [release(1), release(2)]
-    instances = [{"InstanceId": f"i-{number}", "ImageId": image_id(1, DUBLIN)} for number in range(count)]
+    instances = [instance(f"i-{number}", image_id=image_id(1, DUBLIN)) for number in range(count)]
     found = reasons(subject(*both), answers(*both, instances=instances))
     assert found[1, DUBLIN] == (f"{told} started from it",)
 
@@ -192,8 +188,8 @@ def test_an_image_that_a_launch_template_names_stays() -> None:
 def test_an_image_that_somebody_launched_within_two_weeks_stays() -> None:
     both = [release(1), release(2)]
     for days, why in ((13, ("last launched 2026-11-10",)), (14, ()), (15, ())):
-        last = f"{NOW - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
-        old = {image_id(1, DUBLIN): image(image_id(1, DUBLIN), LastLaunchedTime=last)}
+        last = NOW - timedelta(days=days)
+        old = {image_id(1, DUBLIN): image(image_id(1, DUBLIN), last_launched_at=last)}
         assert reasons(subject(*both), answers(*both, images=old))[1, DUBLIN] == why
 
 
@@ -239,7 +235,7 @@ def test_in_a_region_that_was_not_asked_everything_stays_and_so_does_what_it_was
 
 def test_what_an_earlier_run_began_to_remove_goes_on() -> None:
     both = [release(1), release(2)]
-    begun = {image_id(2, DUBLIN): image(image_id(2, DUBLIN), Tags=[{"Key": naming.REMOVING, "Value": "x"}])}
+    begun = {image_id(2, DUBLIN): image(image_id(2, DUBLIN), tags={naming.REMOVING: "x"})}
     verdict = judge(subject(*both), answers(*both, images=begun))[2, DUBLIN]
     assert verdict.is_begun
     assert not verdict.stays
@@ -251,21 +247,21 @@ def test_an_image_that_only_the_catalog_has_goes_and_nobody_can_be_using_it() ->
     assert (verdict.found, verdict.stays) == (None, False)
 
 
-def strangers(found: dict[str, Any], *, is_removed: bool = False, names: tuple[str, ...] = (), **fields: Any) -> Any:
-    inventory = Inventory(region=DUBLIN, images={found["ImageId"]: found}, **fields)
+def strangers(found: Image, *, is_removed: bool = False, names: tuple[str, ...] = (), **fields: Any) -> Any:
+    inventory = Inventory(region=DUBLIN, images={found.id: found}, **fields)
     said: Answers = {LONDON: BakeryError("no answer"), DUBLIN: inventory}
     return list(
         retention.unknown(said, known_ids=frozenset({"ami-known"}), names=names, is_removed=is_removed, now=NOW)
     )
 
 
-def tagged(identity: str = "ami-1", **fields: Any) -> dict[str, Any]:
+def tagged(identity: str = "ami-1", **fields: Any) -> Image:
     tags = {naming.IMAGE: "host", naming.RELEASE: "20250101-0000-0123456789ab", naming.ARCH: "arm64"}
-    return image(identity, Tags=[{"Key": key, "Value": value} for key, value in tags.items()], **fields)
+    return image(identity, **{"tags": tags, **fields})
 
 
 def test_a_stranger_is_described_by_its_tags_and_asked_for_by_the_parameter_that_a_default_prefix_gives() -> None:
-    found = tagged(Name="dokku-bakery/other/20240101-0000-0123456789ab/amd64")
+    found = tagged(name="dokku-bakery/other/20240101-0000-0123456789ab/amd64")
     assert strangers(found) == [
         Verdict(
             image="host",
@@ -282,7 +278,7 @@ def test_a_stranger_is_described_by_its_tags_and_asked_for_by_the_parameter_that
 
 
 def test_an_image_whose_name_tells_nothing_has_no_name_release_and_architecture() -> None:
-    (verdict,) = strangers(image("ami-1", Name="theirs", Tags=[]))
+    (verdict,) = strangers(image("ami-1", name="theirs", tags={}))
     assert (verdict.image, verdict.release, verdict.arch) == ("", "", "")
 
 
@@ -295,7 +291,7 @@ def test_an_image_that_no_catalog_has_stays_unless_that_is_asked_for() -> None:
 
 
 def test_an_image_without_tags_is_known_by_its_name_and_stays() -> None:
-    found = image("ami-1", Name="dokku-bakery/shop/20250101-0000-0123456789ab/amd64", Tags=[])
+    found = image("ami-1", name="dokku-bakery/shop/20250101-0000-0123456789ab/amd64", tags={})
     (verdict,) = strangers(found, is_removed=True)
     assert verdict.reasons == ("it does not carry our tag",)
     assert (verdict.image, verdict.release, verdict.arch) == ("shop", "20250101-0000-0123456789ab", "amd64")
@@ -305,34 +301,33 @@ def test_an_image_without_tags_is_known_by_its_name_and_stays() -> None:
 @pytest.mark.parametrize(
     ("found", "fields", "why"),
     [
-        (tagged(State="pending"), {}, "still being made"),
-        (tagged(CreationDate="2026-11-22T12:00:00.000Z"), {}, "younger than a day"),
+        (tagged(state="pending"), {}, "still being made"),
+        (tagged(created_at=datetime(2026, 11, 22, 12, tzinfo=UTC)), {}, "younger than a day"),
         (
-            tagged(CreationDate="2026-11-22T04:15:00.000Z"),
-            {"instances": [{"InstanceId": "i-1", "ImageId": "ami-1"}]},
+            tagged(created_at=datetime(2026, 11, 22, 4, 15, tzinfo=UTC)),
+            {"instances": [instance("i-1", image_id="ami-1")]},
             "i-1 started from it",
         ),
-        (tagged(LastLaunchedTime="2026-11-10T04:15:00Z"), {}, "last launched 2026-11-10"),
+        (tagged(last_launched_at=datetime(2026, 11, 10, 4, 15, tzinfo=UTC)), {}, "last launched 2026-11-10"),
         (tagged(), {"parameters": {"/other/host/latest/arm64": "ami-1"}}, "latest"),
         (tagged(), {"templates": {"ami-1": "web"}}, "launch template web starts it"),
     ],
 )
 def test_of_images_that_no_catalog_has_those_in_use_stay_in_any_case(
-    found: dict[str, Any], fields: dict[str, Any], why: str
+    found: Image, fields: dict[str, Any], why: str
 ) -> None:
     (verdict,) = strangers(found, is_removed=True, **fields)
     assert verdict.reasons == (why,)
 
 
 def test_an_image_that_no_catalog_has_goes_where_its_removal_was_begun() -> None:
-    begun = tagged(State="available")
-    begun["Tags"].append({"Key": naming.REMOVING, "Value": "x"})
-    (verdict,) = strangers(begun)
+    begun = tagged()
+    (verdict,) = strangers(replace(begun, tags={**begun.tags, naming.REMOVING: "x"}))
     assert not verdict.stays
 
 
 def test_known_failed_and_other_images_are_no_strangers() -> None:
     assert strangers(tagged("ami-known")) == []
-    assert strangers(tagged(State="failed")) == []
+    assert strangers(tagged(state="failed")) == []
     assert strangers(tagged(), names=("shop",)) == []
     assert len(strangers(tagged(), names=("host",))) == 1

@@ -1,11 +1,14 @@
 """Single acts on a release in one AWS region; doing one twice does no harm."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bakery.cloud.naming import IMAGE
-from bakery.cloud.reconcile import Act, Seen, Wanted, tag_list
+from bakery.cloud.reconcile import Act, Seen, Wanted
+from bakery.cloud.values import Image
 from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.tags import tag_list
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.aws import PUBLIC
 
@@ -49,12 +52,19 @@ def gone(wanted: Wanted) -> BakeryError:
     return impossible(f"{region}: {image_id} ({wanted.name}) is gone", hint=hint)
 
 
+def tag(region: Region, image: Image, tags: Mapping[str, str]) -> Image:
+    """Give an image more tags, and return it as it is then."""
+    region.ec2("create_tags", Resources=[image.id], Tags=tag_list(tags))
+    return replace(image, tags={**image.tags, **tags})
+
+
 def _tag_image(region: Region, wanted: Wanted, seen: Seen) -> None:
     region.ec2("create_tags", Resources=[seen.image_id], Tags=tag_list(wanted.tags))
 
 
 def _tag_snapshot(region: Region, wanted: Wanted, seen: Seen) -> None:
-    region.ec2("create_tags", Resources=[seen.snapshot["SnapshotId"]], Tags=tag_list(wanted.tags))
+    assert seen.snapshot
+    region.ec2("create_tags", Resources=[seen.snapshot.id], Tags=tag_list(wanted.tags))
 
 
 def _describe(region: Region, wanted: Wanted, seen: Seen) -> None:
@@ -73,10 +83,13 @@ def _share_image(region: Region, wanted: Wanted, seen: Seen) -> None:
 
 
 def _share_snapshot(region: Region, wanted: Wanted, seen: Seen) -> None:
+    assert seen.snapshot
+    snapshot = seen.snapshot.id
+
     def change(permission: Permission) -> None:
         region.ec2(
             "modify_snapshot_attribute",
-            SnapshotId=seen.snapshot["SnapshotId"],
+            SnapshotId=snapshot,
             Attribute="createVolumePermission",
             CreateVolumePermission=permission,
         )

@@ -6,8 +6,9 @@ A base is named by its public SSM parameter where there is one; otherwise its ow
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
+from bakery.cloud.values import Image
+from bakery.clouds.aws import answers, images
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.desired import EC2_ARCH
 from bakery.clouds.aws.errors import REFUSED
@@ -23,8 +24,6 @@ OWNERS = {
 
 Canonical's: documentation.ubuntu.com/aws, "Find Ubuntu images on AWS".
 """
-
-NO_SUCH_IMAGE = ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidAMIID.Malformed")
 
 
 class FoundBy(StrEnum):
@@ -59,15 +58,9 @@ def newest(region: Region, base: Base, arch: Arch) -> BaseImage:
     if found is not None:
         return _base_image(found, found_by=FoundBy.SSM)
     pattern = base.aws.pattern(arch)
-    filters = {"name": pattern, "architecture": EC2_ARCH[arch], "state": "available"}
-    images = region.all(
-        "ec2",
-        "describe_images",
-        "Images",
-        Owners=[_owner(region, base)],
-        Filters=[{"Name": key, "Values": [value]} for key, value in filters.items()],
-    )
-    latest = max(images, key=lambda image: str(image["CreationDate"]), default=None)
+    filters = {"name": [pattern], "architecture": [EC2_ARCH[arch]], "state": ["available"]}
+    listed = images.listed(region, filters, owner=_owner(region, base))
+    latest = max(listed, key=lambda image: image.created_at, default=None)
     if latest is None:
         raise missing(
             f"{region.name}: there is no image of {base.name} for {arch} ({pattern})",
@@ -81,7 +74,7 @@ def at(region: Region, image_id: str) -> BaseImage:
 
     Raises BakeryError (exit code 2) when the region has no such image, or one that no bake can start from.
     """
-    found = _described(region, image_id)
+    found = images.at(region, image_id)
     if found is None:
         raise impossible(
             f"{region.name}: there is no image {image_id!r}", hint="./inv regions  (every region has ids of its own)"
@@ -89,7 +82,7 @@ def at(region: Region, image_id: str) -> BaseImage:
     return _base_image(found, found_by=FoundBy.DESCRIBE)
 
 
-def _by_parameter(region: Region, name: str) -> dict[str, Any] | None:
+def _by_parameter(region: Region, name: str) -> Image | None:
     """Return the image that a public parameter leads to; None where there is no such parameter or no such image."""
     try:
         answer = region.ssm("get_parameter", Name=name)
@@ -97,17 +90,7 @@ def _by_parameter(region: Region, name: str) -> dict[str, Any] | None:
         if error.code == "ParameterNotFound" or error.code in REFUSED:
             return None
         raise
-    return _described(region, answer["Parameter"]["Value"])
-
-
-def _described(region: Region, image_id: str) -> dict[str, Any] | None:
-    try:
-        images = region.ec2("describe_images", ImageIds=[image_id])["Images"]
-    except ApiError as error:
-        if error.code in NO_SUCH_IMAGE:
-            return None
-        raise
-    return images[0] if images else None
+    return images.at(region, answers.pointer(answer["Parameter"]).image_id)
 
 
 def _owner(region: Region, base: Base) -> str:
@@ -122,20 +105,16 @@ def _owner(region: Region, base: Base) -> str:
     return OWNERS[base.distro, where]
 
 
-def _base_image(image: dict[str, Any], *, found_by: FoundBy) -> BaseImage:
-    root = image.get("RootDeviceName", "")
-    mappings = image.get("BlockDeviceMappings", ())
-    # A root on the machine's own disk (instance store) has no "Ebs".
-    disks = [one["Ebs"] for one in mappings if one.get("DeviceName") == root and "Ebs" in one]
-    if not disks:
-        raise impossible(f"{image['ImageId']} ({image.get('Name', '')}) has no EBS disk to start from")
+def _base_image(image: Image, *, found_by: FoundBy) -> BaseImage:
+    if not image.root_size_gb:
+        raise impossible(f"{image.id} ({image.name}) has no EBS disk to start from")
     return BaseImage(
-        id=image["ImageId"],
-        name=image.get("Name", ""),
-        created=datetime.fromisoformat(image["CreationDate"]),
-        root_device=root,
-        size_gb=disks[0]["VolumeSize"],
-        boot_mode=image.get("BootMode", ""),
-        owner=image["OwnerId"],
+        id=image.id,
+        name=image.name,
+        created=image.created_at,
+        root_device=image.root_device,
+        size_gb=image.root_size_gb,
+        boot_mode=image.boot_mode,
+        owner=image.owner,
         found_by=found_by,
     )

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import Act, Difference, Seen, Wanted, differences, tags_of
+from bakery.cloud.reconcile import Act, Difference, Seen, Wanted, differences
+from bakery.cloud.values import ImageState
 from bakery.clouds.aws import lateness, overtaking, published
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.acts import ACTS, copy, gone
@@ -118,13 +119,13 @@ class Work:
         image = published.find(self.region.account.region(region), name=self.wanted.name)
         if image is None:
             raise gone(self.wanted)
-        if image["State"] == published.DISABLED:
+        if image.state == ImageState.DISABLED:
             raise published.disabled(region, image_id)
 
     def _is_kept_back(self, act: Act, seen: Seen) -> bool:
         """Return whether an act needs one that was refused."""
-        thing = seen.snapshot if act is Act.SHARE_SNAPSHOT else seen.image or {}
-        is_untagged = TAGGING.get(act) in self.refused and naming.IMAGE not in tags_of(thing)
+        thing = seen.snapshot if act is Act.SHARE_SNAPSHOT else seen.image
+        is_untagged = TAGGING.get(act) in self.refused and not (thing and naming.IMAGE in thing.tags)
         return is_untagged or (act in LAST and bool(self.refused))
 
 
@@ -148,7 +149,7 @@ def converge(region: Region, wanted: Wanted, *, say: Say, deadline_s: float = pu
             todo = "; ".join(f"{difference.act}: {difference.why}" for difference in left)
             text = f"{region.name}: not done after {deadline_s:.0f} s: {todo}"
             raise BakeryError(text, hint="run it again: it goes on")
-        if seen.state == "failed" and seen.image_id != began_with.image_id:
+        if seen.state == ImageState.FAILED and seen.image_id != began_with.image_id:
             raise BakeryError(f"{region.name}: {left[0].why}", hint="what it says, then run it again")
         work.do(possible, seen)
         region.account.pause(pause_s)

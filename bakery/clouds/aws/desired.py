@@ -7,6 +7,7 @@ from bakery.catalog.catalog import LATEST, Release
 from bakery.cloud import naming
 from bakery.cloud.naming import ARCH, BASE, FINGERPRINT, IMAGE, RELEASE, VERIFIED
 from bakery.cloud.reconcile import Wanted
+from bakery.cloud.values import Image
 from bakery.core.errors import impossible
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
@@ -34,7 +35,7 @@ def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) 
     """Return the tags of a release's AMIs and snapshots; *own* are the definition's, which never replace ours."""
     found = {
         **(own or {}),
-        "Name": f"{image} {release.release}",
+        naming.TITLE: f"{image} {release.release}",
         IMAGE: image,
         RELEASE: release.release,
         ARCH: release.arch,
@@ -44,6 +45,11 @@ def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) 
     if release.verified_at is not None:
         found[VERIFIED] = f"{release.verified_at:%Y-%m-%dT%H:%M:%SZ}"
     return found
+
+
+def is_for(image: Image, arch: Arch) -> bool:
+    """Return whether machines of an architecture start from an image."""
+    return image.architecture == EC2_ARCH[arch]
 
 
 def of(release: Release, definition: Definition, *, region: str, is_latest: bool = False) -> Wanted:

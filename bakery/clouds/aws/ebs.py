@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tag_list, tags_of
-from bakery.clouds.aws import lateness
+from bakery.cloud.values import Snapshot, SnapshotState
+from bakery.clouds.aws import answers, lateness
 from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.tags import tag_list
 from bakery.core.errors import BakeryError
 
 TIMEOUT_MIN = 240
@@ -48,12 +49,12 @@ class Beginning:
         return hashlib.sha256(f"{told} {attempt}".encode()).hexdigest()
 
 
-def find(region: Region, tags: Mapping[str, str]) -> list[Mapping[str, Any]]:
+def find(region: Region, tags: Mapping[str, str]) -> list[Snapshot]:
     """Return our snapshots that have all these tags and are not being removed, the oldest first."""
     filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(tags.items())]
     found = region.all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
-    alive = [snapshot for snapshot in found if naming.REMOVING not in tags_of(snapshot)]
-    return sorted(alive, key=lambda snapshot: (snapshot["StartTime"], snapshot["SnapshotId"]))
+    alive = [snapshot for snapshot in map(answers.snapshot, found) if naming.REMOVING not in snapshot.tags]
+    return sorted(alive, key=lambda snapshot: (snapshot.started_at, snapshot.id))
 
 
 def start(region: Region, beginning: Beginning, *, attempt: str = "") -> str:
@@ -80,7 +81,7 @@ def start(region: Region, beginning: Beginning, *, attempt: str = "") -> str:
             **encryption,
         )
         attempt = str(answer["SnapshotId"])
-        if _state(region, attempt) in {"pending", "completed"}:
+        if _state(region, attempt) in {SnapshotState.PENDING, SnapshotState.COMPLETED}:
             return attempt
         # The token's snapshot was given up or removed since: another attempt is another token.
     raise BakeryError(f"{region.name}: {attempt} was started and does not show", hint="run it again: it goes on")
@@ -91,7 +92,7 @@ def _state(region: Region, snapshot: str) -> str:
 
     def look() -> str:
         try:
-            return str(region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"][0]["State"])
+            return answers.snapshot(region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"][0]).state
         except ApiError as error:
             if error.code != "InvalidSnapshot.NotFound":
                 raise
@@ -144,10 +145,10 @@ def wait_completed(region: Region, snapshot: str) -> None:
     state = lateness.until(
         region,
         lambda: _state(region, snapshot),
-        is_enough=lambda state: state != "pending",
+        is_enough=lambda state: state != SnapshotState.PENDING,
         deadline_s=COMPLETED_DEADLINE_S,
     )
-    if state != "completed":
+    if state != SnapshotState.COMPLETED:
         said = f"{region.name}: {snapshot} is {state or 'gone'} instead of completed"
         raise BakeryError(said, hint="run it again: it goes on")
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tag_list
 from bakery.clouds.aws import lateness, networks
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.networks import Network
+from bakery.clouds.aws.tags import tag_list
 from bakery.core.errors import BakeryError
 from bakery.definition.aws import ANYWHERE, Aws, Login
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bakery.cloud.reconcile import tag_list
-from bakery.clouds.aws import lateness
+from bakery.cloud.values import Instance, InstanceState
+from bakery.clouds.aws import answers, lateness
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.packer import INSTANCE_TYPES
 from bakery.clouds.aws.published import PASSING
+from bakery.clouds.aws.tags import tag_list
 from bakery.core.errors import BakeryError, did_you_mean, impossible
 from bakery.definition.bases import Arch, Base
 
@@ -76,15 +77,15 @@ def start(region: Region, launch: Launch) -> list[str]:
     except ApiError as error:
         if error.code != NO_KEY:
             raise
-        names = [key["KeyName"] for key in region.ec2("describe_key_pairs")["KeyPairs"]]
+        names = [answers.key_pair(one).name for one in region.ec2("describe_key_pairs")["KeyPairs"]]
         if launch.key_name not in names:
             hint = did_you_mean(launch.key_name, names)
             raise impossible(f"{region.name}: there is no key pair {launch.key_name!r}", hint=hint) from error
         answer = lateness.known(region, run, codes={*UNKNOWN, NO_KEY})
-    return [str(instance["InstanceId"]) for instance in answer["Instances"]]
+    return [answers.instance(one).id for one in answer["Instances"]]
 
 
-def wait_running(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+def wait_running(region: Region, ids: Sequence[str]) -> list[Instance]:
     """Return the instances as soon as all are running.
 
     Raises BakeryError (exit code 1) when one ends instead, or after RUNNING_DEADLINE_S.
@@ -92,36 +93,36 @@ def wait_running(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
     ends = time.monotonic() + RUNNING_DEADLINE_S
     while True:
         found = describe(region, ids)
-        states = {str(instance["InstanceId"]): instance["State"]["Name"] for instance in found}
-        if len(states) == len(ids) and set(states.values()) == {"running"}:
+        if len(found) == len(ids) and {one.state for one in found} == {InstanceState.RUNNING}:
             return found
-        for name, state in states.items():
-            if state not in {"pending", "running"}:
-                why = next(one for one in found if one["InstanceId"] == name).get("StateReason", {}).get("Message", "")
-                raise BakeryError(f"{region.name}: instance {name} is {state} instead of running: {why or 'no reason'}")
+        for one in found:
+            if one.state not in {InstanceState.PENDING, InstanceState.RUNNING}:
+                said = f"{region.name}: instance {one.id} is {one.state} instead of running"
+                raise BakeryError(f"{said}: {one.reason or 'no reason'}")
         if time.monotonic() > ends:
             raise BakeryError(f"{region.name}: {', '.join(ids)} did not run after {RUNNING_DEADLINE_S:.0f} s")
         region.account.pause(PAUSE_S)
 
 
-def describe(region: Region, ids: Sequence[str]) -> list[Mapping[str, Any]]:
+def describe(region: Region, ids: Sequence[str]) -> list[Instance]:
     """Return what AWS shows of instances; of one it does not know yet, nothing."""
     filters = [{"Name": "instance-id", "Values": list(ids)}]
     pages = region.all("ec2", "describe_instances", "Reservations", Filters=filters)
-    return [instance for reservation in pages for instance in reservation["Instances"]]
+    return [answers.instance(one) for reservation in pages for one in reservation["Instances"]]
 
 
-def address(region: Region, instance: Mapping[str, Any], *, is_private: bool | None = False) -> str:
+def address(region: Region, instance: Instance, *, is_private: bool | None = False) -> str:
     """Return where an instance is reached from here: at its public address, by IPv4 or else IPv6.
 
     If it *is_private* at its private one, which is reached from within its network; None takes what there is. Raises
     BakeryError (exit code 2) where the instance's subnet has given it no such address.
     """
-    public, private = ("PublicIpAddress", "Ipv6Address"), ("PrivateIpAddress", "Ipv6Address")
-    for name in {True: private, False: public, None: public + private}[is_private]:
-        if instance.get(name):
-            return str(instance[name])
-    where = f"{region.name}: {instance['InstanceId']} in {instance.get('SubnetId', 'its subnet')}"
+    public = [instance.public_address, instance.ipv6_address]
+    private = [instance.private_address, instance.ipv6_address]
+    having = [*filter(None, {True: private, False: public, None: public + private}[is_private])]
+    if having:
+        return having[0]
+    where = f"{region.name}: {instance.id} in {instance.subnet or 'its subnet'}"
     raise impossible(f"{where} has no {'public ' if is_private is False else ''}address", hint=NO_ADDRESS)
 
 
@@ -141,7 +142,7 @@ def terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> No
 
 
 @contextmanager
-def running(region: Region, launch: Launch) -> Iterator[list[Mapping[str, Any]]]:
+def running(region: Region, launch: Launch) -> Iterator[list[Instance]]:
     """Run instances while the body runs, and end them afterwards, however it ends."""
     ids: list[str] = []
     try:

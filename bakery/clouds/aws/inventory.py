@@ -5,11 +5,11 @@ Ours is what carries our tag, whatever its name: an image that only has a name l
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from bakery.catalog.catalog import LATEST
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import Group, Image, Instance, KeyPair, Snapshot
+from bakery.clouds.aws import answers, images, parameters
 from bakery.clouds.aws.account import Region
 from bakery.definition.aws import Aws
 
@@ -17,14 +17,9 @@ GROUPS = ("dokku-bakery-bake", "dokku-bakery-bake-*", "dokku-bakery-verify", "do
 """Made for the time of a bake, and left for the next one."""
 LIVING = ("pending", "running", "shutting-down", "stopping", "stopped")
 """Every state of an instance but terminated."""
-MOST_NAMES = 10
-"""Of one GetParameters."""
 MOST_VALUES = 200
 """Of one filter (EC2 user guide, "Filtering considerations")."""
 NEWEST_ALONE = ("$Default", "$Latest")
-
-Found = Mapping[str, Any]
-"""One thing as a Describe… action shows it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,54 +37,47 @@ class Inventory:
     """One region's answers."""
 
     region: str
-    images: Mapping[str, Found] = field(default_factory=dict)
+    images: Mapping[str, Image] = field(default_factory=dict)
     """By id: this account's, with our name or our tag."""
-    instances: Sequence[Found] = ()
+    instances: Sequence[Instance] = ()
     """All that are not terminated, whosoever."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """Id of an image → name of a launch template that starts it."""
     parameters: Mapping[str, str] = field(default_factory=dict)
-    snapshots: Sequence[Found] = ()
+    snapshots: Sequence[Snapshot] = ()
     """Ours that no image uses."""
-    groups: Sequence[Found] = ()
-    keys: Sequence[Found] = ()
+    groups: Sequence[Group] = ()
+    keys: Sequence[KeyPair] = ()
 
 
 def take(region: Region, question: Question) -> Inventory:
     """Return what there is; raises like `Region.call`."""
-    images = _images(region)
+    found = _images(region)
+    pointers = parameters.read(region, sorted({*question.parameters, *_usual_parameters(found)}))
     return Inventory(
         region=region.name,
-        images=images,
+        images=found,
         instances=_instances(region),
         templates=_templates(region, own=question.templates),
-        parameters=_parameters(region, sorted({*question.parameters, *_usual_parameters(images)})),
-        snapshots=_lonely_snapshots(region, images),
+        parameters={name: one.image_id for name, one in pointers.items()},
+        snapshots=_lonely_snapshots(region, found),
         groups=_groups(region),
         keys=_keys(region),
     )
 
 
-def snapshots_of(image: Found) -> list[str]:
-    """Return the ids of an image's snapshots."""
-    ids = (mapping.get("Ebs", {}).get("SnapshotId", "") for mapping in image.get("BlockDeviceMappings", ()))
-    return [str(one) for one in ids if one]
-
-
-def _images(region: Region) -> dict[str, Found]:
-    found: dict[str, Found] = {}
+def _images(region: Region) -> dict[str, Image]:
+    found: dict[str, Image] = {}
     # Filters narrow one another down, so that "by name or by tag" is two questions.
     for name, value in (("name", f"{naming.OWNER}/*"), ("tag-key", naming.IMAGE)):
-        filters = [{"Name": name, "Values": [value]}]
-        listed = region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters, IncludeDisabled=True)
-        found |= {str(image["ImageId"]): image for image in listed}
+        found |= {image.id: image for image in images.listed(region, {name: [value]}, is_disabled_too=True)}
     return found
 
 
-def _instances(region: Region) -> list[Found]:
+def _instances(region: Region) -> list[Instance]:
     filters = [{"Name": "instance-state-name", "Values": list(LIVING)}]
     reservations = region.all("ec2", "describe_instances", "Reservations", Filters=filters)
-    return [instance for reservation in reservations for instance in reservation["Instances"]]
+    return [answers.instance(one) for reservation in reservations for one in reservation["Instances"]]
 
 
 def _templates(region: Region, *, own: frozenset[str]) -> dict[str, str]:
@@ -108,9 +96,9 @@ def _templates(region: Region, *, own: frozenset[str]) -> dict[str, str]:
     return found
 
 
-def _usual_parameters(images: Mapping[str, Found]) -> set[str]:
+def _usual_parameters(found: Mapping[str, Image]) -> set[str]:
     """Return where images of another checkout are named `latest`, unless it has a prefix of its own."""
-    tags = [tags_of(image) for image in images.values()]
+    tags = [image.tags for image in found.values()]
     return {
         f"{Aws().parameters}/{one[naming.IMAGE]}/{LATEST}/{one[naming.ARCH]}"
         for one in tags
@@ -118,21 +106,13 @@ def _usual_parameters(images: Mapping[str, Found]) -> set[str]:
     }
 
 
-def _parameters(region: Region, names: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for begin in range(0, len(names), MOST_NAMES):
-        answer = region.ssm("get_parameters", Names=list(names[begin : begin + MOST_NAMES]))
-        found |= {one["Name"]: one["Value"] for one in answer["Parameters"]}
-    return found
-
-
-def _lonely_snapshots(region: Region, images: Mapping[str, Found]) -> list[Found]:
+def _lonely_snapshots(region: Region, used: Mapping[str, Image]) -> list[Snapshot]:
     """Return the snapshots with our tag that no image of this account uses."""
     filters = [{"Name": "tag-key", "Values": [naming.IMAGE, naming.REMOVING]}]
     listed = region.all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
-    found = {str(one["SnapshotId"]): one for one in listed}
-    for image in images.values():
-        for one in snapshots_of(image):
+    found = {one.id: one for one in map(answers.snapshot, listed)}
+    for image in used.values():
+        for one in image.snapshots:
             found.pop(one, None)
     return [found[one] for one in _unused(region, sorted(found))]
 
@@ -140,19 +120,18 @@ def _lonely_snapshots(region: Region, images: Mapping[str, Found]) -> list[Found
 def _unused(region: Region, snapshots: Sequence[str]) -> list[str]:
     used: set[str] = set()
     for begin in range(0, len(snapshots), MOST_VALUES):
-        values = list(snapshots[begin : begin + MOST_VALUES])
-        filters = [{"Name": "block-device-mapping.snapshot-id", "Values": values}]
-        users = region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters, IncludeDisabled=True)
-        used.update(one for image in users for one in snapshots_of(image))
+        filters = {"block-device-mapping.snapshot-id": list(snapshots[begin : begin + MOST_VALUES])}
+        for image in images.listed(region, filters, is_disabled_too=True):
+            used.update(image.snapshots)
     return [one for one in snapshots if one not in used]
 
 
-def _groups(region: Region) -> list[Found]:
+def _groups(region: Region) -> list[Group]:
     filters = [{"Name": "group-name", "Values": list(GROUPS)}, {"Name": "tag-key", "Values": [naming.RUN]}]
-    return list(region.all("ec2", "describe_security_groups", "SecurityGroups", Filters=filters))
+    found = region.all("ec2", "describe_security_groups", "SecurityGroups", Filters=filters)
+    return [answers.group(one) for one in found]
 
 
-def _keys(region: Region) -> list[Found]:
+def _keys(region: Region) -> list[KeyPair]:
     filters = [{"Name": "tag-key", "Values": [naming.RUN]}]
-    pairs: list[Found] = region.ec2("describe_key_pairs", Filters=filters)["KeyPairs"]
-    return pairs
+    return [answers.key_pair(one) for one in region.ec2("describe_key_pairs", Filters=filters)["KeyPairs"]]

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from bakery.cloud import naming
 from bakery.cloud.reconcile import Seen, Wanted
+from bakery.clouds.aws import images, parameters
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.core.errors import BakeryError
 
@@ -29,8 +30,8 @@ def error(region: Region, wanted: Wanted, image_id: str) -> BakeryError:
     """Return the error of a region whose `latest` is another command's."""
     name = ""
     with suppress(ApiError):
-        images = region.ec2("describe_images", ImageIds=[image_id])["Images"]
-        name = "".join(naming.release_of(image["Name"]) for image in images)
+        there = images.at(region, image_id)
+        name = naming.release_of(there.name) if there else ""
     image, release = wanted.tags[naming.IMAGE], wanted.tags[naming.RELEASE]
     said = f"{region.name}: another command has pointed {wanted.latest} at {name or image_id} after this one"
     rehearse = " --rehearse" if region.account.is_rehearsal else ""
@@ -47,7 +48,7 @@ def failures(moved: Mapping[Region, tuple[Wanted, Seen]]) -> dict[str, BakeryErr
     found = {}
     for region, (wanted, seen) in moved.items():
         with suppress(ApiError):
-            for one in region.ssm("get_parameters", Names=[wanted.latest])["Parameters"]:
-                if one["Value"] != seen.image_id and one["Version"] > seen.versions.get(wanted.latest, 0):
-                    found[region.name] = error(region, wanted, str(one["Value"]))
+            one = parameters.read(region, [wanted.latest]).get(wanted.latest)
+            if one and one.image_id != seen.image_id and one.version > seen.versions.get(wanted.latest, 0):
+                found[region.name] = error(region, wanted, one.image_id)
     return found

@@ -1,13 +1,13 @@
 """What a new release can be sent as a difference to: an earlier one whose blocks are known, and still in the region."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
-from bakery.clouds.aws import published
+from bakery.cloud.values import Snapshot, SnapshotState
+from bakery.clouds.aws import answers, images
 from bakery.clouds.aws.account import Region
 from bakery.definition import layers
 from bakery.disk import digests
@@ -71,28 +71,26 @@ def find(
         elif problem := _problem(snapshot, encryption=encryption, size_gb=size_gb):
             why = f"{what} {problem}"
         else:
-            return Parent(snapshot=str(snapshot["SnapshotId"]), what=what, digests=candidate.digests), ""
+            return Parent(snapshot=snapshot.id, what=what, digests=candidate.digests), ""
     return None, why
 
 
-def _snapshot(region: Region, image_id: str) -> Mapping[str, Any] | None:
+def _snapshot(region: Region, image_id: str) -> Snapshot | None:
     """Return the root snapshot of an image; None when either is gone."""
-    filters = [{"Name": "image-id", "Values": [image_id]}]
-    images_there = region.ec2("describe_images", Owners=["self"], Filters=filters)["Images"]
-    snapshot = published.snapshot_of(images_there[0]) if images_there else ""
-    if not snapshot:
+    image = next(images.listed(region, {"image-id": [image_id]}), None)
+    if image is None or not image.root_snapshot:
         return None
-    filters = [{"Name": "snapshot-id", "Values": [snapshot]}]
-    found: list[Mapping[str, Any]] = region.ec2("describe_snapshots", OwnerIds=["self"], Filters=filters)["Snapshots"]
-    return found[0] if found else None
+    filters = [{"Name": "snapshot-id", "Values": [image.root_snapshot]}]
+    found = region.ec2("describe_snapshots", OwnerIds=["self"], Filters=filters)["Snapshots"]
+    return answers.snapshot(found[0]) if found else None
 
 
-def _problem(snapshot: Mapping[str, Any], *, encryption: Encryption, size_gb: int) -> str:
+def _problem(snapshot: Snapshot, *, encryption: Encryption, size_gb: int) -> str:
     """Return why a snapshot cannot be a parent, in words; a child is encrypted just as its parent (StartSnapshot)."""
-    if snapshot["State"] != "completed":
-        return f"is {snapshot['State']}"
-    if snapshot["Encrypted"] != encryption.is_on:
-        return "is encrypted and this is not to be" if snapshot["Encrypted"] else "is not encrypted and this is to be"
-    if encryption.kms_key and snapshot.get("KmsKeyId") != encryption.kms_key:
+    if snapshot.state != SnapshotState.COMPLETED:
+        return f"is {snapshot.state}"
+    if snapshot.is_encrypted != encryption.is_on:
+        return "is encrypted and this is not to be" if snapshot.is_encrypted else "is not encrypted and this is to be"
+    if encryption.kms_key and snapshot.key != encryption.kms_key:
         return "is encrypted with another key"
-    return f"is larger than {size_gb} GiB" if snapshot["VolumeSize"] > size_gb else ""
+    return f"is larger than {size_gb} GiB" if snapshot.size_gb > size_gb else ""

@@ -1,10 +1,10 @@
 """A release in one AWS region as AWS shows it."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from bakery.cloud.reconcile import Seen, Wanted, failure
-from bakery.clouds.aws import lateness
+from bakery.cloud.reconcile import Seen, Wanted
+from bakery.cloud.values import Image, ImageState, Snapshot
+from bakery.clouds.aws import answers, images, lateness, parameters
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.aws import PUBLIC
@@ -15,35 +15,35 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 PASSING = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "IncorrectState"})
 """Codes that a little later may be none: a new image is not known everywhere at once."""
-GONE, DISABLED = "deregistered", "disabled"
-"""States of an image that nothing is started from any more (Image, State)."""
+DECIDED = frozenset({ImageState.AVAILABLE, ImageState.FAILED, ImageState.DISABLED})
+"""States of an image that nothing comes of by itself any more."""
 
 
-def find(region: Region, *, name: str, is_newest: bool = False) -> Mapping[str, Any] | None:
+def find(region: Region, *, name: str, is_newest: bool = False) -> Image | None:
     """Return this account's image of that name (a glob), or None.
 
     Of two alike the older counts, so that every run takes the same, unless *is_newest*; disabled ones count only when
     there is none in use, and failed ones only when there is no other.
     """
     # "Recently deregistered images appear in the returned results for a short interval" (DescribeImages).
-    images = [image for image in _named(region, name) if image["State"] != GONE]
-    images.sort(key=lambda image: (image["CreationDate"], image["ImageId"]))
-    alive = [image for image in images if image["State"] != "failed"]
+    found = [image for image in _named(region, name) if image.state != ImageState.GONE]
+    found.sort(key=lambda image: (image.created_at, image.id))
+    alive = [image for image in found if image.state != ImageState.FAILED]
     if not alive:
-        return images[-1] if images else None
-    in_use = [image for image in alive if image["State"] != DISABLED] or alive
+        return found[-1] if found else None
+    in_use = [image for image in alive if image.state != ImageState.DISABLED] or alive
     return in_use[-1] if is_newest else in_use[0]
 
 
 def is_gone(region: Region, image_id: str) -> bool:
     """Return whether AWS knows that an image was deregistered; after a while it knows nothing of it any more."""
     try:
-        images = region.ec2("describe_images", ImageIds=[image_id], IncludeDisabled=True)["Images"]
+        found = region.ec2("describe_images", ImageIds=[image_id], IncludeDisabled=True)["Images"]
     except ApiError as error:
         if error.code not in PASSING:
             raise
         return error.code == "InvalidAMIID.Unavailable"
-    return any(image["State"] == GONE for image in images)
+    return any(answers.image(one).state == ImageState.GONE for one in found)
 
 
 def disabled(region: str, image_id: str) -> BakeryError:
@@ -52,19 +52,17 @@ def disabled(region: str, image_id: str) -> BakeryError:
     return impossible(f"{region}: {image_id} is disabled: somebody has taken it out of use", hint=hint)
 
 
-def _named(region: Region, name: str) -> list[Mapping[str, Any]]:
+def _named(region: Region, name: str) -> list[Image]:
     """Return this account's images of that name (a glob); a listing without what we have just made is asked for again.
 
     What does not show in time is gone.
     """
 
-    def listed() -> list[Mapping[str, Any]]:
-        filters = [{"Name": "name", "Values": [name]}]
-        pages = region.all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters, IncludeDisabled=True)
-        return list(pages)
+    def listed() -> list[Image]:
+        return list(images.listed(region, {"name": [name]}, is_disabled_too=True))
 
-    def is_new(images: list[Mapping[str, Any]]) -> bool:
-        unlisted = lateness.remembered(region, name) - {image["ImageId"] for image in images}
+    def is_new(found: list[Image]) -> bool:
+        unlisted = lateness.remembered(region, name) - {image.id for image in found}
         return all(is_gone(region, image_id) for image_id in unlisted)
 
     return lateness.until(region, listed, is_enough=is_new, deadline_s=lateness.DEADLINE_S)
@@ -73,25 +71,23 @@ def _named(region: Region, name: str) -> list[Mapping[str, Any]]:
 def look(region: Region, wanted: Wanted) -> Seen:
     """Return how a release is in a region now."""
     image = find(region, name=wanted.name)
-    if image is None or image["State"] == "failed":
+    if image is None or image.state == ImageState.FAILED:
         return Seen(image=image)
-    if image["State"] in {"pending", DISABLED}:
+    if image.state in {ImageState.PENDING, ImageState.DISABLED}:
         return Seen(image=image, **_parameters(region, wanted))
-    snapshot = snapshot_of(image)
-    snapshots = region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"] if snapshot else []
     template_image, template_version = _template(region, wanted.launch_template) if wanted.launch_template else ("", "")
     return Seen(
         image=image,
-        snapshot=snapshots[0] if snapshots else {},
-        image_readers=_image_readers(region, image["ImageId"]),
-        snapshot_readers=_snapshot_readers(region, snapshot),
+        snapshot=_snapshot(region, image.root_snapshot),
+        image_readers=_image_readers(region, image.id),
+        snapshot_readers=_snapshot_readers(region, image.root_snapshot),
         **_parameters(region, wanted),
         template_image=template_image,
         template_version=template_version,
     )
 
 
-def wait_available(region: Region, *, name: str, deadline_s: float = DEADLINE_S) -> Mapping[str, Any]:
+def wait_available(region: Region, *, name: str, deadline_s: float = DEADLINE_S) -> Image:
     """Return this account's newest image of that name as soon as machines can be started from it.
 
     Raises BakeryError: exit code 2 when it is disabled, 1 when it failed, or is not available after *deadline_s*.
@@ -99,26 +95,23 @@ def wait_available(region: Region, *, name: str, deadline_s: float = DEADLINE_S)
     image = lateness.until(
         region,
         lambda: find(region, name=name, is_newest=True),
-        is_enough=lambda found: found is not None and found["State"] in {"available", "failed", DISABLED},
+        is_enough=lambda found: found is not None and found.state in DECIDED,
         deadline_s=deadline_s,
         longest_pause_s=LONGEST_PAUSE_S,
     )
-    if image is not None and image["State"] == "available":
+    if image is not None and image.state == ImageState.AVAILABLE:
         return image
-    if image is not None and image["State"] == DISABLED:
-        raise disabled(region.name, image["ImageId"])
-    if image is not None and image["State"] == "failed":
-        raise BakeryError(f"{region.name}: {image['ImageId']} failed: {failure(image)}", hint="run it again")
-    state = f"still {image['State']}" if image else "not there"
+    if image is not None and image.state == ImageState.DISABLED:
+        raise disabled(region.name, image.id)
+    if image is not None and image.state == ImageState.FAILED:
+        raise BakeryError(f"{region.name}: {image.id} failed: {image.failure}", hint="run it again")
+    state = f"still {image.state}" if image else "not there"
     raise BakeryError(f"{region.name}: {name} is {state} after {deadline_s:.0f} s", hint="run it again: it goes on")
 
 
-def snapshot_of(image: Mapping[str, Any]) -> str:
-    """Return the id of an image's root snapshot, empty where AWS does not show it yet."""
-    for mapping in image.get("BlockDeviceMappings", ()):
-        if mapping.get("DeviceName") == image.get("RootDeviceName"):
-            return str(mapping.get("Ebs", {}).get("SnapshotId", ""))
-    return ""
+def _snapshot(region: Region, snapshot: str) -> Snapshot | None:
+    found = region.ec2("describe_snapshots", SnapshotIds=[snapshot])["Snapshots"] if snapshot else []
+    return answers.snapshot(found[0]) if found else None
 
 
 def _readers(permissions: list[dict[str, str]]) -> frozenset[str]:
@@ -140,11 +133,10 @@ def _snapshot_readers(region: Region, snapshot: str) -> frozenset[str]:
 
 
 def _parameters(region: Region, wanted: Wanted) -> dict[str, Any]:
-    names = [name for name in (wanted.parameter, wanted.latest) if name]
-    found = region.ssm("get_parameters", Names=names)["Parameters"]
+    found = parameters.read(region, [name for name in (wanted.parameter, wanted.latest) if name])
     return {
-        "parameters": {one["Name"]: one["Value"] for one in found},
-        "versions": {one["Name"]: one["Version"] for one in found},
+        "parameters": {name: one.image_id for name, one in found.items()},
+        "versions": {name: one.version for name, one in found.items()},
     }
 
 

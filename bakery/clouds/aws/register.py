@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bakery.cloud.reconcile import tag_list
+from bakery.cloud.values import ImageState
 from bakery.clouds.aws import lateness, published, removal
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.desired import EC2_ARCH
+from bakery.clouds.aws.tags import tag_list
 from bakery.definition.bases import Arch
 
 ROOT_DEVICE = "/dev/xvda"
@@ -35,12 +36,12 @@ def register(region: Region, wanted: Registration) -> str:
     BakeryError when the AMI is not listed in time.
     """
     found = published.find(region, name=wanted.name)
-    if found is None or found["State"] == "failed":
+    if found is None or found.state == ImageState.FAILED:
         _register(region, wanted)
     image = published.wait_available(region, name=wanted.name)
-    if published.snapshot_of(image) != wanted.snapshot:
+    if image.root_snapshot != wanted.snapshot:
         removal.remove_snapshot(region, wanted.snapshot)
-    return str(image["ImageId"])
+    return image.id
 
 
 def _register(region: Region, wanted: Registration) -> None:

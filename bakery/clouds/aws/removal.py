@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
-from bakery.clouds.aws import lateness
+from bakery.cloud.values import Image
+from bakery.clouds.aws import answers, lateness, parameters
 from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.inventory import Found, snapshots_of
+from bakery.clouds.aws.tags import tag_list
 
 GONE = frozenset(
     {"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "InvalidGroup.NotFound"}
@@ -23,28 +23,25 @@ HELD = "DependencyViolation"
 HELD_DEADLINE_S = 120.0
 """How long a security group may be held by an instance that is ending."""
 PAUSE_S = 2.0
-UNTIL = "disabled-until "
-"""How a protection is shown that goes on for a day after it was taken off (EnableImageDeregistrationProtection)."""
 
 
-def remove_image(region: Region, image: Found, *, parameter: str) -> str:
+def remove_image(region: Region, image: Image, *, parameter: str) -> str:
     """Remove an image, its snapshots and the parameter that names it.
 
     Return the time until which it is protected and cannot be removed, in AWS's words; empty when it is gone.
     """
-    image_id, snapshots = str(image["ImageId"]), snapshots_of(image)
-    if naming.REMOVING not in tags_of(image):
+    if naming.REMOVING not in image.tags:
         with _gone_is_fine():
-            mark = {"Key": naming.REMOVING, "Value": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
-            region.ec2("create_tags", Resources=[image_id, *snapshots], Tags=[mark])
-    forget(region, parameter, image_id=image_id)
+            mark = {naming.REMOVING: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            region.ec2("create_tags", Resources=[image.id, *image.snapshots], Tags=tag_list(mark))
+    forget(region, parameter, image_id=image.id)
     with _gone_is_fine():
         until = _unprotect(region, image)
         if until:
             return until
-        region.ec2("deregister_image", ImageId=image_id, DeleteAssociatedSnapshots=True)
-    for snapshot in snapshots:
-        remove_snapshot(region, snapshot, freed_by=image_id)
+        region.ec2("deregister_image", ImageId=image.id, DeleteAssociatedSnapshots=True)
+    for snapshot in image.snapshots:
+        remove_snapshot(region, snapshot, freed_by=image.id)
     return ""
 
 
@@ -52,8 +49,8 @@ def forget(region: Region, parameter: str, *, image_id: str) -> None:
     """Delete a parameter if there is one that names this image."""
     if not parameter:
         return
-    found = region.ssm("get_parameters", Names=[parameter])["Parameters"]
-    if found and found[0]["Value"] == image_id:
+    found = parameters.read(region, [parameter]).get(parameter)
+    if found and found.image_id == image_id:
         with _gone_is_fine():
             region.ssm("delete_parameter", Name=parameter)
 
@@ -99,12 +96,12 @@ def remove_key(region: Region, name: str) -> None:
         region.ec2("delete_key_pair", KeyName=name)
 
 
-def _unprotect(region: Region, image: Found) -> str:
+def _unprotect(region: Region, image: Image) -> str:
     """Take the protection off; return until when it goes on all the same, empty when it does not."""
-    state = str(image.get("DeregistrationProtection", ""))
-    if state.startswith("enabled"):
-        state = str(region.ec2("disable_image_deregistration_protection", ImageId=image["ImageId"])["Return"])
-    until = state.removeprefix(UNTIL) if state.startswith(UNTIL) else ""
+    until = image.protected_until
+    if image.is_protected:
+        answer = region.ec2("disable_image_deregistration_protection", ImageId=image.id)
+        until = answers.protected_until(str(answer["Return"]))
     return until if until and datetime.fromisoformat(until) > datetime.now(UTC) else ""
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
+from bakery.cloud.values import SnapshotState
 from bakery.clouds.aws import ebs, removal
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.ebs import Beginning
@@ -132,13 +132,13 @@ def _begin(image: LocalImage, known: Digests, target: Target, *, console: Consol
     """
     region, parent = target.region, target.parent.snapshot if target.parent else ""
     found = ebs.find(region, {naming.DISK: image.disk_sha256, naming.RELEASE: image.made.release})
-    usable = [one for one in found if one["Encrypted"] == target.encryption.is_on]
-    complete = [one["SnapshotId"] for one in usable if one["State"] == "completed"]
-    pending = [one for one in usable if one["State"] == "pending"]
-    going_on = [one["SnapshotId"] for one in pending if tags_of(one).get(naming.PARENT, "") == parent]
-    if not complete and not going_on and any(naming.PARENT not in tags_of(one) for one in pending):
+    usable = [one for one in found if one.is_encrypted == target.encryption.is_on]
+    complete = [one.id for one in usable if one.state == SnapshotState.COMPLETED]
+    pending = [one for one in usable if one.state == SnapshotState.PENDING]
+    going_on = [one.id for one in pending if one.tags.get(naming.PARENT, "") == parent]
+    if not complete and not going_on and any(naming.PARENT not in one.tags for one in pending):
         return _begin(image, known, replace(target, parent=None), console=console)
-    removed = [one["SnapshotId"] for one in found if one["State"] not in {"pending", "completed"}]
+    removed = [one.id for one in found if one.state not in {*SnapshotState}]
     for one in removed:
         console.say(f"{region.name}: removes {one}, which will not be finished")
         removal.remove_snapshot(region, one)
@@ -163,7 +163,7 @@ def _beginning(image: LocalImage, known: Digests, target: Target) -> Beginning:
     made, parent = image.made, target.parent.snapshot if target.parent else ""
     tags = {
         **image.definition.aws.tags,
-        "Name": f"{made.image} {made.release}",
+        naming.TITLE: f"{made.image} {made.release}",
         naming.IMAGE: made.image,
         naming.RELEASE: made.release,
         naming.ARCH: made.arch,

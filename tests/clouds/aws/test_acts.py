@@ -9,13 +9,14 @@ from bakery.cloud.reconcile import Act, Seen
 from bakery.clouds.aws import acts
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.core.errors import ExitCode
+from tests import values
 from tests.cloud.test_reconcile import IMAGE, WANTED
 
 ONE, OTHER = "111111111111", "222222222222"
 ORGANIZATION = "arn:aws:organizations::123456789012:organization/o-exampleorgid"
 SEEN = Seen(
     image=IMAGE,
-    snapshot={"SnapshotId": "snap-0123456789abcdef0"},
+    snapshot=values.snapshot("snap-0123456789abcdef0"),
     image_readers=frozenset({ONE}),
     snapshot_readers=frozenset({ONE}),
 )

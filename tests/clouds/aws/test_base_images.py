@@ -153,7 +153,8 @@ def test_an_image_that_is_not_in_the_region_is_exit_code_2(image_id: str, accoun
 
 
 def test_an_image_without_an_ebs_disk_is_no_base() -> None:
-    image = "<item><imageId>ami-1</imageId><name>old</name><rootDeviceType>instance-store</rootDeviceType></item>"
+    image = "<item><imageId>ami-1</imageId><name>old</name><rootDeviceType>instance-store</rootDeviceType>"
+    image += "<creationDate>2026-11-23T04:15:00.000Z</creationDate></item>"
     answer = xml(f"<DescribeImagesResponse><imagesSet>{image}</imagesSet></DescribeImagesResponse>")
     with scripted(answer) as server, pytest.raises(BakeryError, match=r"ami-1 \(old\) has no EBS disk") as caught:
         base_images.at(rehearse(endpoint=server.url, keys=KEYS).home, "ami-1")

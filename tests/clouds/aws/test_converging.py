@@ -155,7 +155,7 @@ def test_what_can_be_used_counts_before_what_is_disabled_and_that_before_what_fa
         for is_newest in (False, True):
             chosen = published.find(region, name=wanted.name, is_newest=is_newest)
             assert chosen is not None
-            assert chosen["ImageId"] == image_id
+            assert chosen.id == image_id
         del cloud.world.images[image_id]
     assert published.find(region, name=wanted.name) is None
 
@@ -272,7 +272,7 @@ def test_all_that_is_refused_is_told_when_all_else_is_done(
     assert caught.value.exit_code is ExitCode.FAILED
     seen = published.look(account.region(AWAY), wanted)
     assert seen.image is not None
-    assert seen.image["DeregistrationProtection"].startswith("enabled")
+    assert seen.image.is_protected
     assert [*seen.parameters] == [wanted.parameter]
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
-from bakery.cloud.reconcile import tags_of
 from bakery.clouds.aws import groups, inventory, networks
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.inventory import Question
+from bakery.clouds.aws.tags import tags_of
 from bakery.definition.aws import Aws
 from bakery.rehearsal.server import Rehearsal
 from tests.aws_account import account_of, forget_aws
@@ -93,4 +93,4 @@ def test_a_group_has_one_s_own_tags_beside_ours(region: Region) -> None:
 def test_prune_finds_every_group_that_bakes_leave(region: Region) -> None:
     ids = {one["GroupId"] for one in (made(region), made(region, allow_from=OFFICE))}
     ids.add(made(region, login="ssm", instance_profile="bakery")["GroupId"])
-    assert {one["GroupId"] for one in inventory.take(region, Question()).groups} == ids
+    assert {one.id for one in inventory.take(region, Question()).groups} == ids

@@ -52,8 +52,9 @@ def test_the_same_launch_twice_is_one_machine(region: Region) -> None:
 
 def test_a_machine_has_its_tags_and_takes_no_request_without_a_token(region: Region) -> None:
     (found,) = instances.wait_running(region, instances.start(region, a_launch(region)))
-    assert {"Key": naming.RUN, "Value": "test"} in found["Tags"]
-    assert found["MetadataOptions"]["HttpTokens"] == "required"
+    assert found.tags[naming.RUN] == "test"
+    (shown,) = region.ec2("describe_instances", InstanceIds=[found.id])["Reservations"][0]["Instances"]
+    assert shown["MetadataOptions"]["HttpTokens"] == "required"
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

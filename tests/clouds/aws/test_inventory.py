@@ -45,7 +45,7 @@ def test_images_are_ours_by_name_or_by_tag(cloud: Rehearsal, region: Region) -> 
 
 def test_a_disabled_image_is_there_too(cloud: Rehearsal, region: Region) -> None:
     image = an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", is_disabled=True)
-    assert take(region).images[image.id]["State"] == "disabled"
+    assert take(region).images[image.id].state == "disabled"
 
 
 def test_instances_are_those_of_anybody_that_are_not_terminated(cloud: Rehearsal, region: Region) -> None:
@@ -54,7 +54,7 @@ def test_instances_are_those_of_anybody_that_are_not_terminated(cloud: Rehearsal
     one, two, three = (str(instance["InstanceId"]) for instance in made["Instances"])
     region.ec2("terminate_instances", InstanceIds=[one])
     region.ec2("stop_instances", InstanceIds=[two])
-    assert {str(found["InstanceId"]) for found in take(region).instances} == {two, three}
+    assert {found.id for found in take(region).instances} == {two, three}
 
 
 def template(region: Region, name: str, *images: str) -> None:
@@ -90,7 +90,7 @@ def test_where_another_checkout_says_latest_is_asked_as_well(cloud: Rehearsal, r
 
 
 def lonely(region: Region, **asked: Any) -> set[str]:
-    return {str(one["SnapshotId"]) for one in take(region, **asked).snapshots}
+    return {one.id for one in take(region, **asked).snapshots}
 
 
 def test_a_snapshot_with_our_tag_is_lonely_when_no_image_uses_it(cloud: Rehearsal, region: Region) -> None:
@@ -124,8 +124,8 @@ def test_of_groups_and_keys_only_those_of_bakes_are_ours(region: Region) -> None
         specified = [{"ResourceType": "key-pair", "Tags": tags}] if tags else []
         region.ec2("create_key_pair", KeyName=name, KeyType="ed25519", TagSpecifications=specified)
     found = take(region)
-    assert [group["GroupName"] for group in found.groups] == ["dokku-bakery-verify"]
-    assert {pair["KeyName"] for pair in found.keys} == {"run", "packer_3"}
+    assert [group.name for group in found.groups] == ["dokku-bakery-verify"]
+    assert {pair.name for pair in found.keys} == {"run", "packer_3"}
 
 
 def test_it_only_reads(cloud: Rehearsal, region: Region) -> None:

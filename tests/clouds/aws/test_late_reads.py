@@ -148,7 +148,7 @@ def test_prune_leaves_the_same_and_nothing_over(
         cloud.faults = NONE
         left = [inventory.take(account.region(region), Question()) for region in BOTH]
         return [
-            [sorted(one["Name"] for one in some.images.values()) for some in left],
+            [sorted(one.name for one in some.images.values()) for some in left],
             [(some.snapshots, some.groups, some.keys) for some in left],
             len(releases.own_snapshots(cloud)),
             [sorted(releases.parameters(region)) for region in BOTH],

@@ -78,7 +78,7 @@ def test_a_listing_without_what_was_made_a_moment_ago_is_asked_for_again(cloud: 
     for name in (NAME, "dokku-bakery/host/*"):
         found = published.find(region, name=name)
         assert found is not None
-        assert found["ImageId"] == made.id
+        assert found.id == made.id
 
 
 def test_what_was_made_and_is_not_listed_in_time_is_gone(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.values import Image
 from bakery.clouds.aws import inventory, lateness, removal
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.inventory import Inventory, Question
@@ -38,15 +39,15 @@ def take(region: Region, **asked: Any) -> Inventory:
     return inventory.take(region, Question(**asked))
 
 
-def image(cloud: Rehearsal, region: Region, **fields: Any) -> dict[str, Any]:
+def image(cloud: Rehearsal, region: Region, **fields: Any) -> Image:
     """Return a new image as the region shows it."""
     made = an_image(cloud, region=DUBLIN, tags=dict(OURS), **fields)
-    return dict(take(region).images[made.id])
+    return take(region).images[made.id]
 
 
 def test_an_image_goes_with_its_snapshot_and_the_parameter_that_names_it(cloud: Rehearsal, region: Region) -> None:
     found = image(cloud, region, protection="enabled-without-cooldown")
-    releases.write(DUBLIN, PARAMETER, found["ImageId"])
+    releases.write(DUBLIN, PARAMETER, found.id)
     assert removal.remove_image(region, found, parameter=PARAMETER) == ""
     assert releases.own_images(cloud) == releases.own_snapshots(cloud) == set()
     assert releases.parameters(DUBLIN) == {}
@@ -86,7 +87,7 @@ def test_a_snapshot_that_aws_has_left_is_deleted_by_itself(
 def test_the_image_and_its_snapshots_are_marked_first(cloud: Rehearsal, region: Region) -> None:
     found = image(cloud, region, protection="enabled-with-cooldown")
     until = removal.remove_image(region, found, parameter="")
-    left = cloud.world.images[found["ImageId"]]
+    left = cloud.world.images[found.id]
     assert until == left.protection.removeprefix("disabled-until ")
     assert naming.REMOVING in left.tags
     assert naming.REMOVING in cloud.world.snapshots[left.snapshot].tags
@@ -94,8 +95,8 @@ def test_the_image_and_its_snapshots_are_marked_first(cloud: Rehearsal, region: 
 
 def test_what_is_marked_already_is_not_marked_again(cloud: Rehearsal, region: Region) -> None:
     found = image(cloud, region)
-    cloud.world.images[found["ImageId"]].tags[naming.REMOVING] = "long ago"
-    removal.remove_image(region, dict(take(region).images[found["ImageId"]]), parameter="")
+    cloud.world.images[found.id].tags[naming.REMOVING] = "long ago"
+    removal.remove_image(region, take(region).images[found.id], parameter="")
     assert "CreateTags" not in {call.action for call in cloud.calls}
 
 
@@ -105,7 +106,7 @@ def test_a_snapshot_goes_as_soon_as_its_image_is_known_to_be_gone(
     found = image(cloud, region)
     # What deregisters it may leave its snapshots: "skipped" (DeregisterImage, DeleteSnapshotResults).
     monkeypatch.setattr(image_lifecycle, "_deleted", lambda world, image: [])
-    left = used_late(monkeypatch, by=found["ImageId"], times=2)
+    left = used_late(monkeypatch, by=found.id, times=2)
     assert removal.remove_image(region, found, parameter="") == ""
     assert left == []
     assert releases.own_snapshots(cloud) == set()
