@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import botocore.loaders
 import pytest
 
 from bakery import ROOT
@@ -24,6 +25,8 @@ FETCHING = {"core.http", "core.http_client", "disk.cloudimage", "sources.index"}
 AWS = {"clouds.aws.account", "clouds.aws.errors", "clouds.aws.credentials"}
 WITHOUT_MOTO = {"rehearsal", "rehearsal.base_disk", "rehearsal.service"}
 STARTING = {"subprocess", "pty", "multiprocessing"}
+CALLED = ("ec2", "ssm", "ebs")
+"""Services of AWS whose calls are made, and whose answers are read, in the room of AWS alone."""
 
 
 @functools.cache
@@ -108,6 +111,46 @@ def test_only_what_fetches_knows_httpx(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_only_the_way_to_aws_knows_boto3(path: Path) -> None:
     assert not top_level(path) & {"boto3", "botocore"} or name_of(path) in AWS
+
+
+@functools.cache
+def fields() -> frozenset[str]:
+    """Return what EC2, SSM and EBS call the parts of what they are asked and answer, as botocore knows it."""
+    loader = botocore.loaders.Loader()
+    shapes = [loader.load_service_model(one, "service-2")["shapes"].values() for one in CALLED]
+    names = {name for some in shapes for shape in some for name in shape.get("members", ())}
+    # A few begin small, such as `key`, which are anybody's words; "Port" is one of ssh's, too.
+    return frozenset(name for name in names if name[0].isupper()) - {"Port"}
+
+
+def words(node: ast.AST) -> list[str]:
+    """Return what a node reads or names a part of something by: x["A"], x.get("A"), {"A": …}, call(A=…)."""
+    said: list[ast.expr | None] = []
+    if isinstance(node, ast.Subscript):
+        said = [node.slice]
+    elif isinstance(node, ast.Dict):
+        said = [*node.keys]
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"get", "pop"}:
+        said = [*node.args[:1]]
+    named = [one.arg or "" for one in node.keywords] if isinstance(node, ast.Call) else []
+    return [*named, *(str(one.value) for one in said if isinstance(one, ast.Constant))]
+
+
+def calls_aws(node: ast.AST) -> bool:
+    """Return whether a node is region.ec2(…), region.call("ec2", …) or region.all("ec2", …)."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    first = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+    return node.func.attr in CALLED or (node.func.attr in {"call", "all"} and first in CALLED)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_room_of_aws_and_its_rehearsal_speak_as_aws_does(path: Path) -> None:
+    if room_of(name_of(path)) in {"clouds.aws", BESIDE}:
+        return
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    assert {word for node in nodes for word in words(node)} & fields() == set()
+    assert [node for node in nodes if calls_aws(node)] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
