@@ -3,7 +3,7 @@
 Ids and places are texts that only the cloud itself reads; times are aware of their zone; sizes are GiB.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -124,6 +124,31 @@ class Instance:
     private_address: str = ""
     """Likewise, within its network."""
     ipv6_address: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What machines to start; `token` makes a second call of the same launch start nothing new."""
+
+    image_id: str
+    instance_type: str
+    groups: Sequence[str]
+    token: str
+    user_data: bytes = b""
+    key_name: str = ""
+    size_gb: int = 0
+    """Of the root volume; 0 leaves it as the image says."""
+    root_device: str = ""
+    count: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+    subnet: str = ""
+    """Empty lets the cloud choose one."""
+    is_public: bool = False
+    """Whether it gets a public address in that subnet, whatever the subnet's own machines get."""
+    profile: str = ""
+    """The name of what gives it rights of its own in the cloud; empty: none."""
+    is_ending: bool = False
+    """Whether the machine is gone when it shuts itself down."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from bakery.catalog import record
 from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.cloud.values import Image, Instance
+from bakery.cloud.values import Image, Instance, Launch
 from bakery.clouds.aws import acts, groups, instances, networks, published, tunnels
 from bakery.clouds.aws.account import Region
 from bakery.core.console import Console
@@ -73,7 +73,7 @@ def verify_image(region: Region, subject: Subject, image: Image, *, console: Con
     speed = accelerator.probe() if account.is_rehearsal else HARDWARE
     with guest.site() as site:
         public_key = site.key.with_suffix(".pub").read_text().strip()
-        launch = instances.Launch(
+        launch = Launch(
             image_id=image.id,
             instance_type=instances.instance_type(region, arch=made.arch, wanted=aws.instance_type),
             groups=[groups.for_login(region, aws, name=GROUP, network=network)],

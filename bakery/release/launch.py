@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from bakery.catalog import ids as amis
 from bakery.cloud import naming
+from bakery.cloud.values import Launch
 from bakery.clouds.aws import groups, instances, networks, tunnels
 from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.instances import Launch
 from bakery.core import scratch
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

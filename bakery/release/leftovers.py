@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Image, ImageState, Instance, InstanceState
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Region
-from bakery.clouds.aws.inventory import Inventory
 
 LONGEST_RUN = timedelta(hours=6)
 """No bake takes as long."""

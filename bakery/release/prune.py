@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog
+from bakery.cloud.inventory import Inventory, Question
 from bakery.clouds.aws import inventory, removal
 from bakery.clouds.aws.account import Account, ApiError, Region
-from bakery.clouds.aws.inventory import Inventory, Question
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere

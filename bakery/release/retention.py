@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from bakery.catalog import promotions
 from bakery.catalog.catalog import LATEST, Catalog, Release
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Image, ImageState
 from bakery.clouds.aws import desired
-from bakery.clouds.aws.inventory import Inventory
 from bakery.core.errors import BakeryError
 from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch

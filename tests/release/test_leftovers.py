@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Group, KeyPair
 from bakery.clouds.aws import inventory
-from bakery.clouds.aws.inventory import Inventory
 from bakery.release import leftovers
 from bakery.release.leftovers import Kind, Orphan
 from tests.values import NOW, image, instance, key_pair, snapshot, tags

@@ -9,8 +9,8 @@ import pytest
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Image
-from bakery.clouds.aws.inventory import Inventory
 from bakery.core.errors import BakeryError
 from bakery.definition.bases import Arch, BaseName
 from bakery.definition.model import Definition

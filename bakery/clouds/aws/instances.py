@@ -1,13 +1,12 @@
 """EC2 instances of ours: started once however often it is asked, tagged from their first moment, and ended for sure."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bakery.cloud.values import Instance, InstanceState
+from bakery.cloud.values import Instance, InstanceState, Launch
 from bakery.clouds.aws import answers, lateness
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.packer import INSTANCE_TYPES
@@ -23,31 +22,6 @@ NO_KEY = "InvalidKeyPair.NotFound"
 NO_INSTANCE = "InvalidInstanceID.NotFound"
 PAUSE_S = 1.0
 NO_ADDRESS = 'aws.login = "private" or "ssm" in images/NAME.toml, or a subnet that gives public addresses'
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """What to start: sizes in GiB; `token` makes a second call of the same launch start nothing new."""
-
-    image_id: str
-    instance_type: str
-    groups: Sequence[str]
-    token: str
-    user_data: bytes = b""
-    key_name: str = ""
-    size_gb: int = 0
-    """Of the root volume; 0 leaves it as the image says."""
-    root_device: str = ""
-    count: int = 1
-    tags: Mapping[str, str] = field(default_factory=dict)
-    subnet: str = ""
-    """Empty lets EC2 choose one of the default VPC's."""
-    is_public: bool = False
-    """Whether it gets a public address in that subnet, whatever the subnet's own machines get."""
-    profile: str = ""
-    """The name of an instance profile."""
-    is_ending: bool = False
-    """Whether the machine is gone when it shuts itself down."""
 
 
 def port(account: Account, number: int) -> int:

@@ -4,10 +4,10 @@ Ours is what carries our tag, whatever its name: an image that only has a name l
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from bakery.catalog.catalog import LATEST
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory, Question
 from bakery.cloud.values import Group, Image, Instance, KeyPair, Snapshot
 from bakery.clouds.aws import answers, images, parameters
 from bakery.clouds.aws.account import Region
@@ -20,34 +20,6 @@ LIVING = ("pending", "running", "shutting-down", "stopping", "stopped")
 MOST_VALUES = 200
 """Of one filter (EC2 user guide, "Filtering considerations")."""
 NEWEST_ALONE = ("$Default", "$Latest")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What is asked of a region, beside what is always asked."""
-
-    parameters: Sequence[str] = ()
-    """Names of those that say which image is `latest`."""
-    templates: frozenset[str] = frozenset()
-    """Our own launch templates: only their newest and default version counts, for each promotion makes another."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inventory:
-    """One region's answers."""
-
-    region: str
-    images: Mapping[str, Image] = field(default_factory=dict)
-    """By id: this account's, with our name or our tag."""
-    instances: Sequence[Instance] = ()
-    """All that are not terminated, whosoever."""
-    templates: Mapping[str, str] = field(default_factory=dict)
-    """Id of an image → name of a launch template that starts it."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    snapshots: Sequence[Snapshot] = ()
-    """Ours that no image uses."""
-    groups: Sequence[Group] = ()
-    keys: Sequence[KeyPair] = ()
 
 
 def take(region: Region, question: Question) -> Inventory:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.inventory import Question
 from bakery.clouds.aws import groups, inventory, networks
 from bakery.clouds.aws.account import Region
-from bakery.clouds.aws.inventory import Question
 from bakery.clouds.aws.tags import tags_of
 from bakery.definition.aws import Aws
 from bakery.rehearsal.server import Rehearsal

@@ -10,6 +10,7 @@ from moto.ec2.models import ec2_backends
 
 from bakery.catalog import ids
 from bakery.cloud import naming
+from bakery.cloud.values import Launch
 from bakery.clouds.aws import groups, instances, policies, published
 from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.base_images import FoundBy
@@ -121,7 +122,7 @@ def seed_prune(cloud: Rehearsal, owner: Account) -> None:
     template(DUBLIN, {"ImageId": latest})
     region = owner.region(DUBLIN)
     groups.group(region, name="dokku-bakery-bake", ports=())
-    launched = instances.Launch(image_id=latest, instance_type="t3.small", groups=(), token="x", tags={naming.RUN: "x"})
+    launched = Launch(image_id=latest, instance_type="t3.small", groups=(), token="x", tags={naming.RUN: "x"})
     instances.start(region, launched)
     backend = ec2_backends[ACCOUNT][DUBLIN]
     backend.create_key_pair("mine", "ed25519", {naming.RUN: "x"})

@@ -11,6 +11,7 @@ from moto.ec2.models import ec2_backends
 from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
 from bakery.cloud import naming
+from bakery.cloud.values import Launch
 from bakery.clouds.aws import groups, instances, policies
 from bakery.clouds.aws.account import Region
 from bakery.core.errors import BakeryError
@@ -101,7 +102,7 @@ def seed_foreign(police: Police) -> dict[str, str]:
     group = groups.group(region, name=name, ports=())
     region.ec2("delete_tags", Resources=[group], Tags=[{"Key": naming.RUN}])
     ec2_backends[ACCOUNT][DUBLIN].create_key_pair(name, "ed25519", {})
-    launched = instances.Launch(image_id=image.id, instance_type="t3.small", groups=[group], token="x", tags={"a": "b"})
+    launched = Launch(image_id=image.id, instance_type="t3.small", groups=[group], token="x", tags={"a": "b"})
     (instance,) = instances.start(region, launched)
     nameless = an_image(cloud, region=DUBLIN).id
     ids = {"image": image.id, "snapshot": image.snapshot, "instance": instance, "group_id": group, "nameless": nameless}

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.values import Launch
 from bakery.clouds.aws import base_images, groups, instances, lateness
 from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.instances import Launch
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, BaseName, base
 from bakery.rehearsal.server import Rehearsal

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory, Question
 from bakery.clouds.aws import inventory
 from bakery.clouds.aws.account import Region
-from bakery.clouds.aws.inventory import Inventory, Question
 from bakery.rehearsal.server import Rehearsal
 from tests import releases
 from tests.aws_account import account_of, forget_aws

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bakery.catalog import catalog
+from bakery.cloud.inventory import Question
 from bakery.clouds.aws import groups, instances, inventory, lateness, published
 from bakery.clouds.aws.account import Account
-from bakery.clouds.aws.inventory import Question
 from bakery.core.console import Console
 from bakery.definition import layers
 from bakery.guests import accelerator

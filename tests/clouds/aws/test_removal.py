@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
+from bakery.cloud.inventory import Inventory, Question
 from bakery.cloud.values import Image
 from bakery.clouds.aws import inventory, lateness, removal
 from bakery.clouds.aws.account import ApiError, Region
-from bakery.clouds.aws.inventory import Inventory, Question
 from bakery.rehearsal import image_lifecycle
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import leftovers
