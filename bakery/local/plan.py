@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bakery.core.errors import did_you_mean, impossible, missing
-from bakery.definition import bases, sshkeys
+from bakery.definition import bases
 from bakery.definition import layers as images
 from bakery.definition.arch import require_bakeable
 from bakery.definition.bases import Arch, Base, BaseFrom
@@ -126,23 +126,21 @@ def make(order: Order) -> Plan:
         native = packages.native_packages(layers[0], base)
         recipe = archive.Recipe(base=base, arch=layers[0].arch, sources=mirrors.lines, packages=native)
     plan: Plan | None = None
-    for index, layer in enumerate(layers):
-        beneath = [plan.fingerprint] if plan else [base.name, base_from, *(recipe.ingredients() if recipe else ())]
-        made = artifact.local(layer.name, base.name)
-        whole = images.effective(layers[: index + 1])
-        keys = sshkeys.resolve(whole, folder=images.FOLDER)
-        digest = fingerprint.fingerprint(layer, beneath=[*beneath, *(key.setting for key in keys)])
+    beginning = [base.name, base_from, *(recipe.ingredients() if recipe else ())]
+    for layer in fingerprint.of_layers(layers, beginning=beginning):
+        whole, below = layer.whole, layer.definitions
+        made = artifact.local(whole.name, base.name)
         plan = Plan(
             definition=whole,
-            demand=Demand(layers=layers[: index + 1], base=base, base_from=base_from, mirrors=mirrors, arch=whole.arch),
-            keys=keys,
+            demand=Demand(layers=below, base=base, base_from=base_from, mirrors=mirrors, arch=whole.arch),
+            keys=layer.keys,
             recipe=recipe,
             below=plan,
-            fingerprint=digest,
-            release=release_name(digest),
+            fingerprint=layer.fingerprint,
+            release=release_name(layer.fingerprint),
             artifact=made,
             record=made.read_record(),
-            is_forced=order.is_forced and layer is layers[-1],
+            is_forced=order.is_forced and len(below) == len(layers),
         )
     assert plan is not None
     return plan

@@ -3,17 +3,47 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bakery import ROOT
 from bakery.core import checkout
 from bakery.core.checkout import Content
+from bakery.definition import layers, sshkeys
 from bakery.definition.model import Definition
+from bakery.definition.sshkeys import NamedKey
 
 PROVISION = ROOT / "provision"
 SHORT = 12
 """Hex digits that people read; the whole hash decides."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One layer on all those below it."""
+
+    definitions: Sequence[Definition]
+    """The files of the layers, the lowest first; the last one's steps run."""
+    whole: Definition
+    """What they come to."""
+    keys: tuple[NamedKey, ...]
+    fingerprint: str
+
+
+def of_layers(definitions: Sequence[Definition], *, beginning: Sequence[str]) -> list[Layer]:
+    """Return each layer of an image with its fingerprint, the lowest first.
+
+    *beginning* names the base and how it is made. Raises BakeryError for an SSH key that cannot be had.
+    """
+    found: list[Layer] = []
+    for number, definition in enumerate(definitions, start=1):
+        whole = layers.effective(definitions[:number])
+        keys = sshkeys.resolve(whole, folder=layers.FOLDER)
+        beneath = [found[-1].fingerprint] if found else beginning
+        digest = fingerprint(definition, beneath=[*beneath, *(key.setting for key in keys)])
+        found.append(Layer(definitions=definitions[:number], whole=whole, keys=keys, fingerprint=digest))
+    return found
 
 
 def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Path = PROVISION) -> str:

@@ -9,13 +9,14 @@ from bakery.cloud.values import Image, ImageState
 from bakery.clouds.aws import base_images, published
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.base_images import BaseImage
-from bakery.definition import bases, sshkeys
+from bakery.definition import bases
 from bakery.definition import layers as images
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
 from bakery.definition.sshkeys import NamedKey
 from bakery.local.plan import release_name
 from bakery.packer import fingerprint
+from bakery.packer.fingerprint import Layer
 
 BEGINNING = "ami"
 """Beside the base's name, what tells a region's fingerprints from those of a local base."""
@@ -106,38 +107,32 @@ def make(image: str, region: Region, *, base: str = "", release: str = "", is_fo
     begin = base_images.newest(region, chosen, layers[-1].arch)
     plan: RegionPlan | None = None
     top = images.effective(layers)
-    for index, (layer, digest) in enumerate(zip(layers, fingerprints(layers, chosen), strict=True)):
-        whole = images.effective(layers[: index + 1])
+    for layer in stacked(layers, chosen):
         # Where only Session Manager reaches a machine, it reaches no other for a layer below.
-        whole = whole.model_copy(update={"aws": whole.aws.to_bake_below(top.aws)})
-        is_again = is_forced and layer is layers[-1]
-        found = None if is_again else find(region, whole, digest)
-        own = release if layer is layers[-1] and release else release_name(digest)
+        whole = layer.whole.model_copy(update={"aws": layer.whole.aws.to_bake_below(top.aws)})
+        is_top = len(layer.definitions) == len(layers)
+        found = None if is_forced and is_top else find(region, whole, layer.fingerprint)
+        own = release if is_top and release else release_name(layer.fingerprint)
         plan = RegionPlan(
             definition=whole,
-            layers=layers[: index + 1],
+            layers=layer.definitions,
             base=chosen,
-            keys=sshkeys.resolve(whole, folder=images.FOLDER),
+            keys=layer.keys,
             region=region.name,
             below=plan,
             base_image=begin,
-            fingerprint=digest,
+            fingerprint=layer.fingerprint,
             release=naming.release_of(found.name) if found else own,
             found=found,
-            is_forced=is_again,
+            is_forced=is_forced and is_top,
         )
     assert plan is not None
     return plan
 
 
-def fingerprints(layers: Sequence[Definition], base: Base) -> list[str]:
-    """Return the fingerprint of each layer, as a bake in any region has it."""
-    found: list[str] = []
-    for index, layer in enumerate(layers):
-        keys = sshkeys.resolve(images.effective(layers[: index + 1]), folder=images.FOLDER)
-        beneath = found[-1:] or [base.name, BEGINNING]
-        found.append(fingerprint.fingerprint(layer, beneath=[*beneath, *(key.setting for key in keys)]))
-    return found
+def stacked(layers: Sequence[Definition], base: Base) -> list[Layer]:
+    """Return each layer with the fingerprint that a bake in any region gives it."""
+    return fingerprint.of_layers(layers, beginning=[base.name, BEGINNING])
 
 
 def find(region: Region, definition: Definition, digest: str) -> Image | None:

@@ -18,14 +18,14 @@ from bakery.clouds.aws.packer import Build
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode, impossible
-from bakery.definition import aws_regions, bases, sshkeys
+from bakery.definition import aws_regions, bases
 from bakery.definition import layers as images
 from bakery.definition.bases import Base
-from bakery.definition.model import Definition
 from bakery.disk.artifact import Artifact
 from bakery.local.plan import Order, release_name
 from bakery.packer import engine as packer
 from bakery.packer import render
+from bakery.packer.fingerprint import Layer
 from bakery.packer.workspace import Workspace
 from bakery.release import plan
 from bakery.vagrant import vagrantfile
@@ -58,15 +58,15 @@ def write(order: Order, *, regions: Sequence[str], enter: Enter, is_rehearsal: b
     layers = images.chain(order.image)
     base = bases.base(order.base or images.effective(layers).base)
     engine, account = packer.installed(), _account(enter, names, is_rehearsal=is_rehearsal, console=console)
-    digests = plan.fingerprints(layers, base)
+    stack = plan.stacked(layers, base)
     if account is not None:
         account.require(names)
     written: list[Path] = []
     for name in names:
         begin = Beginning(root_device=amazon.default_root_device(base))
         if account is not None:
-            begin = _ask(account.region(name), layers, base=base, digests=digests, console=console)
-        build = _build(layers, base=base, digest=digests[-1], region=name, begin=begin)
+            begin = _ask(account.region(name), stack, base=base, console=console)
+        build = _build(stack[-1], base=base, region=name, begin=begin)
         kept = Artifact(image=order.image, base=base.name, folder=folders.build_dir(order.image, name))
         amazon.prepare(Workspace(folder=kept.workspace), build, packer=engine)
         written.append(kept.workspace)
@@ -115,16 +115,15 @@ def _account(enter: Enter, regions: Sequence[str], *, is_rehearsal: bool, consol
         return None
 
 
-def _ask(
-    region: Region, layers: Sequence[Definition], *, base: Base, digests: Sequence[str], console: Console
-) -> Beginning:
-    newest = base_images.newest(region, base, layers[-1].arch)
+def _ask(region: Region, stack: Sequence[Layer], *, base: Base, console: Console) -> Beginning:
+    newest = base_images.newest(region, base, stack[-1].whole.arch)
     image_id = newest.id
-    if len(layers) > 1:
-        below = plan.find(region, images.effective(layers[:-1]), digests[-2])
+    if len(stack) > 1:
+        beneath = stack[-2]
+        below = plan.find(region, beneath.whole, beneath.fingerprint)
         image_id = below.id if below else ""
         if not image_id:
-            name = layers[-2].name
+            name = beneath.whole.name
             console.say(f"{region.name}: the layer {name} is not baked there yet: -var source_image=ami-… is needed")
     return Beginning(
         image_id=image_id,
@@ -134,8 +133,8 @@ def _ask(
     )
 
 
-def _build(layers: Sequence[Definition], *, base: Base, digest: str, region: str, begin: Beginning) -> Build:
-    whole, now = images.effective(layers), datetime.now(UTC)
+def _build(layer: Layer, *, base: Base, region: str, begin: Beginning) -> Build:
+    whole, digest, now = layer.whole, layer.fingerprint, datetime.now(UTC)
     release = Release(
         release=release_name(digest, now=now),
         arch=whole.arch,
@@ -146,10 +145,10 @@ def _build(layers: Sequence[Definition], *, base: Base, digest: str, region: str
         baked_in=region,
     )
     return Build(
-        layers=layers,
+        layers=layer.definitions,
         definition=whole,
         base=base,
-        keys=sshkeys.resolve(whole, folder=images.FOLDER),
+        keys=layer.keys,
         fingerprint=digest,
         release=release.release,
         region=region,

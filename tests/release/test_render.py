@@ -98,7 +98,7 @@ def test_an_image_on_a_layer_begins_with_the_layer_baked_there(
     folder = write("dokku")[0]
     assert "the layer host is not baked there yet" in capsys.readouterr().err
     assert 'Unset variable "source_image"' in validate(folder).output
-    host, _ = plan.fingerprints(layers.chain("dokku"), BASE)
+    host = plan.stacked(layers.chain("dokku"), BASE)[0].fingerprint
     name = naming.name("host", f"20260110-0415-{host[:12]}", Arch.AMD64)
     region = account_of(cloud).region(REGION)
     begun = base_images.newest(region, BASE, Arch.AMD64).id
