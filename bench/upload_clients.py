@@ -97,6 +97,7 @@ def ours(
 ) -> Spent:
     """Send the image to regions, all at once or one after another; *parent* is a snapshot and its digests."""
     from bakery.clouds.aws import ebs, upload
+    from bakery.clouds.aws.destination import Target
     from bakery.clouds.aws.parents import Encryption, Parent
     from bakery.core.console import Console
     from bakery.disk import digests
@@ -108,8 +109,7 @@ def ours(
     old = digests.read(parent[1]) if parent else None
     differs = Parent(snapshot=parent[0], what="last night", digests=old) if parent and old else None
     targets = [
-        upload.Target(region=account.region(name), parent=differs, encryption=Encryption(is_on=False))
-        for name in regions
+        Target(region=account.region(name), parent=differs, encryption=Encryption(is_on=False)) for name in regions
     ]
     sent: dict[str, Any] = {}
     start, starts = ebs.start, []

@@ -9,9 +9,9 @@ from bakery.cloud.values import ImageState
 from bakery.clouds.aws import desired, fan_out, parents, prices, published
 from bakery.clouds.aws import upload as uploading
 from bakery.clouds.aws.account import Account, Region
+from bakery.clouds.aws.destination import Target
 from bakery.clouds.aws.fan_out import Choice, FanOut
 from bakery.clouds.aws.parents import Encryption
-from bakery.clouds.aws.upload import Target
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere

@@ -6,6 +6,7 @@ __all__ = [
     "base_images",
     "converging",
     "desired",
+    "destination",
     "errors",
     "fan_out",
     "groups",

@@ -6,18 +6,13 @@ What was begun is found by tags, what has arrived by a journal: nothing is sent 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bakery.cloud import naming
-from bakery.cloud.values import SnapshotState
 from bakery.clouds.aws import ebs, removal
 from bakery.clouds.aws.account import Account, ApiError, Region
-from bakery.clouds.aws.ebs import Beginning
-from bakery.clouds.aws.parents import Encryption, Parent
+from bakery.clouds.aws.destination import Destination, Target, begin
 from bakery.clouds.aws.progress import Meter
 from bakery.clouds.aws.sender import Lane, broadcast
-from bakery.clouds.aws.sent_blocks import Journal
-from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
@@ -27,23 +22,8 @@ from bakery.disk.blocks import ZERO_DIGEST, Block
 from bakery.disk.digests import Digests
 from bakery.local.find import LocalImage
 
-REFUSED_PARENT = ebs.INVALID
-"""Where the account encrypts everything and the parent is not ("Encryption outcomes for EBS direct APIs")."""
 READERS = 8
 """Blocks that are read back at once from one region."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """A region that a disk goes to, and what it goes there as a difference to (None: everything is sent)."""
-
-    region: Region
-    parent: Parent | None
-    encryption: Encryption
-
-    def to_send(self, known: Digests) -> list[int]:
-        """Return the indexes of the blocks that make this disk of the parent's, or of nothing."""
-        return digests.changed(known.blocks, self.parent.digests.blocks if self.parent else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +32,6 @@ class Sent:
 
     snapshot: str
     blocks: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Begun:
-    """A snapshot that takes blocks, or took them all: then there is no journal."""
-
-    target: Target
-    snapshot: str
-    journal: Journal | None
 
 
 def read_digests(image: LocalImage, *, console: Console) -> Digests:
@@ -96,8 +67,8 @@ def upload(
     """
     by_name = {target.region.name: target for target in targets}
     regions = [target.region for target in targets]
-    begun = everywhere(regions, lambda region: _begin(image, known, by_name[region.name], console=console))
-    open_ = {name: one for name, one in begun.items() if isinstance(one, _Begun) and one.journal}
+    begun = everywhere(regions, lambda region: begin(image, known, by_name[region.name], console=console))
+    open_ = {name: one for name, one in begun.items() if isinstance(one, Destination) and one.journal}
     lanes = {name: _lane(one, known) for name, one in open_.items()}
     try:
         _send(image, known, list(lanes.values()), account=account, console=console)
@@ -124,63 +95,7 @@ def upload(
     return everywhere(regions, finish)
 
 
-def _begin(image: LocalImage, known: Digests, target: Target, *, console: Console) -> _Begun:
-    """Return the snapshot to send to, or one that is complete already; those that AWS has given up are removed.
-
-    One that is pending may be another run's at this moment: it is gone on with where nothing is missing from what is
-    known of it, and else left alone.
-    """
-    region, parent = target.region, target.parent.snapshot if target.parent else ""
-    found = ebs.find(region, {naming.DISK: image.disk_sha256, naming.RELEASE: image.made.release})
-    usable = [one for one in found if one.is_encrypted == target.encryption.is_on]
-    complete = [one.id for one in usable if one.state == SnapshotState.COMPLETED]
-    pending = [one for one in usable if one.state == SnapshotState.PENDING]
-    going_on = [one.id for one in pending if one.tags.get(naming.PARENT, "") == parent]
-    if not complete and not going_on and any(naming.PARENT not in one.tags for one in pending):
-        return _begin(image, known, replace(target, parent=None), console=console)
-    removed = [one.id for one in found if one.state not in {*SnapshotState}]
-    for one in removed:
-        console.say(f"{region.name}: removes {one}, which will not be finished")
-        removal.remove_snapshot(region, one)
-    if complete:
-        return _Begun(target=target, snapshot=complete[0], journal=None)
-    try:
-        begin = _beginning(image, known, target)
-        snapshot = going_on[0] if going_on else ebs.start(region, begin, attempt=" ".join(removed))
-    except ApiError as error:
-        if target.parent is None or error.code != REFUSED_PARENT:
-            raise
-        console.say(f"{region.name}: everything is sent, because AWS takes no difference: {error.message}")
-        return _begin(image, known, replace(target, parent=None), console=console)
-    journal = Journal(folders.build_dir(image.made.image, "uploads") / f"{snapshot}.sent")
-    what = f"what differs from {target.parent.what}" if target.parent else "the whole disk"
-    there = f", {len(journal.arrived)} blocks are there already" if journal.arrived else ""
-    console.say(f"{region.name}: {snapshot} takes {what}{there}")
-    return _Begun(target=target, snapshot=snapshot, journal=journal)
-
-
-def _beginning(image: LocalImage, known: Digests, target: Target) -> Beginning:
-    made, parent = image.made, target.parent.snapshot if target.parent else ""
-    tags = {
-        **image.definition.aws.tags,
-        naming.TITLE: f"{made.image} {made.release}",
-        naming.IMAGE: made.image,
-        naming.RELEASE: made.release,
-        naming.ARCH: made.arch,
-        naming.DISK: image.disk_sha256,
-        **({naming.PARENT: parent} if parent else {}),
-    }
-    return Beginning(
-        size_gb=known.size_gb,
-        description=made.name,
-        tags=tags,
-        parent=parent,
-        is_encrypted=target.encryption.is_on,
-        kms_key=target.encryption.kms_key,
-    )
-
-
-def _lane(begun: _Begun, known: Digests) -> Lane:
+def _lane(begun: Destination, known: Digests) -> Lane:
     region, snapshot, journal = begun.target.region, begun.snapshot, begun.journal
     assert journal
 
@@ -226,7 +141,7 @@ def _changed(image: LocalImage) -> BakeryError:
     return impossible(f"{image.artifact.disk} was changed while it was read", hint="run it again")
 
 
-def _complete(begun: _Begun, lane: Lane, known: Digests, *, console: Console) -> None:
+def _complete(begun: Destination, lane: Lane, known: Digests, *, console: Console) -> None:
     """Close a snapshot when all blocks are there, unless somebody has: another run, or this call when it was lost."""
     region, failure = begun.target.region, lane.failure
     if failure is None:
