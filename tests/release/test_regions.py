@@ -212,7 +212,7 @@ def test_what_cannot_be_asked_for_is_refused_before_any_account_is_opened() -> N
 
 
 def test_the_command_prints_json_alone_on_stdout(home: Path, cloud: Rehearsal) -> None:
-    # This process is the rehearsal that the command finds; that it starts one is in test_rehearsing.py.
+    # This process is the rehearsal that the command finds; that it starts one is in tests/rehearsal/test_service.py.
     service.state_file().parent.mkdir(parents=True)
     folders.write_json(service.state_file(), {"url": cloud.url, "pid": os.getpid()})
     argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "regions", "--rehearse", "--json"]
