@@ -6,8 +6,7 @@ No machine of AWS's bakes anything; the one that judges is started from the new 
 from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
-from bakery.clouds.aws import desired, published, register, removal
-from bakery.clouds.aws import upload as uploading
+from bakery.clouds.aws import desired, published, register, removal, upload
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.register import Registration
 from bakery.clouds.aws.upload import Sent
@@ -63,7 +62,7 @@ def _send(order: Order, plan: Plan, *, account: Account, console: Console) -> di
     sent: dict[str, Sent | BakeryError] = {}
     if targets:
         with console.phase("upload"):
-            sent = uploading.upload(
+            sent = upload.upload(
                 plan.image, plan.known, targets, account=account, console=console, is_verified=order.is_read_back
             )
     path = catalog.digests_of(made.image, made.release, made.arch, is_rehearsal=account.is_rehearsal)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from bakery.catalog import catalog
 from bakery.catalog.record import Made
 from bakery.cloud.values import ImageState
-from bakery.clouds.aws import desired, fan_out, parents, prices, published
-from bakery.clouds.aws import upload as uploading
+from bakery.clouds.aws import desired, fan_out, parents, prices, published, upload
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.destination import Target
 from bakery.clouds.aws.fan_out import Choice, FanOut
@@ -91,7 +90,7 @@ def make(order: Order, *, account: Account, console: Console) -> Plan:
     definition, made = image.definition, image.made
     regions = account.require(_home_first(order, made, is_rehearsal=account.is_rehearsal))
     with console.phase("digests"):
-        known = uploading.read_digests(image, console=console)
+        known = upload.read_digests(image, console=console)
     with disk_blocks.opened(image.artifact.disk) as disk:
         boot_mode = partitions.boot_mode(disk.read(0), made.arch)
     if known.size_gb > LARGEST_GB:

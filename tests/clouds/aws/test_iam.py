@@ -20,8 +20,19 @@ from bakery.definition import bases, layers
 from bakery.definition.bases import Arch
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.rehearsal.world import ACCOUNT
-from bakery.release import bake, launch, launch_order, plan, preview, promote, prune, publish, rebuild, validate
-from bakery.release import regions as asking
+from bakery.release import (
+    bake,
+    launch,
+    launch_order,
+    plan,
+    preview,
+    promote,
+    prune,
+    publish,
+    rebuild,
+    regions,
+    validate,
+)
 from bakery.release.findings import State
 from tests import releases
 from tests.aws_account import forget_aws
@@ -50,7 +61,7 @@ def seed_read(cloud: Rehearsal, owner: Account) -> None:
 
 
 def read(cloud: Rehearsal, account: Account) -> None:
-    survey = asking.ask(account, bases.base("debian-12"), Arch.AMD64)
+    survey = regions.ask(account, bases.base("debian-12"), Arch.AMD64)
     survey.require_answer()
     ways = {row.image.found_by for row in survey.rows if row.image}
     assert ways == {FoundBy.SSM}, "the base is found by its name, not by its parameter"

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from bakery import ROOT
-from bakery.clouds.aws import base_images
-from bakery.clouds.aws import packer as amazon
+from bakery.clouds.aws import base_images, packer
 from bakery.clouds.aws.packer import Build
 from bakery.core import process
 from bakery.core.console import Console
@@ -63,9 +62,9 @@ def build(image: str, base: str = "debian-12", arch: str = "amd64", *, aws: Mapp
         source_image="ami-0123456789abcdef0",
         login_user=begin.aws.user,
         name=f"dokku-bakery/{image}/{RELEASE}/{arch}",
-        instance_type=amazon.default_instance_type(Arch(arch)),
+        instance_type=packer.default_instance_type(Arch(arch)),
         security_group="",
-        root_device=amazon.default_root_device(begin),
+        root_device=packer.default_root_device(begin),
         tags={"Name": f"{image} {RELEASE}", "bakery:image": image},
         run_tags={"Name": f"bake {image}", "bakery:run": RELEASE},
     )
@@ -93,7 +92,7 @@ EVERY = [(image, base.value, arch.value) for image in ("host", "dokku") for base
 
 
 def rendered(wanted: Build, generation: str = "packer-1.6") -> dict[str, str]:
-    return amazon.packer_files(wanted, packer=GENERATIONS[generation])
+    return packer.packer_files(wanted, packer=GENERATIONS[generation])
 
 
 def source(wanted: Build, generation: str = "packer-1.6") -> str:
@@ -108,7 +107,7 @@ def installed() -> Packer:
 
 def validate(wanted: Build, folder: Path, *options: str) -> process.Finished:
     """Let the installed Packer judge the folder that a bake would use; Packer's network calls only begin later."""
-    amazon.prepare(Workspace(folder=folder), wanted, packer=installed())
+    packer.prepare(Workspace(folder=folder), wanted, packer=installed())
     return process.run(["packer", "validate", *options, str(folder)], env=BRIEFLY, is_checked=False)
 
 
@@ -239,19 +238,19 @@ def test_a_description_loses_what_aws_refuses_and_what_packer_would_read(tmp_pat
     wanted = replace(wanted, definition=described)
     text = source(wanted)
     assert '= "Zurich { { .Nothing }} $${x} a"' in text
-    assert amazon.plain("{{{") == "{ { {"
+    assert packer.plain("{{{") == "{ { {"
     done = validate(wanted, tmp_path / "packer")
     assert done.exit_code == 0, done.output
 
 
 def test_every_architecture_has_an_instance_type_of_its_own() -> None:
-    assert amazon.default_instance_type(Arch.AMD64) == "t3.small"
-    assert amazon.default_instance_type(Arch.ARM64) == "t4g.small"
+    assert packer.default_instance_type(Arch.AMD64) == "t3.small"
+    assert packer.default_instance_type(Arch.ARM64) == "t4g.small"
 
 
 def test_steps_are_told_whom_packer_logs_in_as(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
-    amazon.prepare(space, build("host"), packer=OLD)
+    packer.prepare(space, build("host"), packer=OLD)
     assert "BAKERY_BUILD_USER=admin\n" in space.settings.read_text()
     assert f"BAKERY_FINGERPRINT={FINGERPRINT}\n" in space.settings.read_text()
     assert (space.folder / "provision/run").stat().st_mode & 0o100
@@ -259,7 +258,7 @@ def test_steps_are_told_whom_packer_logs_in_as(tmp_path: Path) -> None:
 
 def test_user_data_lets_in_the_one_key_of_this_bake(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
-    amazon.prepare(space, build("host"), packer=OLD)
+    packer.prepare(space, build("host"), packer=OLD)
     first, _, config = (space.folder / "user-data").read_text().partition("\n")
     assert first == "#cloud-config"
     assert json.loads(config)["ssh_authorized_keys"] == [(space.folder / "key.pub").read_text().strip()]
@@ -269,7 +268,7 @@ def test_user_data_lets_in_the_one_key_of_this_bake(tmp_path: Path) -> None:
 
 def test_the_root_may_grow_before_the_steps_need_room(tmp_path: Path) -> None:
     space = Workspace(folder=tmp_path / "packer")
-    amazon.prepare(space, build("host"), packer=OLD)
+    packer.prepare(space, build("host"), packer=OLD)
     assert not {"growpart", "resize_rootfs"} & set(json.loads((space.folder / "user-data").read_text()[14:]))
 
 
@@ -278,7 +277,7 @@ def test_every_variable_without_a_default_has_a_value(tmp_path: Path) -> None:
     wanted = rehearsed(build("host"))
     declared = re.findall(r'^variable "(\w+)"', "".join(rendered(wanted).values()), re.MULTILINE)
     assert set(declared) - {"source_image", "http_proxy", "https_proxy", "no_proxy"} == set(
-        amazon.variables(space, wanted)
+        packer.variables(space, wanted)
     )
 
 
@@ -288,7 +287,7 @@ def pack(wanted: Build, folder: Path, *, cloud: Rehearsal) -> BuiltImage:
     begin = base_images.newest(account.region(REGION), wanted.base, wanted.definition.arch)
     space = Workspace(folder=folder / "packer")
     wanted = replace(wanted, source_image=begin.id, root_device=begin.root_device, endpoint=cloud.url)
-    amazon.prepare(space, wanted, packer=installed())
+    packer.prepare(space, wanted, packer=installed())
     template = space.folder / "source.pkr.hcl"
     template.write_text(template.read_text().replace("  ssh_interface ", '  communicator = "none"\n  ssh_interface '))
     image = space.folder / "image.pkr.hcl"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from bakery.clouds.aws import sender as module
+from bakery.clouds.aws import sender
 from bakery.clouds.aws.sender import MOST_A_SECOND, MOST_AT_ONE_PLACE, MOST_UNDER_WAY, Lane, broadcast
 from bakery.core.errors import BakeryError
 from bakery.disk.blocks import Block
@@ -84,7 +84,7 @@ def test_a_place_that_fails_ends_alone_and_its_error_is_kept() -> None:
 
 
 def test_a_place_that_stalls_is_left_behind_and_gets_the_rest_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(sender, "PATIENCE_S", 0.3)
     freed = threading.Event()
     fast, source = Place(), Source()
 
