@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from invoke.context import Context
+from invoke.parser.argument import Argument
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
@@ -32,7 +33,16 @@ _IN_AWS = re.compile(
 
 
 class Command(Task[Any]):
-    """A task that leaves -h to help: invoke gives an option the first letter of its name that is free."""
+    """A task that leaves -h to help (invoke gives an option the first letter that is free), and keeps its texts."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Return the options; invoke takes each text out of `help` as it reads it, and our program reads twice."""
+        texts = self.help
+        self.help = dict(texts)
+        try:
+            return super().get_arguments(ignore_unknown_help)
+        finally:
+            self.help = texts
 
     def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
         """Return how one option is read."""

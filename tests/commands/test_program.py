@@ -102,6 +102,13 @@ def test_h_means_help_in_every_command() -> None:
     assert "-h STRING" not in done.stdout
 
 
+@pytest.mark.parametrize("command", ["bake", "up", "status", "halt"])
+def test_help_says_what_an_option_means(command: str) -> None:
+    options = re.findall(r"^  (-.*)$", inv(command, "-h").stdout, re.MULTILINE)
+    assert options
+    assert [option for option in options if not re.search(r"\S  +\S", option)] == []
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(("words", "code"), [("regions --image nope", 2), ("catalog", 0)])
 def test_talk_that_nobody_can_take_does_not_change_the_exit_code(words: str, code: int, unbuffered: str) -> None:
