@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Orphan:
+class Leftover:
     """One thing to remove, and why it is nobody's."""
 
     kind: Kind
@@ -41,10 +41,10 @@ class Orphan:
     """Itself, where it is one."""
 
 
-def find(inventory: Inventory, *, now: datetime, is_now: bool) -> list[Orphan]:
+def find(inventory: Inventory, *, now: datetime, is_now: bool) -> list[Leftover]:
     """Return what a region has of killed runs; *is_now*: also what belongs to runs that may still go on."""
     instances = list(_instances(inventory, now=now, is_now=is_now))
-    ending = {orphan.id for orphan in instances}
+    ending = {leftover.id for leftover in instances}
     staying = [instance for instance in inventory.instances if instance.id not in ending]
     return [
         *instances,
@@ -55,56 +55,56 @@ def find(inventory: Inventory, *, now: datetime, is_now: bool) -> list[Orphan]:
     ]
 
 
-def remove(region: Region, orphan: Orphan) -> str:
-    """Remove an orphan; return until when an image is protected, empty when it is gone."""
-    match orphan.kind:
+def remove(region: Region, leftover: Leftover) -> str:
+    """Remove a leftover; return until when an image is protected, empty when it is gone."""
+    match leftover.kind:
         case Kind.INSTANCE:
-            machines.terminate(region, [orphan.id])
+            machines.terminate(region, [leftover.id])
         case Kind.IMAGE:
-            assert orphan.image
-            return removal.remove_image(region, orphan.image, parameter="")
+            assert leftover.image
+            return removal.remove_image(region, leftover.image, parameter="")
         case Kind.SNAPSHOT:
-            removal.remove_snapshot(region, orphan.id)
+            removal.remove_snapshot(region, leftover.id)
         case Kind.GROUP:
-            removal.remove_group(region, orphan.id)
+            removal.remove_group(region, leftover.id)
         case Kind.KEY:
-            removal.remove_key(region, orphan.id)
+            removal.remove_key(region, leftover.id)
     return ""
 
 
-def _instances(inventory: Inventory, *, now: datetime, is_now: bool) -> Iterator[Orphan]:
+def _instances(inventory: Inventory, *, now: datetime, is_now: bool) -> Iterator[Leftover]:
     for one in inventory.instances:
         tags, since = one.tags, one.started_at
         is_ending = one.state == InstanceState.ENDING
         if naming.RUN in tags and not is_ending and (is_now or now - since > LONGEST_RUN):
             why = f"{tags.get(naming.TITLE, tags[naming.RUN])}: runs since {since:%Y-%m-%d %H:%M}"
-            yield Orphan(kind=Kind.INSTANCE, region=inventory.region, id=one.id, why=why)
+            yield Leftover(kind=Kind.INSTANCE, region=inventory.region, id=one.id, why=why)
 
 
-def _images(inventory: Inventory) -> Iterator[Orphan]:
+def _images(inventory: Inventory) -> Iterator[Leftover]:
     for one in inventory.images.values():
         if one.state == ImageState.FAILED and naming.is_ours(one.tags):
             why = f"{one.name} failed: {one.failure}"
-            yield Orphan(kind=Kind.IMAGE, region=inventory.region, id=one.id, why=why, image=one)
+            yield Leftover(kind=Kind.IMAGE, region=inventory.region, id=one.id, why=why, image=one)
 
 
-def _snapshots(inventory: Inventory, *, now: datetime) -> Iterator[Orphan]:
+def _snapshots(inventory: Inventory, *, now: datetime) -> Iterator[Leftover]:
     for one in inventory.snapshots:
         if naming.REMOVING in one.tags or now - one.started_at > SETTLED:
             why = f"no image uses it: {one.tags.get(naming.TITLE) or one.description}"
-            yield Orphan(kind=Kind.SNAPSHOT, region=inventory.region, id=one.id, why=why)
+            yield Leftover(kind=Kind.SNAPSHOT, region=inventory.region, id=one.id, why=why)
 
 
-def _groups(inventory: Inventory, staying: Sequence[Instance]) -> Iterator[Orphan]:
+def _groups(inventory: Inventory, staying: Sequence[Instance]) -> Iterator[Leftover]:
     used = {group for instance in staying for group in instance.groups}
     for one in inventory.groups:
         if one.id not in used:
-            yield Orphan(kind=Kind.GROUP, region=inventory.region, id=one.id, why=f"no instance is in {one.name}")
+            yield Leftover(kind=Kind.GROUP, region=inventory.region, id=one.id, why=f"no instance is in {one.name}")
 
 
-def _keys(inventory: Inventory, staying: Sequence[Instance], *, now: datetime, is_now: bool) -> Iterator[Orphan]:
+def _keys(inventory: Inventory, staying: Sequence[Instance], *, now: datetime, is_now: bool) -> Iterator[Leftover]:
     used = {instance.key_name for instance in staying}
     for one in inventory.keys:
         is_old = one.created_at is None or now - one.created_at > LONGEST_RUN
         if one.name not in used and (is_old or is_now):
-            yield Orphan(kind=Kind.KEY, region=inventory.region, id=one.name, why="no instance has it")
+            yield Leftover(kind=Kind.KEY, region=inventory.region, id=one.name, why="no instance has it")

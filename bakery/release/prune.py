@@ -19,7 +19,7 @@ from bakery.core.parallel import everywhere
 from bakery.definition import layers
 from bakery.disk import digests
 from bakery.release import leftovers, lost_catalog, publish, retention
-from bakery.release.leftovers import Orphan
+from bakery.release.leftovers import Leftover
 from bakery.release.retention import Answers, Subject, Verdict
 
 UNREACHABLE = "NoAnswer"
@@ -45,7 +45,7 @@ class Plan:
     """What stays, what goes, and which regions did not say."""
 
     verdicts: Sequence[Verdict]
-    orphans: Sequence[Orphan]
+    leftovers: Sequence[Leftover]
     failures: dict[str, BakeryError]
     lost: dict[str, list[Verdict]]
     """By image, the releases that are unknown because its catalog is empty."""
@@ -54,15 +54,15 @@ class Plan:
         """Print it, on stdout: it is the result."""
         columns = ("image", "release", "arch", "region", "id", "", "why")
         table("images", columns, [_cells(verdict) for verdict in self.verdicts], to_stdout=True)
-        if self.orphans:
-            rows = [(orphan.kind.value, orphan.region, orphan.id, orphan.why) for orphan in self.orphans]
+        if self.leftovers:
+            rows = [(leftover.kind.value, leftover.region, leftover.id, leftover.why) for leftover in self.leftovers]
             table("left by killed runs", ("what", "region", "id", "why"), rows, to_stdout=True)
 
     @property
     def regions(self) -> list[str]:
         """The regions where something goes."""
         going = [verdict.region for verdict in self.verdicts if not verdict.stays]
-        return sorted({*going, *(orphan.region for orphan in self.orphans)})
+        return sorted({*going, *(leftover.region for leftover in self.leftovers)})
 
 
 def prune(order: Order, *, account: Account, console: Console, is_dry: bool) -> None:
@@ -113,11 +113,11 @@ def look(order: Order, *, account: Account) -> Plan:
     known = [verdict for one in subjects for verdict in retention.verdicts(one, answers, now=now)]
     return Plan(
         verdicts=[*known, *strangers],
-        orphans=[
-            orphan
+        leftovers=[
+            leftover
             for answer in answers.values()
             if isinstance(answer, Inventory)
-            for orphan in leftovers.find(answer, now=now, is_now=order.is_now)
+            for leftover in leftovers.find(answer, now=now, is_now=order.is_now)
         ],
         failures={name: answer for name, answer in answers.items() if isinstance(answer, BakeryError)},
         lost=lost_catalog.find(subjects, strangers),
@@ -165,10 +165,10 @@ def _carry_out(plan: Plan, *, account: Account, console: Console) -> dict[str, B
 def _clear(region: Region, plan: Plan, *, is_source: bool, console: Console) -> None:
     """Remove what goes in one region: the copies and what killed runs have left, or else what copies were made of."""
     errors: list[BakeryError] = []
-    left = [one for one in plan.orphans if one.region == region.name and not is_source]
+    left = [one for one in plan.leftovers if one.region == region.name and not is_source]
     going = [one for one in plan.verdicts if one.region == region.name and not one.stays and one.is_source is is_source]
     # What a run before this one has begun comes first.
-    queue: list[Orphan | Verdict] = [*left, *sorted(going, key=lambda verdict: not verdict.is_begun)]
+    queue: list[Leftover | Verdict] = [*left, *sorted(going, key=lambda verdict: not verdict.is_begun)]
     for one in queue:
         try:
             console.say(f"{region.name}: {_end(region, one, console=console)}")
@@ -180,9 +180,9 @@ def _clear(region: Region, plan: Plan, *, is_source: bool, console: Console) -> 
         raise BakeryError("\n  ".join(error.message for error in errors), hint=errors[0].hint)
 
 
-def _end(region: Region, one: Orphan | Verdict, *, console: Console) -> str:
+def _end(region: Region, one: Leftover | Verdict, *, console: Console) -> str:
     """Remove one thing and return what became of it, in words."""
-    if isinstance(one, Orphan):
+    if isinstance(one, Leftover):
         until, what = leftovers.remove(region, one), f"{one.kind} {one.id}"
     else:
         until, what = "", f"{one.image} {one.release} ({one.image_id})"

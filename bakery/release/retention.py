@@ -102,8 +102,8 @@ def unknown(
             continue
         for image in answer.images.values():
             verdict = _stranger(image, region=region)
-            is_orphan = image.state == ImageState.FAILED and naming.is_ours(image.tags)
-            if image.id in known_ids or (wanted and verdict.image not in wanted) or is_orphan:
+            is_leftover = image.state == ImageState.FAILED and naming.is_ours(image.tags)
+            if image.id in known_ids or (wanted and verdict.image not in wanted) or is_leftover:
                 continue
             reasons = _stranger_reasons(verdict, image, answer, is_removed=is_removed, now=now)
             yield verdict if verdict.is_begun else replace(verdict, reasons=tuple(reasons))

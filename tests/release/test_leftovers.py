@@ -9,25 +9,25 @@ from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Group, KeyPair
 from bakery.clouds.aws import inventory
 from bakery.release import leftovers
-from bakery.release.leftovers import Kind, Orphan
+from bakery.release.leftovers import Kind, Leftover
 from tests.values import NOW, image, instance, key_pair, snapshot, tags
 
 GROUP = Group(id="sg-1", name="dokku-bakery-bake")
 IN_GROUP: dict[str, Any] = {"groups": ("sg-1",)}
 
 
-def find(*, is_now: bool = False, **found: Any) -> list[Orphan]:
+def find(*, is_now: bool = False, **found: Any) -> list[Leftover]:
     return leftovers.find(Inventory(region="eu-west-1", **found), now=NOW, is_now=is_now)
 
 
 def kinds(*, is_now: bool = False, **found: Any) -> list[Kind]:
-    return [orphan.kind for orphan in find(is_now=is_now, **found)]
+    return [leftover.kind for leftover in find(is_now=is_now, **found)]
 
 
-def test_a_machine_of_a_bake_is_an_orphan_after_six_hours() -> None:
-    (orphan,) = find(instances=[instance()])
-    assert (orphan.kind, orphan.region, orphan.id) == (Kind.INSTANCE, "eu-west-1", "i-1")
-    assert orphan.why == "20260101-0000-0123456789ab: runs since 2026-11-22 21:15"
+def test_a_machine_of_a_bake_is_a_leftover_after_six_hours() -> None:
+    (leftover,) = find(instances=[instance()])
+    assert (leftover.kind, leftover.region, leftover.id) == (Kind.INSTANCE, "eu-west-1", "i-1")
+    assert leftover.why == "20260101-0000-0123456789ab: runs since 2026-11-22 21:15"
     assert find(instances=[instance(hours=5)]) == []
 
 
@@ -50,30 +50,30 @@ def test_machines_that_no_bake_began_or_that_are_ending_are_none(fields: dict[st
         ("failed", {"team": "other"}, 0),
     ],
 )
-def test_an_image_with_our_tag_that_failed_is_an_orphan(state: str, given: dict[str, str], count: int) -> None:
+def test_an_image_with_our_tag_that_failed_is_a_leftover(state: str, given: dict[str, str], count: int) -> None:
     name = "dokku-bakery/host/x/amd64"
     one = image(state=state, name=name, failure="no key", tags=given)
     found = find(images={one.id: one})
-    assert [orphan.why for orphan in found] == [f"{name} failed: no key"] * count
+    assert [leftover.why for leftover in found] == [f"{name} failed: no key"] * count
 
 
-def test_a_snapshot_that_no_image_uses_is_an_orphan_after_a_day() -> None:
+def test_a_snapshot_that_no_image_uses_is_a_leftover_after_a_day() -> None:
     assert kinds(snapshots=[snapshot()]) == [Kind.SNAPSHOT]
     assert kinds(snapshots=[snapshot(hours=23)], is_now=True) == []
 
 
 def test_a_snapshot_of_an_image_that_is_gone_is_one_at_once() -> None:
-    (orphan,) = find(snapshots=[snapshot(hours=0, tags=tags(image="host", removing="x"))])
-    assert orphan.id == "snap-1"
+    (leftover,) = find(snapshots=[snapshot(hours=0, tags=tags(image="host", removing="x"))])
+    assert leftover.id == "snap-1"
 
 
-def test_a_group_that_no_staying_instance_is_in_is_an_orphan() -> None:
+def test_a_group_that_no_staying_instance_is_in_is_a_leftover() -> None:
     assert kinds(groups=[GROUP]) == [Kind.GROUP]
     assert kinds(groups=[GROUP], instances=[instance(hours=1, **IN_GROUP)]) == []
     assert kinds(groups=[GROUP], instances=[instance(**IN_GROUP)]) == [Kind.INSTANCE, Kind.GROUP]
 
 
-def test_a_key_that_no_staying_instance_has_is_an_orphan_after_six_hours() -> None:
+def test_a_key_that_no_staying_instance_has_is_a_leftover_after_six_hours() -> None:
     assert kinds(keys=[key_pair()]) == [Kind.KEY]
     assert kinds(keys=[key_pair(hours=5)]) == []
     assert kinds(keys=[KeyPair(name="packer_1")]) == [Kind.KEY]

@@ -176,7 +176,7 @@ def run(region: Region, image_id: str, **asked: Any) -> str:
     return str(made["Instances"][0]["InstanceId"])
 
 
-def test_every_kind_of_orphan_is_removed(cloud: Rehearsal, region: Region) -> None:
+def test_every_kind_of_leftover_is_removed(cloud: Rehearsal, region: Region) -> None:
     old = releases.NOW - timedelta(days=2)
     group = group_of(region)
     pair, tags = (
@@ -189,8 +189,8 @@ def test_every_kind_of_orphan_is_removed(cloud: Rehearsal, region: Region) -> No
     a_snapshot(cloud, region=DUBLIN, started=old, tags=dict(OURS))
     later = releases.NOW + timedelta(hours=7)
     found = leftovers.find(take(region), now=later, is_now=False)
-    assert [orphan.kind for orphan in found] == list(leftovers.Kind)
-    assert [leftovers.remove(region, orphan) for orphan in found] == [""] * len(found)
+    assert [leftover.kind for leftover in found] == list(leftovers.Kind)
+    assert [leftovers.remove(region, leftover) for leftover in found] == [""] * len(found)
     assert releases.own_images(cloud) == {base.id}
     assert releases.own_snapshots(cloud) == {base.snapshot}
     assert cloud.instances() == []
