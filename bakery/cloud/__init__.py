@@ -1,3 +1,3 @@
 """What a cloud is to the rest: what is wanted of a place, what was seen there, and what differs."""
 
-__all__ = ["inventory", "naming", "reconcile", "values"]
+__all__ = ["converging", "inventory", "naming", "place", "reconcile", "values"]

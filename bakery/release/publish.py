@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
+from bakery.cloud import converging
+from bakery.cloud.place import gone
 from bakery.cloud.reconcile import Seen, Wanted
-from bakery.clouds.aws import converging, desired, overtaking, published
+from bakery.clouds.aws import desired, overtaking, published
 from bakery.clouds.aws.account import Account, ApiError, Region
-from bakery.clouds.aws.acts import gone
 from bakery.clouds.aws.errors import NO_ANSWER
+from bakery.clouds.aws.place import AwsPlace
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.parallel import everywhere
@@ -95,7 +97,8 @@ def bring(
     wanted = {name: one.wanted(name, is_latest=name in latest) for name, one in subjects.items()}
 
     def act(region: Region) -> Seen:
-        return converging.converge(region, wanted[region.name], say=lambda text: console.say(f"{region.name}: {text}"))
+        place = AwsPlace(region=region)
+        return converging.converge(place, wanted[region.name], say=lambda text: console.say(f"{region.name}: {text}"))
 
     def record(region: Region, outcome: Seen | BakeryError) -> None:
         if isinstance(outcome, BakeryError):

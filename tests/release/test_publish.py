@@ -9,8 +9,8 @@ import pytest
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
-from bakery.cloud import naming
-from bakery.clouds.aws import answers, converging, lateness, published
+from bakery.cloud import converging, naming
+from bakery.clouds.aws import answers, lateness, published
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bakery.cloud.naming import IMAGE
+from bakery.cloud.place import gone
 from bakery.cloud.reconcile import Act, Seen, Wanted
 from bakery.cloud.values import Image
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.tags import tag_list
-from bakery.core.errors import BakeryError, impossible
 from bakery.definition.aws import PUBLIC
 
 DATA_TYPE = "aws:ec2:image"
@@ -43,13 +42,6 @@ def copy(region: Region, wanted: Wanted, *, attempt: str) -> str:
         **encryption,
     )
     return str(answer["ImageId"])
-
-
-def gone(wanted: Wanted) -> BakeryError:
-    """Return the error of an image that every other one would be a copy of, and that is not there any more."""
-    region, image_id = wanted.source
-    hint = f"./inv bake --image {wanted.tags[IMAGE]} --region {region}"
-    return impossible(f"{region}: {image_id} ({wanted.name}) is gone", hint=hint)
 
 
 def tag(region: Region, image: Image, tags: Mapping[str, str]) -> Image:

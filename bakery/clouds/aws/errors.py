@@ -10,6 +10,7 @@ import botocore.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from bakery.cloud.place import RefusedError, Sequel
 from bakery.clouds.aws import policies
 from bakery.core.errors import BakeryError, ExitCode, did_you_mean, impossible
 from bakery.core.reasons import proxy, reason
@@ -25,6 +26,14 @@ UNKNOWN_KEY = frozenset({"AuthFailure", "InvalidClientTokenId", "UnrecognizedCli
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 CLOCK = frozenset({"RequestExpired", "SignatureDoesNotMatch"})
 """Good credentials, too, are answered so where this machine's clock is minutes off."""
+PASSING = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "IncorrectState"})
+"""Codes that a little later may be none: a new image is not known everywhere at once."""
+SEQUELS = {
+    **dict.fromkeys(PASSING, Sequel.PASSES),
+    **dict.fromkeys(("InvalidAMIName.Duplicate", "InvalidLaunchTemplateName.AlreadyExistsException"), Sequel.MADE),
+    # Of copies, that is: other copies to that region end some time.
+    "ResourceLimitExceeded": Sequel.FULL,
+}
 LOST_CONNECTION = (
     botocore.exceptions.ConnectionError,
     botocore.exceptions.HTTPClientError,
@@ -42,7 +51,7 @@ NO_ANSWER = "NoAnswer"
 """Our own word, where AWS said none."""
 
 
-class ApiError(BakeryError):
+class ApiError(RefusedError):
     """A call that AWS refused for good: `code` is AWS's own word for it, `reason` the finer one that EBS direct has."""
 
     def __init__(
@@ -55,6 +64,11 @@ class ApiError(BakeryError):
     def is_of_one_call(self) -> bool:
         """Return whether another call may well be answered: no trouble of the network, the credentials or AWS's own."""
         return self.exit_code is ExitCode.FAILED or self.code in REFUSED
+
+    @property
+    def sequel(self) -> Sequel:
+        """What follows from it."""
+        return SEQUELS.get(self.code, Sequel.STANDS if self.is_of_one_call else Sequel.SILENT)
 
 
 def is_passing(error: Exception) -> bool:

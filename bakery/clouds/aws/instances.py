@@ -9,8 +9,8 @@ from typing import Any
 from bakery.cloud.values import Instance, InstanceState, Launch
 from bakery.clouds.aws import answers, lateness
 from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.clouds.aws.errors import PASSING
 from bakery.clouds.aws.packer import INSTANCE_TYPES
-from bakery.clouds.aws.published import PASSING
 from bakery.clouds.aws.tags import tag_list
 from bakery.core.errors import BakeryError, did_you_mean, impossible
 from bakery.definition.bases import Arch, Base

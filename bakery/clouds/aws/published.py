@@ -6,6 +6,7 @@ from bakery.cloud.reconcile import Seen, Wanted
 from bakery.cloud.values import Image, ImageState, Snapshot
 from bakery.clouds.aws import answers, images, lateness, parameters
 from bakery.clouds.aws.account import ApiError, Region
+from bakery.clouds.aws.errors import PASSING
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.aws import PUBLIC
 
@@ -13,8 +14,6 @@ DEADLINE_S = 3600.0
 """Of one region: copies of large images to far regions take half an hour."""
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
-PASSING = frozenset({"InvalidAMIID.NotFound", "InvalidAMIID.Unavailable", "InvalidSnapshot.NotFound", "IncorrectState"})
-"""Codes that a little later may be none: a new image is not known everywhere at once."""
 DECIDED = frozenset({ImageState.AVAILABLE, ImageState.FAILED, ImageState.DISABLED})
 """States of an image that nothing comes of by itself any more."""
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bakery.cloud import naming
+from bakery.cloud import converging, naming
 from bakery.cloud.reconcile import Seen, Wanted, differences
-from bakery.clouds.aws import converging, desired, lateness, published
+from bakery.clouds.aws import desired, lateness, published
 from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.clouds.aws.place import AwsPlace
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
 from bakery.rehearsal.faults import Faults
@@ -46,7 +47,7 @@ def wanted(cloud: Rehearsal) -> Wanted:
 
 def bring(account: Account, wanted: Wanted, said: list[str] | None = None) -> Seen:
     say = (said if said is not None else []).append
-    return converging.converge(account.region(wanted.region), wanted, say=say, deadline_s=30)
+    return converging.converge(AwsPlace(region=account.region(wanted.region)), wanted, say=say, deadline_s=30)
 
 
 def copies(cloud: Rehearsal) -> int:
@@ -103,7 +104,7 @@ def test_a_copy_that_does_not_show_yet_is_waited_for(cloud: Rehearsal, account: 
 def test_a_copy_that_a_killed_run_has_begun_is_found_again(cloud: Rehearsal, account: Account, wanted: Wanted) -> None:
     cloud.faults = Faults(hidden_s=0.5)
     for _ in range(2):
-        work = converging.Work(region=account.region(AWAY), wanted=wanted, say=print)
+        work = converging.Work(place=AwsPlace(region=account.region(AWAY)), wanted=wanted, say=print)
         work.do(differences(wanted, Seen(), now=rehearsed.NOW), Seen())
     assert copies(cloud) == 2
     assert len(living(cloud)) == 1
