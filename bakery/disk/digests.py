@@ -12,7 +12,7 @@ from pathlib import Path
 from bakery.core import folders
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition.problems import shown
-from bakery.disk import blocks as disk_blocks
+from bakery.disk.blocks import opened
 
 HEADER = "block digests 1"
 """The first line: what this is, and the number of its format."""
@@ -35,7 +35,7 @@ def of(disk: Path, *, sha256: str, on_block: Callable[[int, int], None] = lambda
     Raises BakeryError (exit code 2) when the disk is damaged.
     """
     found = {}
-    with disk_blocks.opened(disk) as source:
+    with opened(disk) as source:
         for number, block in enumerate(source.blocks(source.indexes), start=1):
             if not block.is_zero:
                 found[block.index] = block.digest

@@ -18,8 +18,7 @@ from bakery.guests.suite import Verdict
 from bakery.local import estimate, native_bake, packer_input, plan
 from bakery.local.native_bake import NotBootedError
 from bakery.local.plan import Order, Plan
-from bakery.packer import build
-from bakery.packer import engine as packer
+from bakery.packer import build, engine
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
 from bakery.sources import packages, preflight
@@ -82,7 +81,7 @@ def base_disk(planned: Plan, *, below: Artifact | None, digests: Mapping[str, st
 def _bake_one(
     planned: Plan, *, below: Artifact | None, digests: Mapping[str, str], machine: Accelerator, console: Console
 ) -> None:
-    engine = packer.installed()
+    packer = engine.installed()
     console.say(machine.line)
     folders.require_space(planned.artifact.folder, need_gb=NEED_GB, what=f"the image {planned.definition.name}")
     with console.phase("base"):
@@ -91,7 +90,7 @@ def _bake_one(
     try:
         with folders.work_dir(planned.artifact.folder) as work:
             with console.phase("packer"):
-                steps, machine = _build(planned, space, disk=disk, machine=machine, engine=engine, console=console)
+                steps, machine = _build(planned, space, disk=disk, machine=machine, packer=packer, console=console)
             draft = Artifact(image=planned.definition.name, base=planned.base.name, folder=work)
             with console.phase("compress"):
                 _collect(space, draft=draft)
@@ -103,7 +102,7 @@ def _bake_one(
                     _make_boxes(planned, draft=draft, vmdk=vmdk(), digest=digest)
             with console.phase("digests"):
                 block_digests.write(draft.blocks, block_digests.of(draft.disk, sha256=digest))
-            record = _record(planned, disk=disk, engine=engine, machine=machine)
+            record = _record(planned, disk=disk, packer=packer, machine=machine)
             record |= {"seconds": dict(console.seconds), "step_seconds": steps}
             record["answered"] = {name: list(verdict.asked) for name, verdict in found.items()}
             _keep(planned, draft=draft, record=record)
@@ -113,19 +112,19 @@ def _bake_one(
 
 
 def _build(
-    planned: Plan, space: Workspace, *, disk: BaseDisk, machine: Accelerator, engine: Packer, console: Console
+    planned: Plan, space: Workspace, *, disk: BaseDisk, machine: Accelerator, packer: Packer, console: Console
 ) -> tuple[dict[str, float], Accelerator]:
     """Let Packer run the steps; return the seconds each took, and how the machine did run in the end."""
     if machine.is_native:
-        packer_input.prepare(space, planned, disk=None, accelerator=machine, packer=engine)
+        packer_input.prepare(space, planned, disk=None, accelerator=machine, packer=packer)
         try:
-            return native_bake.build(space, planned, disk=disk, packer_=engine, console=console), machine
+            return native_bake.build(space, planned, disk=disk, packer_=packer, console=console), machine
         except NotBootedError as error:
             machine = accelerator.probe()
             console.say(f"{planned.base.name} does not boot natively here: {error}")
             console.say(machine.line)
-    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
-    return build.build(space, log=planned.artifact.unfinished.log, packer_=engine, console=console), machine
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=packer)
+    return build.build(space, log=planned.artifact.unfinished.log, packer_=packer, console=console), machine
 
 
 def _collect(space: Workspace, *, draft: Artifact) -> None:
@@ -163,7 +162,7 @@ def _make_boxes(planned: Plan, *, draft: Artifact, vmdk: Path, digest: str) -> N
     boxes.make_virtualbox_box(draft.disk, vmdk=vmdk, out=draft.box("virtualbox"), name=name)
 
 
-def _record(planned: Plan, *, disk: BaseDisk, engine: Packer, machine: Accelerator) -> dict[str, object]:
+def _record(planned: Plan, *, disk: BaseDisk, packer: Packer, machine: Accelerator) -> dict[str, object]:
     return {
         "image": planned.definition.name,
         "base": planned.base.name,
@@ -174,7 +173,7 @@ def _record(planned: Plan, *, disk: BaseDisk, engine: Packer, machine: Accelerat
         "ssh_keys": {key.name: key.fingerprint for key in planned.keys},
         "baked_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "begin": {"disk": disk.path.name, "sha256": disk.sha256},
-        "packer": str(engine),
+        "packer": str(packer),
         "accelerator": machine.name,
     }
 

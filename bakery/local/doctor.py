@@ -12,8 +12,7 @@ from bakery.core.console import table
 from bakery.core.errors import BakeryError, missing
 from bakery.core.http import Source, ask
 from bakery.core.tools import Tool
-from bakery.definition import arch
-from bakery.definition import layers as images
+from bakery.definition import arch, layers
 from bakery.definition.bases import BASES, Base, BaseFrom
 from bakery.guests import accelerator
 from bakery.sources.apt import mirrors_for
@@ -102,7 +101,7 @@ def look_at_sources() -> Answers:
     Nothing but whether they answer is asked for, so that it takes one deadline at most, and mostly a second.
     """
     bases = [place for base in BASES.values() for place in _of_base(base)]
-    wanted = {name: _demands(name) for name in images.every(images.FOLDER)}
+    wanted = {name: _demands(name) for name in layers.every(layers.FOLDER)}
     vendors = {source.url: (name, source) for name in wanted for source in _beside(wanted[name])}
     sources = [source for _, _, source in bases if source] + [source for _, source in vendors.values()]
     sources += [source for found in wanted.values() for demand in found.demands for source in sources_of(demand)]
@@ -138,18 +137,18 @@ def _of_base(base: Base) -> list[tuple[str, str, Source | None]]:
 
 def _demands(name: str) -> Wanted:
     try:
-        layers = images.chain(name, folder=images.FOLDER)
-        arch.require_bakeable(layers[-1].arch)
+        chain = layers.chain(name, folder=layers.FOLDER)
+        arch.require_bakeable(chain[-1].arch)
     except BakeryError as error:
         return Wanted(mistake=error.message)
-    own = BASES[images.effective(layers).base]
+    own = BASES[layers.effective(chain).base]
     found = []
     for base in (own, *(base for base in BASES.values() if base is not own)):
         mirrors = mirrors_for(base)
         is_from_archive = mirrors is not None and mirrors.is_own_release
         if base is own or is_from_archive:
             source = BaseFrom.ARCHIVE if is_from_archive else BaseFrom.CLOUD
-            found.append(Demand(layers=layers, base=base, base_from=source, mirrors=mirrors, arch=layers[-1].arch))
+            found.append(Demand(layers=chain, base=base, base_from=source, mirrors=mirrors, arch=chain[-1].arch))
     return Wanted(demands=found)
 
 

@@ -8,8 +8,8 @@ from bakery.definition import bases, layers
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
 from bakery.disk import artifact
-from bakery.disk import base as basedisk
 from bakery.disk.artifact import Artifact
+from bakery.disk.base import sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ def find(image: str, *, base: str) -> LocalImage:
         raise impossible(
             f"{made.disk.name} is for {record['arch']}, and images/{image}.toml says {definition.arch}", hint=again
         )
-    digest = basedisk.sha256(made.disk)
+    digest = sha256(made.disk)
     if digest != record["files"][made.disk.name]["sha256"]:
         raise impossible(f"{made.disk} is not what was verified: it was changed or cut short", hint=f"{again} --force")
     return LocalImage(

@@ -3,16 +3,14 @@
 from bakery.core import process
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
-from bakery.disk import base as basedisk
 from bakery.disk import qemu_img
-from bakery.disk.base import BaseDisk
+from bakery.disk.base import BaseDisk, sha256
 from bakery.guests import qemu, seed
 from bakery.guests.accelerator import Accelerator
 from bakery.local.plan import Plan
 from bakery.packer import fingerprint, render, settings
-from bakery.packer import workspace as workspaces
 from bakery.packer.engine import Packer
-from bakery.packer.workspace import HOSTNAME, Workspace
+from bakery.packer.workspace import HOSTNAME, Workspace, lay_out, write_values
 
 BEGIN = "begin.qcow2"
 QEMU_PLUGIN = {"name": "qemu", "version": ">= 1.1.0", "source": "github.com/hashicorp/qemu"}
@@ -57,7 +55,7 @@ def prepare(
         keys=plan.keys,
     )
     templates = packer_files(plan.definition, plan.base, packer=packer, is_native=accelerator.is_native)
-    public_key = workspaces.lay_out(workspace, plan.layers[-1], templates=templates, told=told)
+    public_key = lay_out(workspace, plan.layers[-1], templates=templates, told=told)
     seed.make_seed(
         workspace.folder / "seed.iso",
         user_data=seed.user_data(public_keys=[public_key], is_grown=False),
@@ -66,7 +64,7 @@ def prepare(
     if disk is not None:
         size_gb = plan.definition.disk.size_gb
         process.run(qemu_img.overlay_argv(disk.path, out=workspace.folder / BEGIN, size_gb=size_gb))
-    workspaces.write_values(workspace, variables(workspace, accelerator=accelerator))
+    write_values(workspace, variables(workspace, accelerator=accelerator))
 
 
 def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, str]:
@@ -84,7 +82,7 @@ def variables(workspace: Workspace, *, accelerator: Accelerator) -> dict[str, st
     }
     if accelerator.is_native:
         return common
-    known = {"base_disk": str(begin), "base_sha256": basedisk.sha256(begin)} if begin.exists() else {}
+    known = {"base_disk": str(begin), "base_sha256": sha256(begin)} if begin.exists() else {}
     return known | {
         "seed": str(folder / "seed.iso"),
         "firmware": str(qemu.firmware()),

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bakery.core.errors import did_you_mean, impossible, missing
-from bakery.definition import bases
-from bakery.definition import layers as images
+from bakery.definition import bases, layers
 from bakery.definition.arch import require_bakeable
 from bakery.definition.bases import Arch, Base, BaseFrom
 from bakery.definition.model import Definition
@@ -116,18 +115,18 @@ def make(order: Order) -> Plan:
     Raises BakeryError: exit code 2 for an unknown image, base or source, and for what cannot be baked here;
     3 when the package archive is asked for and this machine has no source of that distribution.
     """
-    layers = images.chain(order.image, arch=order.arch)
-    base = bases.base(order.base or images.effective(layers).base)
-    require_bakeable(layers[-1].arch)
+    chain = layers.chain(order.image, arch=order.arch)
+    base = bases.base(order.base or layers.effective(chain).base)
+    require_bakeable(chain[-1].arch)
     mirrors = apt.mirrors_for(base)
     base_from = choose_source(order, base, mirrors=mirrors)
     recipe = None
     if base_from is BaseFrom.ARCHIVE and mirrors is not None:
-        native = packages.native_packages(layers[0], base)
-        recipe = archive.Recipe(base=base, arch=layers[0].arch, sources=mirrors.lines, packages=native)
+        native = packages.native_packages(chain[0], base)
+        recipe = archive.Recipe(base=base, arch=chain[0].arch, sources=mirrors.lines, packages=native)
     plan: Plan | None = None
     beginning = [base.name, base_from, *(recipe.ingredients() if recipe else ())]
-    for layer in fingerprint.of_layers(layers, beginning=beginning):
+    for layer in fingerprint.of_layers(chain, beginning=beginning):
         whole, below = layer.whole, layer.definitions
         made = artifact.local(whole.name, base.name)
         plan = Plan(
@@ -140,7 +139,7 @@ def make(order: Order) -> Plan:
             release=release_name(layer.fingerprint),
             artifact=made,
             record=made.read_record(),
-            is_forced=order.is_forced and len(below) == len(layers),
+            is_forced=order.is_forced and len(below) == len(chain),
         )
     assert plan is not None
     return plan

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from bakery.catalog import record
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
-from bakery.clouds.aws import desired, groups, handing, instances, networks, tunnels
-from bakery.clouds.aws import packer as amazon
+from bakery.clouds.aws import desired, groups, handing, instances, networks, packer, tunnels
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import Build
 from bakery.core import folders
@@ -19,8 +18,7 @@ from bakery.core.errors import BakeryError
 from bakery.definition import layers
 from bakery.disk.artifact import Artifact
 from bakery.packer import build as builder
-from bakery.packer import engine as packer
-from bakery.packer import settings
+from bakery.packer import engine, settings
 from bakery.packer.workspace import Workspace
 from bakery.release import approve, plan, publish
 from bakery.release.plan import RegionPlan
@@ -120,7 +118,7 @@ def _settings(planned: RegionPlan, *, region: Region) -> str:
 
 
 def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) -> None:
-    artifact, engine, account = _artifact(region, planned), packer.installed(), region.account
+    artifact, installed, account = _artifact(region, planned), engine.installed(), region.account
     release = record.entry(planned.made, region=region.name, image=None)
     aws = planned.definition.aws
     tunnels.require(region, aws)
@@ -147,9 +145,9 @@ def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) 
     )
     space = Workspace(folder=artifact.workspace)
     try:
-        amazon.prepare(space, build, packer=engine)
+        packer.prepare(space, build, packer=installed)
         with handing.environment(account, console=console) as env:
-            built = builder.build_image(space, log=artifact.log, packer_=engine, console=console, env=env)
+            built = builder.build_image(space, log=artifact.log, packer_=installed, console=console, env=env)
         console.say(f"{region.name}: baked {built.image_id}")
     finally:
         space.clear()

@@ -16,9 +16,8 @@ from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
 from bakery.definition.model import Definition
-from bakery.disk import blocks as disk_blocks
-from bakery.disk import boot_mode as partitions
-from bakery.disk.blocks import BLOCK_SIZE
+from bakery.disk import boot_mode
+from bakery.disk.blocks import BLOCK_SIZE, opened
 from bakery.disk.digests import Digests
 from bakery.local import find
 from bakery.local.find import LocalImage
@@ -91,8 +90,8 @@ def make(order: Order, *, account: Account, console: Console) -> Plan:
     regions = account.require(_home_first(order, made, is_rehearsal=account.is_rehearsal))
     with console.phase("digests"):
         known = upload.read_digests(image, console=console)
-    with disk_blocks.opened(image.artifact.disk) as disk:
-        boot_mode = partitions.boot_mode(disk.read(0), made.arch)
+    with opened(image.artifact.disk) as disk:
+        mode = boot_mode.boot_mode(disk.read(0), made.arch)
     if known.size_gb > LARGEST_GB:
         raise impossible(
             f"{image.artifact.disk.name} is {known.size_gb} GiB large, and AWS starts from {LARGEST_GB} at most",
@@ -124,7 +123,7 @@ def make(order: Order, *, account: Account, console: Console) -> Plan:
         why_whole={name: f"the whole disk: {why}" for name, (_, why, _) in found.items()},
         choice=choice,
         has=has,
-        boot_mode=boot_mode,
+        boot_mode=mode,
     )
 
 

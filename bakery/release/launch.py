@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bakery.catalog import ids as amis
+from bakery.catalog.ids import choose_arch
 from bakery.cloud import naming
 from bakery.cloud.values import Launch
 from bakery.clouds.aws import groups, instances, networks, tunnels
@@ -78,7 +78,7 @@ def launch(order: Order, *, account: Account, console: Console) -> Launched:
     Raises BakeryError (exit code 2) for what cannot be asked for, in whichever region: then nothing was started.
     """
     definition = layers.whole(order.image)
-    arch = amis.choose_arch(order.arch) if order.arch else definition.arch
+    arch = choose_arch(order.arch) if order.arch else definition.arch
     known = releases_of(order, arch, is_rehearsal=account.is_rehearsal)
     regions = account.require(order.regions)
     for region in regions:

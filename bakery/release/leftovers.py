@@ -8,8 +8,7 @@ from enum import StrEnum
 from bakery.cloud import naming
 from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Image, ImageState, Instance, InstanceState
-from bakery.clouds.aws import instances as machines
-from bakery.clouds.aws import removal
+from bakery.clouds.aws import instances, removal
 from bakery.clouds.aws.account import Region
 
 LONGEST_RUN = timedelta(hours=6)
@@ -43,11 +42,11 @@ class Leftover:
 
 def find(inventory: Inventory, *, now: datetime, is_now: bool) -> list[Leftover]:
     """Return what a region has of killed runs; *is_now*: also what belongs to runs that may still go on."""
-    instances = list(_instances(inventory, now=now, is_now=is_now))
-    ending = {leftover.id for leftover in instances}
+    running = list(_instances(inventory, now=now, is_now=is_now))
+    ending = {leftover.id for leftover in running}
     staying = [instance for instance in inventory.instances if instance.id not in ending]
     return [
-        *instances,
+        *running,
         *_images(inventory),
         *_snapshots(inventory, now=now),
         *_groups(inventory, staying),
@@ -59,7 +58,7 @@ def remove(region: Region, leftover: Leftover) -> str:
     """Remove a leftover; return until when an image is protected, empty when it is gone."""
     match leftover.kind:
         case Kind.INSTANCE:
-            machines.terminate(region, [leftover.id])
+            instances.terminate(region, [leftover.id])
         case Kind.IMAGE:
             assert leftover.image
             return removal.remove_image(region, leftover.image, parameter="")

@@ -9,8 +9,7 @@ from bakery.cloud.values import Image, ImageState
 from bakery.clouds.aws import base_images, published
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.base_images import BaseImage
-from bakery.definition import bases
-from bakery.definition import layers as images
+from bakery.definition import bases, layers
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
 from bakery.definition.sshkeys import NamedKey
@@ -102,15 +101,15 @@ def make(image: str, region: Region, *, base: str = "", release: str = "", is_fo
     *release* names what would be baked, so that many regions bake one release; empty: by this minute. Raises
     BakeryError: exit code 2 for an unknown image or base, 3 when the region has no such base or AWS does not answer.
     """
-    layers = images.chain(image)
-    chosen = bases.base(base or images.effective(layers).base)
-    begin = base_images.newest(region, chosen, layers[-1].arch)
+    chain = layers.chain(image)
+    chosen = bases.base(base or layers.effective(chain).base)
+    begin = base_images.newest(region, chosen, chain[-1].arch)
     plan: RegionPlan | None = None
-    top = images.effective(layers)
-    for layer in stacked(layers, chosen):
+    top = layers.effective(chain)
+    for layer in stacked(chain, chosen):
         # Where only Session Manager reaches a machine, it reaches no other for a layer below.
         whole = layer.whole.model_copy(update={"aws": layer.whole.aws.to_bake_below(top.aws)})
-        is_top = len(layer.definitions) == len(layers)
+        is_top = len(layer.definitions) == len(chain)
         found = None if is_forced and is_top else find(region, whole, layer.fingerprint)
         own = release if is_top and release else release_name(layer.fingerprint)
         plan = RegionPlan(

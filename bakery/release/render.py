@@ -11,20 +11,17 @@ from pathlib import Path
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
-from bakery.clouds.aws import base_images, desired
-from bakery.clouds.aws import packer as amazon
+from bakery.clouds.aws import base_images, desired, packer
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.packer import Build
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode, impossible
-from bakery.definition import aws_regions, bases
-from bakery.definition import layers as images
+from bakery.definition import aws_regions, bases, layers
 from bakery.definition.bases import Base
 from bakery.disk.artifact import Artifact
 from bakery.local.plan import Order, release_name
-from bakery.packer import engine as packer
-from bakery.packer import render
+from bakery.packer import engine, render
 from bakery.packer.fingerprint import Layer
 from bakery.packer.workspace import Workspace
 from bakery.release import plan
@@ -55,20 +52,20 @@ def write(order: Order, *, regions: Sequence[str], enter: Enter, is_rehearsal: b
     if order.base_from:
         raise impossible(f"--base-from {order.base_from} is for bakes on this machine", hint="leave it out")
     names = [aws_regions.region(name) for name in dict.fromkeys(regions)]
-    layers = images.chain(order.image)
-    base = bases.base(order.base or images.effective(layers).base)
-    engine, account = packer.installed(), _account(enter, names, is_rehearsal=is_rehearsal, console=console)
-    stack = plan.stacked(layers, base)
+    chain = layers.chain(order.image)
+    base = bases.base(order.base or layers.effective(chain).base)
+    installed, account = engine.installed(), _account(enter, names, is_rehearsal=is_rehearsal, console=console)
+    stack = plan.stacked(chain, base)
     if account is not None:
         account.require(names)
     written: list[Path] = []
     for name in names:
-        begin = Beginning(root_device=amazon.default_root_device(base))
+        begin = Beginning(root_device=packer.default_root_device(base))
         if account is not None:
             begin = _ask(account.region(name), stack, base=base, console=console)
         build = _build(stack[-1], base=base, region=name, begin=begin)
         kept = Artifact(image=order.image, base=base.name, folder=folders.build_dir(order.image, name))
-        amazon.prepare(Workspace(folder=kept.workspace), build, packer=engine)
+        packer.prepare(Workspace(folder=kept.workspace), build, packer=installed)
         written.append(kept.workspace)
         image_id = known_image(build, is_rehearsal=is_rehearsal) or begin.base_id
         if image_id:
@@ -100,7 +97,7 @@ def vagrantfile_text(build: Build, *, image_id: str) -> str:
         instance_type=build.instance_type,
         root_device=build.root_device,
         disk_gb=build.definition.disk.size_gb,
-        volume_type=amazon.VOLUME_TYPE,
+        volume_type=packer.VOLUME_TYPE,
     )
     return vagrantfile.aws_vagrantfile(instance)
 
@@ -155,7 +152,7 @@ def _build(layer: Layer, *, base: Base, region: str, begin: Beginning) -> Build:
         source_image=begin.image_id,
         login_user=base.aws.user,
         name=naming.name(whole.name, release.release, whole.arch),
-        instance_type=whole.aws.instance_type or amazon.default_instance_type(whole.arch),
+        instance_type=whole.aws.instance_type or packer.default_instance_type(whole.arch),
         security_group="",
         root_device=begin.root_device,
         tags=desired.tags(release, image=whole.name, own=whole.aws.tags),

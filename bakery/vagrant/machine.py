@@ -21,8 +21,7 @@ from bakery.disk import artifact
 from bakery.disk.artifact import Artifact
 from bakery.guests import accelerator, qemu
 from bakery.packer import render
-from bakery.vagrant import libvirt
-from bakery.vagrant import vagrantfile as vagrant
+from bakery.vagrant import libvirt, vagrantfile
 from bakery.vagrant.requirements import choose_provider, require_free_ports, require_provider, require_vagrant
 from bakery.vagrant.vagrantfile import Ports, Provider
 
@@ -39,8 +38,8 @@ class Request:
     image: str
     base: str
     provider: str = ""
-    memory_mb: int = vagrant.MEMORY_MB
-    cpus: int = vagrant.CPUS
+    memory_mb: int = vagrantfile.MEMORY_MB
+    cpus: int = vagrantfile.CPUS
     ports: Ports = field(default_factory=Ports)
 
 
@@ -69,7 +68,7 @@ def up(request: Request, *, console: Console) -> Address:
     folder = folder_of(baked)
     require_same_machine(baked, folder=folder, provider=provider)
     machine = _machine(request, baked=baked, provider=provider)
-    text = vagrant.vagrantfile(machine, boxes={provider: f"../{baked.box(provider.box_format).name}"})
+    text = vagrantfile.vagrantfile(machine, boxes={provider: f"../{baked.box(provider.box_format).name}"})
     render.write(folder, {"Vagrantfile": text})
     cli = _cli(folder, console=console)
     require_provider(provider, plugins=cli.plugins())
@@ -115,18 +114,18 @@ def destroy(image: str, base: str, *, console: Console) -> None:
     """Remove the machine, its boxes, its volumes and its folder; does nothing where there is nothing."""
     wanted = artifact.local(image, bases.base(base).name)
     folder = folder_of(wanted)
-    vagrantfile = folder / "Vagrantfile"
-    if not vagrantfile.exists():
+    written = folder / "Vagrantfile"
+    if not written.exists():
         console.say(f"there is no machine of {image} on {base}: nothing to destroy")
         return
     require_vagrant()
     with console.phase("vagrant destroy"):
         cli = _cli(folder, console=console)
         cli.remove()
-        stem = vagrant.box_name(image, base, "")
-        cli.remove_boxes(re.compile(re.escape(stem) + f"[0-9a-f]{{{vagrant.DIGEST_DIGITS}}}"))
-        if f'provider "{Provider.LIBVIRT}"' in vagrantfile.read_text(encoding="utf-8"):
-            domain = vagrant.domain_prefix(image, _instance_of(folder)) + base
+        stem = vagrantfile.box_name(image, base, "")
+        cli.remove_boxes(re.compile(re.escape(stem) + f"[0-9a-f]{{{vagrantfile.DIGEST_DIGITS}}}"))
+        if f'provider "{Provider.LIBVIRT}"' in written.read_text(encoding="utf-8"):
+            domain = vagrantfile.domain_prefix(image, _instance_of(folder)) + base
             libvirt.remove_volumes([f"{domain}.img", f"{domain}_", stem], console=console)
     shutil.rmtree(folder)
 
@@ -168,8 +167,8 @@ def _baked(image: str, base: str, *, provider: Provider) -> Artifact:
     return baked
 
 
-def _machine(request: Request, *, baked: Artifact, provider: Provider) -> vagrant.Machine:
-    machine = vagrant.Machine(
+def _machine(request: Request, *, baked: Artifact, provider: Provider) -> vagrantfile.Machine:
+    machine = vagrantfile.Machine(
         image=request.image,
         base=request.base,
         digest=_digest(baked),
@@ -207,7 +206,7 @@ def _is_running(folder: Path, *, cli: "Vagrant") -> bool:
     return bool(created_providers(folder)) and cli.state().state == "running"
 
 
-def _address(machine: vagrant.Machine, *, host: str) -> Address:
+def _address(machine: vagrantfile.Machine, *, host: str) -> Address:
     if host != "127.0.0.1":
         return Address(
             http=f"http://{host}",
@@ -226,7 +225,7 @@ def _instance_of(folder: Path) -> str:
 
 
 def _box_name(baked: Artifact) -> str:
-    return vagrant.box_name(baked.image, baked.base, _digest(baked))
+    return vagrantfile.box_name(baked.image, baked.base, _digest(baked))
 
 
 def _digest(baked: Artifact) -> str:

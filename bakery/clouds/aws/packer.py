@@ -16,9 +16,8 @@ from bakery.definition.model import Definition
 from bakery.definition.sshkeys import NamedKey
 from bakery.guests import seed
 from bakery.packer import render, settings
-from bakery.packer import workspace as workspaces
 from bakery.packer.engine import Packer
-from bakery.packer.workspace import Workspace
+from bakery.packer.workspace import Workspace, lay_out, write_values
 
 PLUGIN = {"name": "amazon", "version": ">= 1.3.0", "source": "github.com/hashicorp/amazon"}
 """A version that reads every attribute of the template (its CHANGELOG)."""
@@ -165,10 +164,10 @@ def prepare(workspace: Workspace, build: Build, *, packer: Packer) -> None:
         keys=build.keys,
     )
     templates = packer_files(build, packer=packer)
-    public_key = workspaces.lay_out(workspace, build.layers[-1], templates=templates, told=told)
+    public_key = lay_out(workspace, build.layers[-1], templates=templates, told=told)
     # The root file system of Ubuntu's AMIs is hardly larger than what is in it: here it grows before the steps run.
     write_whole(workspace.folder / USER_DATA, seed.user_data(public_keys=[public_key]))
-    workspaces.write_values(workspace, variables(workspace, build))
+    write_values(workspace, variables(workspace, build))
 
 
 def variables(workspace: Workspace, build: Build) -> dict[str, str]:

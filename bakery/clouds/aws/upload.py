@@ -17,8 +17,7 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
 from bakery.disk import base, digests
-from bakery.disk import blocks as disk_blocks
-from bakery.disk.blocks import ZERO_DIGEST, Block
+from bakery.disk.blocks import ZERO_DIGEST, Block, opened
 from bakery.disk.digests import Digests
 from bakery.local.find import LocalImage
 
@@ -120,7 +119,7 @@ def _send(image: LocalImage, known: Digests, lanes: list[Lane], *, account: Acco
     def arrived() -> int:
         return sum(lane.sent for lane in lanes)
 
-    with disk_blocks.opened(image.artifact.disk) as disk:
+    with opened(image.artifact.disk) as disk:
         broadcast(
             lambda indexes: _checked(disk.blocks(indexes), known, image=image),
             lanes,
