@@ -81,6 +81,26 @@ def test_a_copy_of_what_is_gone_or_disabled_is_not_waited_for() -> None:
             bring(MemoryPlace(refusals={Act.COPY: [Sequel.PASSES]}, origin=origin))
 
 
+def test_a_copy_that_failed_is_not_answered_again() -> None:
+    place = MemoryPlace()
+    first = bring(place).image
+    assert first
+    place.state = Seen(image=replace(first, state="failed", failure="no key"))
+    assert bring(place).image_id == "image-2"
+
+
+def test_a_copy_that_fails_while_it_is_waited_for_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = MemoryPlace(kill_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        bring(place)
+    assert place.state.image
+    failed = Seen(image=replace(place.state.image, state="failed", failure="no key"))
+    looks = iter([Seen(), failed])
+    monkeypatch.setattr(place, "look", lambda _: next(looks))
+    with pytest.raises(BakeryError, match="fr-par-1: the last copy failed: no key"):
+        bring(place)
+
+
 def test_what_is_being_removed_or_was_disabled_is_left_alone() -> None:
     place = MemoryPlace(state=Seen(image=values.image(tags=values.tags(removing="x"))))
     with pytest.raises(BakeryError, match="is being removed") as caught:
