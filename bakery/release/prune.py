@@ -22,7 +22,6 @@ from bakery.release import leftovers, lost_catalog, publish, retention
 from bakery.release.leftovers import Leftover
 from bakery.release.retention import Answers, Subject, Verdict
 
-UNREACHABLE = "NoAnswer"
 NOWHERE = "--region eu-west-2  (looks there all the same), or ./inv catalog --rebuild where the catalog was lost"
 
 
@@ -173,7 +172,7 @@ def _clear(region: Region, plan: Plan, *, is_source: bool, console: Console) -> 
         try:
             console.say(f"{region.name}: {_end(region, one, console=console)}")
         except BakeryError as error:
-            if isinstance(error, ApiError) and error.code == UNREACHABLE:
+            if isinstance(error, ApiError) and error.is_unanswered:
                 raise
             errors.append(error)
     if errors:

@@ -14,7 +14,6 @@ from bakery.cloud.place import gone
 from bakery.cloud.reconcile import Seen, Wanted
 from bakery.clouds.aws import desired, overtaking, published
 from bakery.clouds.aws.account import Account, ApiError, Region
-from bakery.clouds.aws.errors import NO_ANSWER
 from bakery.clouds.aws.place import AwsPlace
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
@@ -128,7 +127,7 @@ def require_source(subject: Subject, *, account: Account, console: Console) -> N
     try:
         found = published.find(account.region(release.baked_in), name=wanted.name)
     except ApiError as error:
-        if error.code != NO_ANSWER:
+        if not error.is_unanswered:
             raise
         console.say(f"{error.message}: the others go on without it")
         return

@@ -11,6 +11,7 @@ from bakery.catalog import catalog
 from bakery.cloud import naming
 from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.clouds.aws.errors import NO_ANSWER
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.disk import digests
@@ -309,7 +310,7 @@ def test_a_region_that_falls_silent_is_not_asked_again_for_every_image(
 
     def fall_silent(region: Region, image: Any, *, parameter: str) -> str:
         asked.append(image.id)
-        raise ApiError("ec2:CreateTags: no answer", code=prune.UNREACHABLE)
+        raise ApiError("ec2:CreateTags: no answer", code=NO_ANSWER)
 
     monkeypatch.setattr(removal, "remove_image", fall_silent)
     with pytest.raises(BakeryError, match="1 region is not done:\n  ec2:CreateTags: no answer"):

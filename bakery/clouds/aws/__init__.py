@@ -6,7 +6,6 @@ __all__ = [
     "base_images",
     "desired",
     "destination",
-    "errors",
     "fan_out",
     "groups",
     "handing",

@@ -66,6 +66,11 @@ class ApiError(RefusedError):
         return self.exit_code is ExitCode.FAILED or self.code in REFUSED
 
     @property
+    def is_unanswered(self) -> bool:
+        """Return whether AWS did not answer at all, so that its region tells nothing, and another may."""
+        return self.code == NO_ANSWER
+
+    @property
     def sequel(self) -> Sequel:
         """What follows from it."""
         return SEQUELS.get(self.code, Sequel.STANDS if self.is_of_one_call else Sequel.SILENT)
