@@ -102,10 +102,10 @@ def make(image: str, region: Region, *, base: str = "", release: str = "", is_fo
     BakeryError: exit code 2 for an unknown image or base, 3 when the region has no such base or AWS does not answer.
     """
     chain = layers.chain(image)
-    chosen = bases.base(base or layers.effective(chain).base)
+    top = layers.effective(chain)
+    chosen = bases.base(base or top.base)
     begin = base_images.newest(region, chosen, chain[-1].arch)
     plan: RegionPlan | None = None
-    top = layers.effective(chain)
     for layer in stacked(chain, chosen):
         # Where only Session Manager reaches a machine, it reaches no other for a layer below.
         whole = layer.whole.model_copy(update={"aws": layer.whole.aws.to_bake_below(top.aws)})
