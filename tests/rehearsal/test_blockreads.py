@@ -34,19 +34,8 @@ from tests.rehearsed_blocks import (
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ebs(rehearsal: Rehearsal) -> Any:
     return client(rehearsal, "ebs")
-
-
-@pytest.fixture
-def ec2(rehearsal: Rehearsal) -> Any:
-    return client(rehearsal, "ec2")
 
 
 @pytest.fixture

@@ -14,12 +14,6 @@ from bakery.rehearsal.server import Rehearsal
 from tests.rehearsal_clients import client, refused
 
 
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
 def fate(rehearsal: Rehearsal, times: int = 20) -> list[str]:
     """Return what happens to so many calls: the error's code, or nothing."""
     fates = []

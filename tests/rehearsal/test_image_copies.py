@@ -29,12 +29,6 @@ FAR = "us-east-1"
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ec2(rehearsal: Rehearsal) -> Any:
     return ec2_of(rehearsal)
 

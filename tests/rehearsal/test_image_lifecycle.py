@@ -15,12 +15,6 @@ from tests.rehearsed_images import STRANGER, a_snapshot, an_image, described, ec
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ec2(rehearsal: Rehearsal) -> Any:
     return ec2_of(rehearsal)
 

@@ -30,12 +30,6 @@ ALL = {"Group": "all"}
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ec2(rehearsal: Rehearsal) -> Any:
     return ec2_of(rehearsal)
 

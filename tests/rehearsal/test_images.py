@@ -19,12 +19,6 @@ UNKNOWN = "ami-0123456789abcdef0"
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ec2(rehearsal: Rehearsal) -> Any:
     return ec2_of(rehearsal)
 

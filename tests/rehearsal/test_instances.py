@@ -15,20 +15,9 @@ from bakery.rehearsal.addresses import Addresses
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import Image
-from tests.rehearsal_clients import REGION, client, refused
+from tests.rehearsal_clients import REGION, refused
 from tests.rehearsed_images import a_snapshot, an_image
 from tests.rehearsed_machines import StandIn, Workshop, soon
-
-
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
-def ec2(rehearsal: Rehearsal) -> Any:
-    return client(rehearsal, "ec2")
 
 
 @pytest.fixture(scope="module")

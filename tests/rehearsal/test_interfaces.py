@@ -5,19 +5,8 @@ from typing import Any
 import pytest
 
 from bakery.rehearsal.server import Rehearsal
-from tests.rehearsal_clients import client, refused
+from tests.rehearsal_clients import refused
 from tests.rehearsed_images import an_image
-
-
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
-def ec2(rehearsal: Rehearsal) -> Any:
-    return client(rehearsal, "ec2")
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from tests.rehearsal_clients import client, refused
@@ -13,12 +11,6 @@ from tests.rehearsed_images import an_image
 
 LONG, SHORT = Faults(lag_s=60), Faults(lag_s=0.3)
 OTHER = "eu-west-2"
-
-
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
 
 
 def keys(rehearsal: Rehearsal, **at: str) -> list[str]:

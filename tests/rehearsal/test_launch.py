@@ -15,17 +15,6 @@ from tests.rehearsed_images import STRANGER, a_snapshot, an_image
 NAME = "/shop/image"
 
 
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
-def ec2(rehearsal: Rehearsal) -> Any:
-    return client(rehearsal, "ec2")
-
-
 def request(image: str, **asked: Any) -> dict[str, Any]:
     return {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1} | asked
 

@@ -17,12 +17,6 @@ PATH = "/aws/service/canonical/ubuntu/server/24.04/stable"
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ssm(rehearsal: Rehearsal) -> Any:
     return client(rehearsal, "ssm")
 

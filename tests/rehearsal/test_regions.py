@@ -8,12 +8,6 @@ from bakery.rehearsal.server import Rehearsal
 from tests.rehearsal_clients import client, refused
 
 
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
 def listed(rehearsal: Rehearsal, **asked: object) -> dict[str, str]:
     answer = client(rehearsal, "ec2").describe_regions(**asked)
     return {region["RegionName"]: region["OptInStatus"] for region in answer["Regions"]}

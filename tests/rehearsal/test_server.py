@@ -19,12 +19,6 @@ from tests.rehearsal_clients import REGION, client, refused
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def line(rehearsal: Rehearsal) -> Iterator[http.client.HTTPConnection]:
     connection = http.client.HTTPConnection(urlsplit(rehearsal.url).netloc, timeout=10)
     yield connection

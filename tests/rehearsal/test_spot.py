@@ -2,22 +2,9 @@
 
 from typing import Any
 
-import pytest
-
 from bakery.rehearsal.server import Rehearsal
-from tests.rehearsal_clients import client, refused
+from tests.rehearsal_clients import refused
 from tests.rehearsed_images import an_image
-
-
-@pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
-def ec2(rehearsal: Rehearsal) -> Any:
-    return client(rehearsal, "ec2")
 
 
 def create(ec2: Any, image: str, **asked: Any) -> dict[str, Any]:

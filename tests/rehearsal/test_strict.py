@@ -43,12 +43,6 @@ ACTIONS = (
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def image(rehearsal: Rehearsal) -> Image:
     return an_image(rehearsal)
 

@@ -13,12 +13,6 @@ from tests.rehearsed_images import REGION, STRANGER, a_snapshot, an_image, ec2_o
 
 
 @pytest.fixture
-def rehearsal(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
-@pytest.fixture
 def ec2(rehearsal: Rehearsal) -> Any:
     return ec2_of(rehearsal)
 
