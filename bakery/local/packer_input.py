@@ -56,14 +56,16 @@ def prepare(
     )
     templates = packer_files(plan.definition, plan.base, packer=packer, is_native=accelerator.is_native)
     public_key = lay_out(workspace, plan.layers[-1], templates=templates, told=told)
-    seed.make_seed(
-        workspace.folder / "seed.iso",
-        user_data=seed.user_data(public_keys=[public_key], is_grown=False),
-        meta_data=seed.meta_data(instance_id=f"bake-{plan.fingerprint[: fingerprint.SHORT]}", hostname=HOSTNAME),
-    )
-    if disk is not None:
-        size_gb = plan.definition.disk.size_gb
-        process.run(qemu_img.overlay_argv(disk.path, out=workspace.folder / BEGIN, size_gb=size_gb))
+    # A native machine runs already: it has a seed and a copy of the disk of its own.
+    if not accelerator.is_native:
+        seed.make_seed(
+            workspace.folder / "seed.iso",
+            user_data=seed.user_data(public_keys=[public_key], is_grown=False),
+            meta_data=seed.meta_data(instance_id=f"bake-{plan.fingerprint[: fingerprint.SHORT]}", hostname=HOSTNAME),
+        )
+        if disk is not None:
+            size_gb = plan.definition.disk.size_gb
+            process.run(qemu_img.overlay_argv(disk.path, out=workspace.folder / BEGIN, size_gb=size_gb))
     write_values(workspace, variables(workspace, accelerator=accelerator))
 
 
