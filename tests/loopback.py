@@ -22,12 +22,17 @@ class Loopback:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def add_suite(self, archive: str, suite: str, versions: dict[str, list[str]], *, component: str = "main") -> None:
-        """Put a suite there the way an archive has it: a package list, and a Release file with the list's checksum."""
+    def add_suite(
+        self, archive: str, suite: str, versions: dict[str, list[str]], *, component: str = "main", fields: str = ""
+    ) -> None:
+        """Put a suite there the way an archive has it: a package list, and a Release file with the list's checksum.
+
+        *fields* are more lines of the Release file.
+        """
         stanzas = [f"Package: {name}\nVersion: {one}\n\n" for name, all_of_it in versions.items() for one in all_of_it]
         packed = lzma.compress("".join(stanzas).encode())
         path = f"{component}/binary-amd64/Packages.xz"
-        release = f"Suite: {suite}\nSHA256:\n {hashlib.sha256(packed).hexdigest()} {len(packed)} {path}\n"
+        release = f"Suite: {suite}\n{fields}SHA256:\n {hashlib.sha256(packed).hexdigest()} {len(packed)} {path}\n"
         self.pages[f"{archive}/dists/{suite}/InRelease"] = release.encode()
         self.pages[f"{archive}/dists/{suite}/{path}"] = packed
 

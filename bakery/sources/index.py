@@ -7,6 +7,7 @@ import os
 import re
 import tempfile
 import time
+import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,9 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bakery.core import folders
-from bakery.core.errors import missing
+from bakery.core.errors import BakeryError, ExitCode, missing
 from bakery.core.reasons import reason
 from bakery.definition.bases import Arch
+from bakery.sources import release_file
 from bakery.sources.apt import AptSource
 from bakery.sources.version import sort_key
 
@@ -29,8 +31,16 @@ SILENCE_S = 20
 KEPT_DAYS = 30
 UNPACK = {".xz": lzma.decompress, ".gz": gzip.decompress}
 
-# Three fields of a list with 60 000 stanzas: this pattern takes 0.4 s, python-debian's parser half a minute.
-_FIELD = re.compile(rb"^(Package|Version|Provides): (.+)$", re.MULTILINE)
+# Four fields of a list with 60 000 stanzas: this pattern takes 0.4 s, python-debian's parser half a minute.
+_FIELD = re.compile(rb"^(Package|Version|Provides|Phased-Update-Percentage): (.+)$", re.MULTILINE)
+_AGAIN = "the archive is being updated: try again in a minute"
+
+
+class SilentError(BakeryError):
+    """An archive that does not answer, of which nothing else is known (exit code 3)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint, exit_code=ExitCode.MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +53,7 @@ class PackageList:
 
 def package_lists(source: AptSource, *, release: str, arch: Arch) -> list[PackageList]:
     """Return the lists that a suite's Release file names for the source's components; the smallest form of each."""
-    sums = _sha256_of(release)
+    sums = release_file.sums(release)
     found = []
     for component in source.components:
         path = f"{component}/binary-{arch}/Packages"
@@ -57,9 +67,9 @@ def package_lists(source: AptSource, *, release: str, arch: Arch) -> list[Packag
 def available_versions(package: str, lists: Sequence[PackageList]) -> list[str]:
     """Return the versions of *package* in all the lists, the newest first.
 
-    Raises BakeryError (exit code 3) when a list does not come, or is not what its Release file says.
+    Raises SilentError when a list does not come, BakeryError (exit code 3) when it is not what its Release file says.
     """
-    pattern = re.compile(rb"^" + re.escape(package.encode()) + rb" (.+)$", re.MULTILINE)
+    pattern = re.compile(rb"^" + re.escape(package.encode()) + rb" (\S+)", re.MULTILINE)
     found = {version.decode() for lines in _read(lists) for version in pattern.findall(lines)}
     return sorted(found, key=sort_key, reverse=True)
 
@@ -69,27 +79,46 @@ def names(lists: Sequence[PackageList]) -> set[str]:
     return {line.partition(b" ")[0].decode() for lines in _read(lists) for line in lines.splitlines()}
 
 
+def offered(lists: Sequence[PackageList]) -> dict[str, list[str]]:
+    """Return the versions of every package that everybody is to have by now; raises as `available_versions`.
+
+    Ubuntu hands an update to a share of all machines first, and to the others in the days after
+    (wiki.ubuntu.com/PhasedUpdates): until then it is nobody's to wait for.
+    """
+    found: dict[str, list[str]] = {}
+    for lines in _read(lists):
+        for name, _, version in (line.partition(" ") for line in lines.decode().splitlines()):
+            if version and " " not in version:
+                found.setdefault(name, []).append(version)
+    return found
+
+
+def fetched(lists: Sequence[PackageList]) -> list[Path]:
+    """Return where each list is kept as the archive has it, packed; raises as `available_versions`."""
+    from bakery.core import http_client
+
+    with http_client.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
+        return list(pool.map(lambda wanted: _packed(wanted, client=client), lists))
+
+
 def condense(packages: bytes) -> bytes:
     """Return the ``NAME VERSION`` lines of a package list: 2 MB of 50, which is what is kept.
 
-    What a package provides is a name without a version.
+    What a package provides is a name without a version; an update that not everybody gets yet has its share behind it.
     """
-    name = b""
-    lines = []
+    name, own = b"", 0
+    lines: list[bytes] = []
     for field, value in _FIELD.findall(packages):
         if field == b"Package":
             name = value
         elif field == b"Version":
+            own = len(lines)
             lines.append(name + b" " + value)
+        elif field == b"Phased-Update-Percentage":
+            lines[own] += b"" if value.strip() == b"100" else b" " + value.strip()
         else:
             lines += [provided.split(b"(")[0].strip() + b" " for provided in value.split(b",")]
     return b"\n".join(lines)
-
-
-def _sha256_of(release: str) -> dict[str, str]:
-    section = re.search(r"^SHA256:\n((?: .*\n?)+)", release, re.MULTILINE)
-    lines = section[1].splitlines() if section else []
-    return {path: digest for digest, _, path in (line.split() for line in lines)}
 
 
 def _read(lists: Sequence[PackageList]) -> list[bytes]:
@@ -100,31 +129,63 @@ def _read(lists: Sequence[PackageList]) -> list[bytes]:
 
 
 def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
-    import httpx
-
-    kept = folders.cache_dir() / "lists" / wanted.sha256
+    kept = _folder() / f"{wanted.sha256}.versions"
     if kept.exists():
         os.utime(kept)
         return kept.read_bytes()
+    packed = _folder() / _name(wanted)
+    lines = condense(_unpacked(packed.read_bytes() if packed.exists() else _get(wanted, client=client), wanted))
+    _keep(kept, lines)
+    return lines
+
+
+def _packed(wanted: PackageList, *, client: "httpx.Client") -> Path:
+    kept = _folder() / _name(wanted)
+    if kept.exists():
+        os.utime(kept)
+    else:
+        content = _get(wanted, client=client)
+        _unpacked(content, wanted)
+        _keep(kept, content)
+    return kept
+
+
+def _get(wanted: PackageList, *, client: "httpx.Client") -> bytes:
+    import httpx
+
     try:
         answer = client.get(wanted.url).raise_for_status()
     except httpx.HTTPError as error:
-        raise missing(
-            f"{wanted.url}: {reason(error)}", hint="the pinned versions are looked up in it: try again"
-        ) from error
+        raise SilentError(f"{wanted.url}: {reason(error)}", hint="versions are looked up in it: try again") from error
     if hashlib.sha256(answer.content).hexdigest() != wanted.sha256:
+        raise missing(f"{wanted.url} is not what its Release file says", hint=_AGAIN)
+    return answer.content
+
+
+def _unpacked(content: bytes, wanted: PackageList) -> bytes:
+    try:
+        return UNPACK[wanted.url[-3:]](content)
+    except (lzma.LZMAError, zlib.error, OSError, EOFError) as error:
         raise missing(
-            f"{wanted.url} is not what its Release file says",
-            hint="the archive is being updated: try again in a minute",
-        )
-    lines = condense(UNPACK[wanted.url[-3:]](answer.content))
+            f"{wanted.url} cannot be unpacked: {error}", hint="the archive is broken: another mirror"
+        ) from error
+
+
+def _folder() -> Path:
+    return folders.cache_dir() / "lists"
+
+
+def _name(wanted: PackageList) -> str:
+    return f"{wanted.sha256}{wanted.url[-3:]}"
+
+
+def _keep(kept: Path, content: bytes) -> None:
     kept.parent.mkdir(parents=True, exist_ok=True)
     _forget_old(kept.parent)
     # A name of its own, because two suites may have the very same list and are read at the same time.
     with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=f".{kept.name}.", delete=False) as draft:
-        draft.write(lines)
+        draft.write(content)
     Path(draft.name).replace(kept)
-    return lines
 
 
 def _forget_old(folder: Path) -> None:

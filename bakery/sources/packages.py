@@ -9,6 +9,8 @@ DOCKER_COM_PINNED = ("docker-ce", "docker-ce-cli")
 DOCKER_COM_OTHERS = ("containerd.io", "docker-buildx-plugin")
 BUILDX = "docker-buildx"
 LARGEST = 6
+NGINX_RELATIVES = ("nginx-common", "nginx-core", "libnginx-mod-*")
+"""What may depend on one exact version of nginx, and is pinned with it (provision/40-nginx.sh)."""
 # What dokku only recommends, without herokuish: one repairs nginx when a container's address changes, one updates.
 DOKKU_HELPERS = ("dokku-event-listener", "dokku-update")
 
