@@ -14,7 +14,7 @@ from bakery import ROOT
 from bakery.core import process
 
 ROOMS = (
-    *("core", "definition", "sources", "disk", "guests", "packer", "vagrant", "cloud", "catalog", "local"),
+    *("core", "definition", "sources", "disk", "guests", "packer", "vagrant", "cloud", "catalog", "contents", "local"),
     *("clouds.aws", "release", "commands"),
 )
 """From the lowest to the highest: a room imports those before it. docs/architecture.md shows them as a picture."""

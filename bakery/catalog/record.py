@@ -1,7 +1,9 @@
 """What was made, between a region and the catalog: which release AWS's image is, and how the catalog learns of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
@@ -21,6 +23,18 @@ class Made:
     base: BaseName
     fingerprint: str
     size_gb: int
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any], *, size_gb: int) -> "Made":
+        """Return what the record beside a local bake tells of."""
+        return cls(
+            image=record["image"],
+            release=record["release"],
+            arch=Arch(record["arch"]),
+            base=BaseName(record["base"]),
+            fingerprint=record["fingerprint"],
+            size_gb=size_gb,
+        )
 
     @property
     def name(self) -> str:

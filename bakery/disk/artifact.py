@@ -51,6 +51,11 @@ class Artifact:
         return self.folder / f"{self.stem}.packages.tsv"
 
     @property
+    def manifest(self) -> Path:
+        """Everything that is in it, as a machine that was booted from it told."""
+        return self.folder / f"{self.stem}.manifest.json"
+
+    @property
     def blocks(self) -> Path:
         """The digests of the disk's blocks, made when it is first brought to a cloud."""
         return self.folder / f"{self.stem}.blocks.tsv"

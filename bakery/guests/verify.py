@@ -50,11 +50,19 @@ WAITING = "waiting"
 GUEST = "guest"
 
 
-def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console, log: Path) -> dict[str, Verdict]:
+def verify_disk(
+    subject: Subject,
+    *,
+    accelerator: Accelerator,
+    console: Console,
+    log: Path,
+    look: Callable[[Guest, Accelerator], object] = lambda *_: None,
+) -> dict[str, Verdict]:
     """Boot copies of an image and run the image tests on them; return what was found by the kind of machine.
 
     Two guests are asked everything. Where machines run natively, two or three of those are asked what does not need a
-    guest, and at the same time one guest is asked the rest.
+    guest, and at the same time one guest is asked the rest. *look* is given a guest that nobody told anything, and how
+    it runs, before tests change what is in it.
 
     Raises BakeryError: exit code 4 when a test fails, 1 when a copy does not come up.
     """
@@ -75,6 +83,8 @@ def verify_disk(subject: Subject, *, accelerator: Accelerator, console: Console,
         askings: dict[str, Asking] = {}
         for panel in asked:
             panel.wait(console, meanwhile=lambda: [one.look() for one in askings.values()])
+            if panel.name == GUEST:
+                look(panel.guests[0], panel.accelerator)
             progress = SuiteProgress(console, write=file.write, of=panel.name if len(asked) > 1 else "")
             asking = suite.asking(panel.argv(site), env=told | panel.told, progress=progress)
             askings[panel.name] = running.enter_context(asking)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bakery.contents import collect, kept
 from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -14,6 +15,7 @@ from bakery.disk.artifact import Artifact
 from bakery.disk.base import BaseDisk
 from bakery.guests import accelerator, suite, verify
 from bakery.guests.accelerator import Accelerator
+from bakery.guests.guest import Guest
 from bakery.guests.suite import Verdict
 from bakery.local import estimate, native_bake, packer_input, plan
 from bakery.local.native_bake import NotBootedError
@@ -142,9 +144,13 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
         settings=draft.settings,
         own_steps=planned.definition.own_steps,
     )
+
+    def look(one: Guest, how: Accelerator) -> None:
+        kept.write(draft.manifest, collect.of(one, planned.made, machine=how.name))
+
     try:
         log = planned.artifact.unfinished.verdict
-        found = verify.verify_disk(subject, accelerator=machine, console=console, log=log)
+        found = verify.verify_disk(subject, accelerator=machine, console=console, log=log, look=look)
     except BakeryError as error:
         if error.exit_code is ExitCode.REJECTED:
             draft.disk.replace(planned.artifact.rejected)

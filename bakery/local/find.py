@@ -47,13 +47,6 @@ def find(image: str, *, base: str) -> LocalImage:
         definition=definition,
         base=chosen,
         artifact=made,
-        made=Made(
-            image=image,
-            release=record["release"],
-            arch=definition.arch,
-            base=chosen.name,
-            fingerprint=record["fingerprint"],
-            size_gb=definition.disk.size_gb,
-        ),
+        made=Made.of_record(record, size_gb=definition.disk.size_gb),
         disk_sha256=digest,
     )

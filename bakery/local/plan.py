@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bakery.catalog.record import Made
 from bakery.core.errors import did_you_mean, impossible, missing
 from bakery.definition import bases, layers
 from bakery.definition.arch import require_bakeable
@@ -64,6 +65,18 @@ class Plan:
     def base(self) -> Base:
         """The base under all layers."""
         return self.demand.base
+
+    @property
+    def made(self) -> Made:
+        """What this plan would bake, as it is recorded."""
+        return Made(
+            image=self.definition.name,
+            release=self.release,
+            arch=self.definition.arch,
+            base=self.base.name,
+            fingerprint=self.fingerprint,
+            size_gb=self.definition.disk.size_gb,
+        )
 
     @property
     def layers(self) -> Sequence[Definition]:

@@ -1,5 +1,7 @@
 """The story of `invoke verify`: find what to judge, judge it."""
 
+from bakery.catalog.record import Made
+from bakery.contents import collect, kept
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import impossible
@@ -7,12 +9,14 @@ from bakery.definition import bases, layers
 from bakery.disk import artifact
 from bakery.guests import accelerator as accelerators
 from bakery.guests import suite, verify
+from bakery.guests.accelerator import Accelerator
+from bakery.guests.guest import Guest
 from bakery.guests.suite import Verdict
 from bakery.guests.verify import Subject
 
 
 def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdict:
-    """Judge a baked image on fresh copies, which run as *accelerator* says.
+    """Judge a baked image on fresh copies, which run as *accelerator* says; where it has no manifest it gets one.
 
     Raises BakeryError: exit code 2 when it was not baked yet, 3 when machines do not run so here, 4 when it does not
     pass.
@@ -20,7 +24,8 @@ def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdic
     wanted = layers.whole(name)
     chosen = bases.base(base or wanted.base)
     made = artifact.local(name, chosen.name)
-    if made.read_record() is None:
+    record = made.read_record()
+    if record is None:
         raise impossible(f"{made.disk} is not there", hint=f"./inv bake --image {name} --base {chosen.name}")
     subject = Subject(
         disk=made.disk,
@@ -31,8 +36,14 @@ def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdic
     )
     machine = accelerators.choose(accelerator)
     console.say(machine.line)
+
+    def look(one: Guest, how: Accelerator) -> None:
+        if not made.manifest.exists():
+            taken = Made.of_record(record, size_gb=wanted.disk.size_gb)
+            kept.write(made.manifest, collect.of(one, taken, machine=how.name))
+
     with console.phase("verify"):
-        found = verify.verify_disk(subject, accelerator=machine, console=console, log=made.verdict)
+        found = verify.verify_disk(subject, accelerator=machine, console=console, log=made.verdict, look=look)
     return suite.together(found)
 
 

@@ -12,6 +12,7 @@ from bakery.cloud import naming
 from bakery.cloud.values import Image, Instance, Launch
 from bakery.clouds.aws import acts, groups, instances, networks, published, tunnels
 from bakery.clouds.aws.account import Region
+from bakery.contents import collect, kept
 from bakery.core.console import Console
 from bakery.definition.aws import Aws, Login
 from bakery.definition.model import Definition
@@ -23,6 +24,8 @@ from bakery.packer import settings
 
 GROUP = "dokku-bakery-verify"
 HARDWARE = Accelerator(name="kvm", reason="a machine of AWS")
+AWS = "aws"
+"""What kind of machine tells what a release holds, when it is none of a rehearsal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,7 @@ def _marked(region: Region, made: Made) -> Image:
 
 
 def verify_image(region: Region, subject: Subject, image: Image, *, console: Console, log: Path) -> Verdict:
-    """Start a machine from an AMI, run the image tests on it, and end it.
+    """Start a machine from an AMI, ask it what it holds, run the image tests on it, and end it.
 
     Raises BakeryError: exit code 4 when a test fails, 1 when the machine does not come up.
     """
@@ -95,7 +98,13 @@ def verify_image(region: Region, subject: Subject, image: Image, *, console: Con
             console.update(f"it answers after {seconds:.0f} s")
             text = instances.console_text(region, instance.id)
             one.console.write_text(text)
-            return _judge(subject, one, site=site, has_console=bool(text), console=console, log=log)
+            machine = speed.name if account.is_rehearsal else AWS
+            # Before the tests, which leave things behind; kept only if they pass.
+            manifest = collect.of(one, made, machine=machine)
+            verdict = _judge(subject, one, site=site, has_console=bool(text), console=console, log=log)
+            path = kept.of_release(made.image, made.release, made.arch, is_rehearsal=account.is_rehearsal)
+            kept.write(path, manifest)
+            return verdict
 
 
 @contextmanager

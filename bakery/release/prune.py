@@ -13,6 +13,7 @@ from bakery.catalog.catalog import Catalog
 from bakery.cloud.inventory import Inventory, Question
 from bakery.clouds.aws import inventory, removal
 from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.contents import kept
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
@@ -221,6 +222,7 @@ def _forget(known: Catalog, verdict: Verdict, *, is_rehearsal: bool) -> Catalog:
     for one in known.releases:
         if (one.release, one.arch) not in stays:
             digests.remove(catalog.digests_of(verdict.image, one.release, one.arch, is_rehearsal=is_rehearsal))
+            kept.remove(kept.of_release(verdict.image, one.release, one.arch, is_rehearsal=is_rehearsal))
     return left
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bakery.contents import collect, kept
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -29,6 +30,7 @@ from bakery.packer.workspace import Workspace
 from bakery.sources import apt, preflight
 from bakery.sources.apt import AptSource, Mirrors, Origin
 from bakery.vagrant import boxes
+from tests import manifests
 
 ORDER = Order(image="host", base="debian-12")
 DIGESTS = Digests(disk_sha256="0" * 64, size_gb=40, blocks={0: bytes(32)})
@@ -70,9 +72,10 @@ class Kitchen:
             raise native_bake.NotBootedError("its systemd wants other control groups")
         return self.build(space, log=planned.artifact.unfinished.log)
 
-    def verify(self, subject: verify.Subject, *, log: Path, **_: Any) -> dict[str, suite.Verdict]:
+    def verify(self, subject: verify.Subject, *, log: Path, look: Any, **_: Any) -> dict[str, suite.Verdict]:
         assert subject.disk.read_text() == "a disk"
         log.write_text(self.says)
+        look(None, accelerator.Accelerator(name="tcg", reason="a test"))
         if not self.is_good:
             raise BakeryError("the image did not pass 1 of 2 tests", hint="see", exit_code=ExitCode.REJECTED)
         return {"guest": suite.Verdict(asked=("test",) * 2)}
@@ -103,6 +106,7 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
         process, "run", lambda argv, **told: convert(argv) if argv[0] == "qemu-img" else run(argv, **told)
     )
     monkeypatch.setattr(verify, "verify_disk", made.played("verify"))
+    monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
     monkeypatch.setattr(digests, "of", lambda *_, **__: DIGESTS)
     monkeypatch.setattr(boxes, "vmdk_of", lambda _: nullcontext(lambda: tmp_path / "disk.vmdk"))
     monkeypatch.setattr(boxes, "make_libvirt_box", made.played("box"))
@@ -131,6 +135,16 @@ def test_the_digests_of_the_disks_blocks_are_kept_with_it(kitchen: Kitchen) -> N
     record = made.read_record()
     assert record
     assert made.blocks.name in record["files"]
+
+
+def test_what_is_in_it_is_kept_with_it_as_the_guest_told(kitchen: Kitchen) -> None:
+    bake.bake(ORDER, console=Console())
+    made = artifact()
+    found, record = kept.read(made.manifest), made.read_record()
+    assert found
+    assert record
+    assert (found.release, found.fingerprint, found.machine) == (record["release"], record["fingerprint"], "tcg")
+    assert made.manifest.name in record["files"]
 
 
 def test_the_second_bake_does_nothing_and_says_so(kitchen: Kitchen, capsys: pytest.CaptureFixture[str]) -> None:

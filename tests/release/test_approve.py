@@ -13,6 +13,8 @@ from bakery.cloud.values import Instance
 from bakery.clouds.aws import base_images, images, tunnels
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws.account import Region
+from bakery.contents import collect, kept
+from bakery.contents.manifest import Manifest
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import bases
@@ -25,7 +27,7 @@ from bakery.guests.suite import Verdict
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import approve
 from bakery.release.approve import Subject
-from tests import releases
+from tests import manifests, releases
 from tests.aws_account import account_of, forget_aws
 
 HOME = "eu-west-2"
@@ -35,24 +37,28 @@ HOME = "eu-west-2"
 def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setattr(machines, "PAUSE_S", 0.02)
     monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots"))
     monkeypatch.setattr(guest, "wait_for_ssh", lambda *_, **__: 1.0)
     monkeypatch.setattr(suite, "judge", lambda *_, **__: Verdict(asked=("test",) * 1, failures=()))
+    monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
     return account_of(stage).region(HOME)
+
+
+MADE = record.Made(
+    image="host",
+    release="20261123-0415-0123456789ab",
+    arch=Arch.AMD64,
+    base=BaseName.DEBIAN_12,
+    fingerprint="0" * 64,
+    size_gb=8,
+)
 
 
 def judge(region: Region, definition: Definition, *, log: Path) -> Verdict:
     """Judge an image of the distribution's, in the place of one of ours."""
-    made = record.Made(
-        image="host",
-        release="20261123-0415-0123456789ab",
-        arch=Arch.AMD64,
-        base=BaseName.DEBIAN_12,
-        fingerprint="0" * 64,
-        size_gb=8,
-    )
-    subject = Subject(made=made, definition=definition, user="debian", settings="")
+    subject = Subject(made=MADE, definition=definition, user="debian", settings="")
     image = images.at(region, base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id)
     assert image
     return approve.verify_image(region, subject, image, console=Console(), log=log)
@@ -89,6 +95,29 @@ def test_a_machine_is_reached_at_its_public_address(
 
     monkeypatch.setattr(guest, "wait_for_ssh", wait)
     assert judge(region, releases.definition(), log=tmp_path / "log").total == 1
+
+
+def manifest() -> Manifest | None:
+    return kept.read(kept.of_release("host", MADE.release, MADE.arch, is_rehearsal=True))
+
+
+def test_what_the_machine_holds_is_kept_beside_the_catalog(region: Region, tmp_path: Path) -> None:
+    judge(region, releases.definition(), log=tmp_path / "log")
+    found = manifest()
+    assert found is not None
+    assert (found.release, found.fingerprint, found.machine) == (MADE.release, MADE.fingerprint, "kvm")
+
+
+def test_what_a_machine_holds_that_does_not_pass_is_not_kept(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def reject(*_: object, **__: object) -> Verdict:
+        raise BakeryError("1 of 1 tests", exit_code=ExitCode.REJECTED)
+
+    monkeypatch.setattr(suite, "judge", reject)
+    with pytest.raises(BakeryError, match="1 of 1 tests"):
+        judge(region, releases.definition(), log=tmp_path / "log")
+    assert manifest() is None
 
 
 def test_with_a_private_login_it_is_reached_within_its_network(

@@ -12,6 +12,7 @@ from bakery.cloud import naming
 from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.errors import NO_ANSWER
+from bakery.contents import kept as manifests
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.disk import digests
@@ -22,6 +23,7 @@ from bakery.release import prune, rebuild
 from bakery.release.prune import Order
 from tests import releases
 from tests.aws_account import account_of, forget_aws
+from tests.manifests import a_manifest
 from tests.rehearsed_images import a_snapshot, an_image
 from tests.releases import BOTH, DUBLIN, LONDON
 
@@ -92,16 +94,22 @@ def test_an_image_is_tagged_before_anything_is_taken_from_it(cloud: Rehearsal, a
     ]
 
 
-def test_what_is_known_of_its_blocks_goes_with_a_release_and_not_before(cloud: Rehearsal, account: Account) -> None:
+def test_what_is_known_of_its_blocks_and_contents_goes_with_a_release_and_not_before(
+    cloud: Rehearsal, account: Account
+) -> None:
     kept = [releases.put(cloud, HOST, age_days=40), releases.put(cloud, HOST, is_latest=True)]
     old, new = (catalog.digests_of("host", one.release, one.arch, is_rehearsal=True) for one in kept)
+    told = [manifests.of_release("host", one.release, one.arch, is_rehearsal=True) for one in kept]
     for path in (old, new):
         digests.write(path, Digests(disk_sha256="00", size_gb=1, blocks={}))
+    for path in told:
+        manifests.write(path, a_manifest())
     run(account, regions=(DUBLIN,))
     assert known()[kept[0].release] == {LONDON}
-    assert old.exists()
+    assert [path.exists() for path in (old, *told)] == [True] * 3
     run(account)
-    assert (old.exists(), new.exists()) == (False, True)
+    assert [path.exists() for path in (old, told[0])] == [False] * 2
+    assert [path.exists() for path in (new, told[1])] == [True] * 2
 
 
 def test_copies_go_before_what_they_were_copied_from(cloud: Rehearsal, account: Account) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bakery.contents import kept
 from bakery.core import process
 from tests.slow.conftest import HOST, NAME, Baked
 
@@ -21,7 +22,7 @@ def test_its_one_result_is_the_images_path(baked: Baked) -> None:
 def test_it_leaves_the_image_its_boxes_and_its_records_and_nothing_else(baked: Baked) -> None:
     left = {path.name for path in baked.folder.iterdir() if not path.name.startswith(".")}
     disks = ("qcow2", "blocks.tsv", "libvirt.box", "virtualbox.box", "packer")
-    endings = (*disks, "packages.tsv", "env", "json", "log", "verify.log")
+    endings = (*disks, "packages.tsv", "manifest.json", "env", "json", "log", "verify.log")
     assert left == {f"{NAME}.{ending}" for ending in endings}
     assert [path.name for path in baked.folder.glob(".*")] == [f".{NAME}.lock"]
 
@@ -49,6 +50,22 @@ def test_the_package_list_names_what_was_pinned(baked: Baked) -> None:
     assert re.match(r"1\.22\.", packages["nginx"])
     assert {"docker.io", "openssh-server", "cloud-init"} <= set(packages)
     assert not [name for name in packages if name.startswith("linux-headers-")]
+
+
+def test_a_guest_told_what_is_in_it_before_it_was_asked_anything_else(baked: Baked) -> None:
+    found = kept.read(baked.folder / f"{NAME}.manifest.json")
+    assert found is not None
+    lines = [line.split("\t") for line in (baked.folder / f"{NAME}.packages.tsv").read_text().splitlines()]
+    assert {(one.name, one.version) for one in found.packages} == {(name, version) for name, version, *_ in lines}
+    assert found.release == baked.record["release"]
+    assert found.kernel.endswith("-cloud-amd64")
+    assert found.boot
+    assert {"docker.service", "nginx.service"} <= {*found.units}
+    assert {"bakery-health.timer", "apt-daily.timer"} <= {one.unit for one in found.timers}
+    assert {22, 80, 8077} <= {one.port for one in found.listening if one.protocol == "tcp"}
+    assert {"root", "debian"} <= {one.name for one in found.users}
+    assert "/usr/bin/sudo" in {one.path for one in found.privileged}
+    assert 5e8 < found.bytes < 4e9
 
 
 def test_the_steps_found_every_package_unpacked_already(baked: Baked) -> None:

@@ -22,6 +22,7 @@ from bakery.clouds.aws import packer as amazon
 from bakery.clouds.aws.account import Account, Region, rehearse
 from bakery.clouds.aws.base_images import FoundBy
 from bakery.clouds.aws.packer import Build
+from bakery.contents import collect
 from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
@@ -38,6 +39,7 @@ from bakery.packer.workspace import Workspace
 from bakery.rehearsal import base_disk, service
 from bakery.rehearsal.server import serving
 from bakery.release import bake as region_bake
+from tests import manifests
 from tests.aws_account import forget_aws
 from tests.iam_questions import action_of
 from tests.own_account import TABLE, builds
@@ -234,6 +236,7 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(process, "start", started)
     patch.setattr(groups, "group", own_group)
     patch.setattr(suite, "judge", judge)
+    patch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
     patch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     patch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
     patch.setattr(base_disk, "lend", lambda image, *, base, console: None)

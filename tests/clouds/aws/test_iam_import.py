@@ -14,6 +14,7 @@ from bakery.cloud import naming
 from bakery.clouds.aws import ebs, lateness, published, upload
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.fan_out import FanOut
+from bakery.contents import collect
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import layers
@@ -24,7 +25,7 @@ from bakery.local import find
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.release import import_
 from bakery.release.import_plan import Order
-from tests import local_images, releases
+from tests import local_images, manifests, releases
 from tests.aws_account import forget_aws
 from tests.iam_questions import Touch, allows
 from tests.local_images import FIRST_FREE, content
@@ -75,6 +76,7 @@ def police(stage: Police, baked: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
     monkeypatch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     monkeypatch.setattr(suite, "judge", judge)
+    monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
     return stage
 
 

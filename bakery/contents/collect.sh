@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# What this machine holds, as collect.py reads it: NUL, a name, a line break, what a command prints; and so on. Changes nothing.
+# Needs: nothing; root reads more
+set -euo pipefail
+export LC_ALL=C.UTF-8
+
+# tell NAME COMMAND…: what is not there, such as Docker, tells nothing.
+tell() {
+    local name=$1
+    shift
+    printf '\0%s\n' "$name"
+    "$@" 2>/dev/null </dev/null || true
+}
+
+packages() {
+    dpkg-query -W -f='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' |
+        sed -n 's/^.i.\?\t//p'
+}
+
+# A cloud image has what Debian's and Ubuntu's changelogs say; what apt knows of archives is in no image.
+suites() {
+    local log line
+    for log in /usr/share/doc/*/changelog.Debian.gz; do
+        [[ -f $log ]] || continue
+        log=${log%/*}
+        # One process for each of hundreds: zcat is a script that starts more.
+        IFS= read -r line < <(exec gzip -dc "$log/changelog.Debian.gz") && printf '%s\t%s\n' "${log##*/}" "$line"
+    done
+}
+
+plugins() {
+    local folder link commit
+    for folder in /var/lib/dokku/plugins/available/*/; do
+        folder=${folder%/}
+        # dokku's own are links into its package.
+        [[ -d $folder/.git && ! -L $folder ]] || continue
+        # git answers the owner of a repository alone.
+        commit=$(runuser -u "$(stat -c %U "$folder/.git")" -- git -C "$folder" rev-parse HEAD) || continue
+        link=$(sed -n 's/^[[:space:]]*url = //p' "$folder/.git/config" | head -n 1)
+        printf '%s\t%s\t%s\t%s\n' "$(basename "$folder")" "$commit" "$link" \
+            "$(sed -n 's/^version = "\(.*\)"/\1/p' "$folder/plugin.toml")"
+    done
+}
+
+containers() { docker image ls --no-trunc --format '{{.Repository}}:{{.Tag}}\t{{.ID}}\t{{.Digest}}'; }
+
+units() { systemctl list-unit-files --state=enabled --no-legend --plain | awk '{ print $1 }'; }
+
+# Those that are enabled, and those that another unit has always wanted.
+timers() {
+    local all
+    mapfile -t all < <({
+        units | grep '\.timer$'
+        systemctl show --value --property=Wants timers.target | tr ' ' '\n'
+    } | grep '\.timer$' | sort -u)
+    ((${#all[@]})) || return 0
+    systemctl show --property=Id,TimersCalendar,TimersMonotonic "${all[@]}"
+}
+
+cron() {
+    local file
+    for file in /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/*; do
+        [[ ! -f $file ]] || sed -E -e '/^[[:space:]]*(#|$)/d' -e '/^[A-Za-z_]+[[:space:]]*=/d' -e "s|^|$file\t|" "$file"
+    done
+    find /etc/cron.hourly /etc/cron.daily /etc/cron.weekly /etc/cron.monthly -type f ! -name '.*' -printf '%p\t\n'
+}
+
+sizes() {
+    # What first boot makes, and what the machine writes while it runs, is in no image.
+    du --one-file-system --block-size=1 --max-depth=2 --exclude=/var/lib/bakery/swap --exclude=/var/lib/bakery/ballast \
+        --exclude='/var/log/*' --exclude='/tmp/*' --exclude='/var/tmp/*' /
+}
+
+boot() {
+    timeout 300 systemctl is-system-running --wait >/dev/null || true
+    systemctl show --property=UserspaceTimestampMonotonic,FinishTimestampMonotonic,InitRDTimestampMonotonic
+}
+
+tell kernel uname -r
+tell virtualization systemd-detect-virt --container
+tell boot boot
+tell packages packages
+tell suites suites
+tell plugins plugins
+tell containers containers
+tell units units
+tell timers timers
+tell cron cron
+tell listening ss --no-header --numeric --listening --tcp --udp --processes
+tell passwd getent passwd
+tell groups getent group
+tell privileged find / -xdev -type f -perm /6000 -printf '%m\t%u:%g\t%p\n'
+tell sizes sizes
+printf '\0end\n'
