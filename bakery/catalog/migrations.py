@@ -109,12 +109,14 @@ def _of_format(top: object, *, path: Path) -> Catalog:
     if isinstance(number, int) and number > FORMAT:
         problem = f"format: {number} is newer than what this bakery reads, which is {FORMAT}"
         raise impossible(f"{shown(path)}: {problem}", hint="git pull  (in the bakery's checkout)")
-    if number not in (1, FORMAT) or isinstance(number, bool):
-        raise impossible(f"{shown(path)}: format: {number!r} is none", hint=did_you_mean("", ["1", str(FORMAT)]))
+    known = range(1, FORMAT + 1)
+    if number not in known or isinstance(number, bool):
+        raise impossible(f"{shown(path)}: format: {number!r} is none", hint=did_you_mean("", map(str, known)))
     try:
         # As JSON, since strictness takes text for a time or a name there, and not in a Python object.
         if number == 1:
             return _FirstCatalog.model_validate_json(json.dumps(top)).now()
-        return Catalog.model_validate_json(json.dumps(top))
+        # Format 2 is this one without releases that are marked as bad.
+        return Catalog.model_validate_json(json.dumps({**top, "format": FORMAT} if isinstance(top, dict) else top))
     except ValidationError as error:
         raise complaint(error, path=path, model=_FirstCatalog if number == 1 else Catalog) from error

@@ -1,9 +1,10 @@
 """What a catalog says: an image's releases with their id in each place, and which of them `latest` names where."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
-from pydantic import Field, field_serializer, model_validator
+from pydantic import Field, field_serializer, model_serializer, model_validator
 
 from bakery.catalog import promotions
 from bakery.catalog.promotions import History, Promotion
@@ -35,12 +36,19 @@ class Release(Entry):
     baked_in: RegionName
     """The region it was baked in; copies come from there."""
     verified_at: Time | None = None
+    bad_since: Time | None = None
+    """When `latest` was taken off it because it turned out to be bad; a nightly does not promote the like of it."""
     places: dict[RegionName, Placed] = Field(default_factory=dict)
 
     @field_serializer("places", mode="wrap")
     def _sorted(self, places: Mapping[str, Placed], write: Callable[[Any], Any]) -> Any:
         # Regions are done in any order; the file must not tell which.
         return write(dict(sorted(places.items())))
+
+    @model_serializer(mode="wrap")
+    def _short(self, write: Callable[[Any], Any]) -> Any:
+        # Few are bad, and of the others nothing is said.
+        return {name: value for name, value in write(self).items() if value is not None or name != "bad_since"}
 
 
 class Catalog(Entry):
@@ -183,6 +191,15 @@ class Catalog(Entry):
         """Return the catalog with a release added, or in place of the one of its name and architecture."""
         others = [one for one in self.releases if (one.release, one.arch) != (release.release, release.arch)]
         return self.model_copy(update={"releases": tuple(sorted([*others, release], key=_age))})
+
+    def with_bad(self, names: Iterable[str], arch: Arch, *, since: datetime | None) -> "Catalog":
+        """Return the catalog with releases marked as bad since then, or with None without that mark."""
+        marked = self
+        for name in names:
+            one = self.find(name, arch)
+            if since is None or one.bad_since is None:
+                marked = marked.with_release(one.model_copy(update={"bad_since": since}))
+        return marked
 
     def with_history(self, arch: Arch, history: History) -> "Catalog":
         """Return the catalog with another history of what `latest` was pointed at."""

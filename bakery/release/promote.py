@@ -12,6 +12,7 @@ from bakery.catalog.catalog import Catalog, Release
 from bakery.catalog.promotions import History
 from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
+from bakery.core.errors import impossible
 from bakery.definition import layers
 from bakery.definition.bases import Arch
 from bakery.release import publish
@@ -21,9 +22,11 @@ from bakery.release.publish import Order, Subject
 def promote(order: Order, *, account: Account, console: Console) -> Release:
     """Point `latest` at a release in each of its regions, which are brought up to what they should be first.
 
-    Raises BakeryError like `publish`; `latest` stays where it was in a region that is not done.
+    One that was asked for by name is not marked as bad any more. Raises BakeryError like `publish`, and (exit code 2)
+    where it is the newest that is marked so; `latest` stays where it was in a region that is not done.
     """
     subject = publish.choose(order, is_rehearsal=account.is_rehearsal)
+    _require_good(subject, order)
     regions = order.regions or _own_regions(subject, is_rehearsal=account.is_rehearsal)
     account.require((*subject.regions, *regions))
     name, arch = subject.release.release, subject.release.arch
@@ -42,7 +45,7 @@ def promote(order: Order, *, account: Account, console: Console) -> Release:
         publish.require_source(subject, account=account, console=console)
         catalog.change(
             order.image,
-            lambda known: known.with_history(arch, begin(known.history(arch))),
+            lambda known: known.with_history(arch, begin(known.history(arch))).with_bad([name], arch, since=None),
             is_rehearsal=account.is_rehearsal,
             console=console,
         )
@@ -50,6 +53,15 @@ def promote(order: Order, *, account: Account, console: Console) -> Release:
         subjects = dict.fromkeys((*subject.regions, *regions), subject)
         publish.bring(subjects, account=account, console=console, latest=frozenset(regions), edit=finish)
     return catalog.read(order.image, is_rehearsal=account.is_rehearsal).find(name, arch)
+
+
+def _require_good(subject: Subject, order: Order) -> None:
+    since, name = subject.release.bad_since, subject.release.release
+    if since is not None and not order.release:
+        raise impossible(
+            f"{order.image} {name}, the newest, is marked as bad since {since:%Y-%m-%d %H:%M} UTC",
+            hint=f"./inv promote --release {name} --image {order.image}  (takes the mark off), or another release",
+        )
 
 
 def _own_regions(subject: Subject, *, is_rehearsal: bool) -> tuple[str, ...]:
@@ -63,8 +75,9 @@ def _own_regions(subject: Subject, *, is_rehearsal: bool) -> tuple[str, ...]:
 def rollback(order: Order, *, account: Account, console: Console) -> list[Release]:
     """Point `latest` back at the release that was whole before, in each region that the last promotion reached.
 
-    Return the releases that it names now, each in the places that were moved; all are one but where regions never had
-    the same. Raises BakeryError: exit code 2 when there is nothing to go back to, else like `promote`.
+    What it is taken off is marked as bad, so that no nightly promotes the like of it. Return the releases that it
+    names now, each in the places that were moved; all are one but where regions never had the same. Raises BakeryError:
+    exit code 2 when there is nothing to go back to, else like `promote`.
     """
     definition = layers.whole(order.image)
     account.require(order.regions)
@@ -98,16 +111,17 @@ def _tell(known: Catalog, release: Release, regions: list[str], *, console: Cons
 def _go(subjects: Mapping[str, Subject], *, arch: Arch, account: Account, console: Console) -> None:
     ways = {name: subject.release.release for name, subject in subjects.items()}
     (image,) = {subject.definition.name for subject in subjects.values()}
+    now = datetime.now(UTC)
+
+    def begin(known: Catalog) -> Catalog:
+        history = known.history(arch)
+        left = {promotions.current(history, name) for name in ways} - {"", *ways.values()}
+        return known.with_history(arch, promotions.leave(history, ways)).with_bad(left, arch, since=now)
 
     def finish(known: Catalog, region: str) -> Catalog:
         return known.with_history(arch, promotions.finish_rollback(known.history(arch), region))
 
-    catalog.change(
-        image,
-        lambda known: known.with_history(arch, promotions.leave(known.history(arch), ways)),
-        is_rehearsal=account.is_rehearsal,
-        console=console,
-    )
+    catalog.change(image, begin, is_rehearsal=account.is_rehearsal, console=console)
     publish.bring(subjects, account=account, console=console, latest=frozenset(ways), edit=finish)
 
 

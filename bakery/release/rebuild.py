@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bakery.catalog import catalog, promotions
-from bakery.catalog.catalog import Catalog
+from bakery.catalog.catalog import Catalog, Release
 from bakery.cloud import naming
 from bakery.clouds.aws import images, parameters
 from bakery.clouds.aws.account import Account, Region
@@ -43,7 +43,7 @@ def _rows(known: Catalog) -> list[tuple[str, ...]]:
             release.arch,
             release.base,
             release.baked_in,
-            f"{release.verified_at:%Y-%m-%d}" if release.verified_at else "no",
+            _verdict(release),
             str(len(release.places)),
             ", ".join(
                 region
@@ -53,6 +53,11 @@ def _rows(known: Catalog) -> list[tuple[str, ...]]:
         )
         for release in known.releases
     ]
+
+
+def _verdict(release: Release) -> str:
+    verified = f"{release.verified_at:%Y-%m-%d}" if release.verified_at else "no"
+    return f"{verified}, bad since {release.bad_since:%Y-%m-%d}" if release.bad_since else verified
 
 
 def rebuild(names: Sequence[str], *, regions: Sequence[str], account: Account, console: Console) -> None:

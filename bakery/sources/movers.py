@@ -32,17 +32,20 @@ class Installed:
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A package that a bake would install in another version."""
+    """A package that a bake would install in another version, or has."""
 
     name: str
     before: str
+    """The version that an image has, empty when it has none."""
     now: str
+    """The other one, empty when there is none any more."""
     is_security: bool = False
 
     @property
     def line(self) -> str:
         """Return it in words."""
-        return f"{self.name} {self.before} → {self.now}{' (security)' if self.is_security else ''}"
+        mark = " (security)" if self.is_security else ""
+        return f"{self.name} {self.before or 'none'} → {self.now or 'none'}{mark}"
 
 
 def ask(demands: Iterable[Demand], *, deadline_s: float = DEADLINE_S) -> Answers:

@@ -168,12 +168,12 @@ def broken(folder: Path, edit: Callable[[Any], object]) -> None:
         (lambda top: top.pop("image"), "image: is missing", ""),
         (lambda top: top.update(image="shop"), "image: is 'shop', and the file's name says 'host'", ""),
         (
-            lambda top: top.update(format=3, more=1),
-            "format: 3 is newer than what this bakery reads, which is 2",
+            lambda top: top.update(format=4, more=1),
+            "format: 4 is newer than what this bakery reads, which is 3",
             "git pull  (in the bakery's checkout)",
         ),
-        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2"),
-        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2"),
+        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2, 3"),
+        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2, 3"),
         (lambda top: top.update(is_rehearsal="no"), "is_rehearsal: must be true or false", ""),
         (lambda top: top.update(releases={}), "releases: must be a list", ""),
         (lambda top: top.update(latest=[]), "latest: must be an object: { … }", ""),
@@ -410,11 +410,32 @@ def test_a_change_brings_the_first_format_up_to_the_present_one(folder: Path) ->
     path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
     change(lambda known: known)
     written = json.loads(path.read_text())
-    assert written["format"] == 2
+    assert written["format"] == 3
     assert written["latest"] == {
         "amd64": [{"release": NEW, "promoted_at": "2026-02-03T00:00:00Z", "regions": ["eu-west-2", "sa-east-1"]}]
     }
     assert [{*one} & {"promoted_at"} for one in written["releases"]] == [set()] * 3
+
+
+def test_a_catalog_of_the_second_format_is_read_and_becomes_one_of_the_present(folder: Path) -> None:
+    path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
+    change(lambda known: known)
+    present = path.read_text()
+    path.write_text(present.replace('"format": 3', '"format": 2'))
+    change(lambda known: known)
+    assert path.read_text() == present
+
+
+def test_a_release_is_marked_as_bad_once_and_the_mark_can_be_taken_off(folder: Path) -> None:
+    path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
+    moment = datetime(2026, 2, 4, 5, 6, 7, tzinfo=UTC)
+    change(lambda known: known.with_bad([NEW], Arch.AMD64, since=moment))
+    change(lambda known: known.with_bad([NEW], Arch.AMD64, since=moment + timedelta(days=1)))
+    marked = {one.release: one.bad_since for one in catalog.read("host", is_rehearsal=False).releases}
+    assert marked == {OLDEST: None, OLD: None, NEW: moment}
+    assert path.read_text().count("bad_since") == 1
+    change(lambda known: known.with_bad([NEW], Arch.AMD64, since=None))
+    assert "bad_since" not in path.read_text()
 
 
 def test_nonsense_in_the_first_format_is_refused_with_its_own_path(folder: Path) -> None:

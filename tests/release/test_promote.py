@@ -21,7 +21,7 @@ from bakery.definition import layers
 from bakery.definition.bases import Arch
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
-from bakery.release import promote, publish, validate
+from bakery.release import promote, publish, rebuild, validate
 from bakery.release.findings import Finding, State
 from bakery.release.publish import Order
 from tests import rehearsed, releases
@@ -278,6 +278,46 @@ def test_a_region_that_aws_does_not_know_changes_nothing(cloud: Rehearsal, lived
     assert (caught.value.exit_code, caught.value.hint) == (ExitCode.IMPOSSIBLE, "did you mean 'eu-west-2'?")
     assert catalog.read("host", is_rehearsal=True) == kept
     assert [call.action for call in cloud.calls[before:] if not call.action.startswith("Describe")] == []
+
+
+# Bad releases
+
+
+def bad() -> list[str]:
+    return [one.release for one in catalog.read("host", is_rehearsal=True).releases if one.bad_since]
+
+
+def test_what_a_rollback_leaves_is_marked_as_bad_and_what_it_goes_to_is_not(
+    lived: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    move(lived, *THREE, release=RELEASE)
+    back(lived)
+    assert bad() == [RELEASE]
+    assert wrong(lived) == []
+    capsys.readouterr()
+    rebuild.show(("host",), is_rehearsal=True, console=Console())
+    assert capsys.readouterr().out.count("bad since") == 1
+
+
+def test_a_rollback_that_failed_somewhere_marks_what_it_leaves_all_the_same(cloud: Rehearsal, lived: Account) -> None:
+    move(lived, *THREE, release=RELEASE)
+    with pytest.raises(BakeryError):
+        back(half_deaf(cloud, FAR))
+    assert bad() == [RELEASE]
+    back(lived)
+    assert (in_aws(lived), bad()) == ([OLDER] * 3, [RELEASE])
+
+
+def test_the_newest_is_not_promoted_while_it_is_bad_unless_it_is_named(lived: Account) -> None:
+    move(lived, *THREE, release=RELEASE)
+    back(lived)
+    with pytest.raises(BakeryError, match=f"host {RELEASE}, the newest, is marked as bad since 20") as caught:
+        move(lived, *THREE)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+    assert caught.value.hint.startswith(f"./inv promote --release {RELEASE} --image host")
+    assert in_aws(lived) == [OLDER] * 3
+    move(lived, *THREE, release=RELEASE)
+    assert (in_aws(lived), bad()) == ([RELEASE] * 3, [])
 
 
 # Two commands at once
