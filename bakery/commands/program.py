@@ -45,6 +45,7 @@ class Program(InvokeProgram):
         """Read the command line's commands and options; end with exit code 2 for what is none."""
         with self._explained():
             self._refuse_single_dashes()
+            self._read_before_positionals()
             super().parse_tasks()
             for argument in self.core[0].args.values():
                 self._refuse_foreign(argument)
@@ -78,6 +79,21 @@ class Program(InvokeProgram):
             if f"-{word.partition('=')[0]}" in long:
                 raise impossible(f"there is no option {word}", hint=f"did you mean '-{word}'?")
 
+    def _read_before_positionals(self) -> None:
+        """Take `-h` and refuse an unknown option of a command with positional words, which would be one of them."""
+        contexts, (name, *words) = self._make_parser().contexts, self.core.unparsed or [""]
+        if name not in contexts or not contexts[name].positional_args:
+            return
+        if {"-h", "--help"} & {*words}:
+            self.args.help.value = name
+            self.core.unparsed.clear()
+            return
+        known = {*contexts[name].flags, *contexts[name].inverse_flags, *self.core[0].flags}
+        for word in words:
+            if word.startswith("-") and word.partition("=")[0] not in known and len(word) > 2:
+                self.parser = self._make_parser()
+                raise self._unknown_option(word, command=name)
+
     def _refuse_foreign(self, argument: Argument) -> None:
         if argument.name not in FOREIGN or not argument.got_value or argument.value == argument.default:
             return
@@ -92,6 +108,9 @@ class Program(InvokeProgram):
             word = self._as_typed(found[1])
             say = self._unknown_option if word.startswith("-") else self._unknown_word
             return say(word, command=command)
+        if found := re.match(r"'(\w+)' did not receive required positional arguments: (.*)", str(error)):
+            missing = found[2].replace("'", "").upper().replace(", ", " and ")
+            return impossible(f"{found[1]} needs {missing}", hint=f"./inv {found[1]} -h")
         if found := re.match(r"Flag <Argument: ([\w-]+).*> needed value", str(error)):
             return impossible(f"--{found[1].rstrip('_')} needs a value", hint=f"./inv {command} -h")
         return impossible(str(error), hint=f"./inv {command} -h")

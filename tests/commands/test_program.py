@@ -60,6 +60,13 @@ def through_shell(script: str) -> subprocess.CompletedProcess[str]:
         (["bake", "-dry-run"], "there is no option -dry-run", "did you mean '--dry-run'?"),
         (["test", "--k", "x"], "test has no option --k", "did you mean '-k'?"),
         (["--frobnicate", "bake"], "there is no option --frobnicate before a command", "./inv -h"),
+        (["diff"], "diff needs OLD and NEW", "./inv diff -h"),
+        (["diff", "newest"], "diff needs NEW", "./inv diff -h"),
+        (
+            ["diff", "x", "--imag", "y"],
+            "diff has no option --imag",
+            "did you mean '--image'?  (./inv diff -h explains them)",
+        ),
         # What invoke itself would have taken without a word:
         (["bake", "--dry"], "bake has no option --dry", "did you mean '--dry-run'?  (./inv bake -h explains them)"),
         (["--dry", "bake"], "bake has no option --dry", "did you mean '--dry-run'?  (./inv bake -h explains them)"),
@@ -94,11 +101,11 @@ def test_h_means_help_in_every_command() -> None:
     commands = re.findall(r"^  (\w+)", listed, re.MULTILINE)
     assert len(commands) >= 15
     script = "; ".join(
-        f"echo '>>' {command}; inv {command} -h" for command in ("certs", "verify", "amis", "up", "prune")
+        f"echo '>>' {command}; inv {command} -h" for command in ("certs", "verify", "amis", "up", "prune", "diff")
     )
     done = through_shell(script)
     assert done.stderr == ""
-    assert done.stdout.count("Usage: ./inv") == 5
+    assert done.stdout.count("Usage: ./inv") == 6
     assert "-h STRING" not in done.stdout
 
 

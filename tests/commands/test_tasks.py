@@ -48,6 +48,12 @@ def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "--region is for --rebuild",
             "./inv amis --region …  (shows the ids in a region)",
         ),
+        (
+            ["diff", "newst", "local"],
+            2,
+            "there is no release 'newst' of dokku for amd64 in the catalog",
+            "did you mean 'newest'?",
+        ),
         (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
     ],
 )

@@ -1,0 +1,42 @@
+"""The tasks about what is in a release, as the machine told that was booted from it."""
+
+from bakery.commands.command import IMAGE, IMAGE_HELP, Context, task
+
+SIDE = "a release, how its name begins, latest, newest, or local: the image that was baked on this machine"
+
+
+@task(
+    positional=["old", "new"],
+    help={
+        "old": SIDE,
+        "new": SIDE,
+        "image": IMAGE_HELP["image"],
+        "arch": "amd64 or arm64 (default: the definition's)",
+        "base": f"with local: {IMAGE_HELP['base']}",
+        "format": "table, json or markdown (default: table)",
+        "rehearse": "what was published in a rehearsal, on this machine",
+    },
+)
+def diff(
+    _context: Context,
+    old: str | None = None,
+    new: str | None = None,
+    image: str = IMAGE,
+    arch: str = "",
+    base: str = "",
+    format_: str = "table",
+    rehearse: bool = False,
+) -> None:
+    """Show what differs between two releases (diff latest newest): packages, units, ports, users, sizes, boot."""
+    from bakery.contents import diff
+
+    order = diff.Order(
+        image=image,
+        old=old or "",
+        new=new or "",
+        arch=arch,
+        base=base,
+        form=format_,
+        is_rehearsal=rehearse,
+    )
+    diff.show(order)
