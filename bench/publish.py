@@ -49,6 +49,7 @@ def quietly(act: Callable[[], object]) -> float:
 
 def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = False) -> tuple[float, int]:
     """Return the seconds of a publication to *count* regions, and its calls."""
+    from bakery.clouds.aws.cloud import AwsCloud
     from bakery.core import parallel
     from bakery.core.console import Console
     from bakery.rehearsal.faults import NONE
@@ -59,7 +60,7 @@ def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = Fals
     rehearsal.world.opted_in.update(places(34))
     rehearsed.bake(rehearsal)
     order = publish.Order(image="host", release=rehearsed.RELEASE, regions=places(count))
-    account = rehearsed.account_at(rehearsal.url)
+    account = AwsCloud(account=rehearsed.account_at(rehearsal.url))
     at_once, parallel.MOST_AT_ONCE = parallel.MOST_AT_ONCE, 1 if is_serial else parallel.MOST_AT_ONCE
     rehearsal.faults = faults
     try:
@@ -71,6 +72,7 @@ def publish_s(rehearsal: Any, count: int, *, faults: Any, is_serial: bool = Fals
 
 def plan_s(rehearsal: Any, *, faults: Any) -> float:
     """Return the seconds of a plan for all regions."""
+    from bakery.clouds.aws.cloud import AwsCloud
     from bakery.core.console import Console
     from bakery.rehearsal.faults import NONE
     from bakery.release import bake, preview
@@ -80,7 +82,7 @@ def plan_s(rehearsal: Any, *, faults: Any) -> float:
     rehearsal.world.opted_in.update(places(34))
     rehearsal.faults = faults
     order = bake.Order(image="host", regions=places(34))
-    account = rehearsed.account_at(rehearsal.url)
+    account = AwsCloud(account=rehearsed.account_at(rehearsal.url))
     try:
         return quietly(lambda: preview.show(order, account=account, console=Console()))
     finally:

@@ -11,12 +11,13 @@ from pathlib import Path
 from bakery.clouds.aws import account as aws
 from bakery.clouds.aws import ebs, lateness, published
 from bakery.clouds.aws.account import rehearse
-from bakery.clouds.aws.fan_out import FanOut
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console, table
 from bakery.guests.suite import Verdict
+from bakery.places.shipment import FanOut
 from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
 from bakery.release import approve, import_
-from bakery.release.import_plan import Order
+from bakery.release.import_ import Order
 
 REGIONS = ("eu-west-2", "eu-west-1")
 
@@ -38,7 +39,7 @@ def bring(url: str, build: str) -> None:
     approve.verify_image = lambda *_, **__: Verdict(asked=("test",) * 80, failures=())
     account = rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     order = Order(image="host", regions=REGIONS, fan_out=FanOut.UPLOAD)
-    import_.bring(order, account=account, console=Console())
+    import_.bring(order, account=AwsCloud(account=account), console=Console())
 
 
 def bring_aside(forks: ForkServerContext, url: str, build: Path) -> None:

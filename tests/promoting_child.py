@@ -12,6 +12,7 @@ import pytest
 
 from bakery.clouds.aws import lateness, overtaking, published
 from bakery.clouds.aws.account import rehearse
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition.model import Definition
@@ -33,7 +34,7 @@ def run(told: Connection, meeting: Barrier, url: str, build: str, wanted_by: Def
 
     def look_last(*asked: Any) -> Any:
         meet()
-        return failures(*asked)
+        return failure(*asked)
 
     patch = pytest.MonkeyPatch()
     aws_account.forget_aws(patch, home=Path(os.devnull))
@@ -44,11 +45,11 @@ def run(told: Connection, meeting: Barrier, url: str, build: str, wanted_by: Def
     releases.define(patch, wanted_by)
     account = rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     assert account.usable
-    failures = overtaking.failures
-    patch.setattr(overtaking, "failures", look_last)
+    failure = overtaking.failure
+    patch.setattr(overtaking, "failure", look_last)
     meet()
     try:
-        promote.promote(Order(image="host", release=release), account=account, console=Console())
+        promote.promote(Order(image="host", release=release), account=AwsCloud(account=account), console=Console())
     except BakeryError as error:
         told.send(error.message)
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bakery.clouds.aws.account import rehearse
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.definition.model import Definition
 from bakery.rehearsal.service import ACCESS_KEY, SECRET_KEY
@@ -34,7 +35,7 @@ def run(told: Connection, url: str, build: str, wanted_by: Definition) -> None:
     releases.define(patch, wanted_by)
     account = rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY))
     told.recv()
-    prune.prune(prune.Order(is_now=True), account=account, console=Console(), is_dry=False)
+    prune.prune(prune.Order(is_now=True), account=AwsCloud(account=account), console=Console(), is_dry=False)
 
 
 warm()

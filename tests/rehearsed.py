@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from bakery import ROOT
-from bakery.catalog import catalog
+from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Placed, Release
 from bakery.cloud import naming
 from bakery.clouds.aws import account as aws
-from bakery.clouds.aws import desired, lateness, published
+from bakery.clouds.aws import lateness, published
 from bakery.clouds.aws.account import Account, rehearse
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console, table
 from bakery.definition.bases import Arch, BaseName
 from bakery.rehearsal import service as rehearsing
@@ -57,7 +58,7 @@ def bake(rehearsal: Any, name: str = RELEASE, *, image: str = "host") -> Release
     from bakery.rehearsal.world import Image, Snapshot, new_id
 
     release, world = verified(name), rehearsal.world
-    tags = desired.tags(release, image=image)
+    tags = record.tags(release, image=image)
     snapshot = Snapshot(id=new_id("snap"), region=HOME, size_gb=40, started=world.today(), tags=dict(tags))
     made = Image(
         id=new_id("ami"),
@@ -172,7 +173,7 @@ def carry_out(order: dict[str, Any], account: Account) -> None:
     os.environ["BAKERY_BUILD_DIR"] = order["build"]
     wanted = publish.Order(image="host", release=RELEASE, regions=SIX)
     acts = {"publish": publish.publish, "promote": promote.promote}
-    acts[order["act"]](wanted, account=account, console=Console())
+    acts[order["act"]](wanted, account=AwsCloud(account=account), console=Console())
 
 
 def say(text: str, *, to: TextIO = sys.stdout) -> None:

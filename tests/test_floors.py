@@ -15,7 +15,7 @@ from bakery.core import process
 
 ROOMS = (
     *("core", "definition", "sources", "disk", "guests", "packer", "vagrant", "cloud", "catalog", "contents", "local"),
-    *("clouds.aws", "release", "commands"),
+    *("places", "clouds.aws", "release", "commands"),
 )
 """From the lowest to the highest: a room imports those before it. docs/architecture.md shows them as a picture."""
 BESIDE = "rehearsal"
@@ -70,6 +70,11 @@ GRAPH = {name_of(path): own(path) for path in MODULES}
 def room_of(module: str) -> str:
     """Return the room of a module, empty for the package itself and for the folder of the clouds."""
     return next((room for room in (*ROOMS, BESIDE) if f"{module}.".startswith(f"{room}.")), "")
+
+
+def test_only_the_door_to_the_accounts_knows_which_clouds_there_are() -> None:
+    knowing = {module for module in GRAPH for name in GRAPH[module] if name.startswith("clouds.")}
+    assert {one for one in knowing if not one.startswith(("clouds.", BESIDE))} == {"commands.session"}
 
 
 def is_next(upper: str, lower: str, arrows: set[tuple[str, str]]) -> bool:

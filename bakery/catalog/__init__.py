@@ -1,3 +1,3 @@
 """Which releases there are, where, and what `latest` points at: one file for each image."""
 
-__all__ = ["catalog", "ids", "promotions", "record", "values"]
+__all__ = ["catalog", "ids", "model", "promotions", "record", "values"]

@@ -60,6 +60,22 @@ def entry(made: Made, *, region: str, image: Image | None) -> Release:
     )
 
 
+def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the tags of a release's images and snapshots; *own* are the definition's, which never replace ours."""
+    found = {
+        **(own or {}),
+        naming.TITLE: f"{image} {release.release}",
+        naming.IMAGE: image,
+        naming.RELEASE: release.release,
+        naming.ARCH: release.arch,
+        naming.BASE: release.base,
+        naming.FINGERPRINT: release.fingerprint,
+    }
+    if release.verified_at is not None:
+        found[naming.VERIFIED] = f"{release.verified_at:%Y-%m-%dT%H:%M:%SZ}"
+    return found
+
+
 def record(made: Made, image: Image, *, region: str, is_rehearsal: bool, console: Console) -> None:
     """Write into the catalog what the region has; a release that is known keeps where it was made first."""
     new = entry(made, region=region, image=image)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from bakery.core.errors import impossible
 from bakery.definition.bases import Arch
+from bakery.definition.model import Definition
 from bakery.packer.fingerprint import SHORT
 
 OWNER = "dokku-bakery"
@@ -45,6 +46,11 @@ def release_of(name: str) -> str:
     """Return the release that an AMI's name tells, empty when it is none of ours."""
     found = re.fullmatch(rf"{OWNER}/[^/]+/([^/]+)/[^/]+", name)
     return found[1] if found else ""
+
+
+def pointer(definition: Definition, release: str, arch: Arch) -> str:
+    """Return the well-known name that leads to a release's image in each place; *release* may be `latest`."""
+    return f"{definition.aws.parameters}/{definition.name}/{release}/{arch}"
 
 
 def is_ours(tags: Mapping[str, str]) -> bool:

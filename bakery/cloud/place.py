@@ -30,6 +30,11 @@ class RefusedError(BakeryError):
         """What follows from it."""
         return Sequel.STANDS
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Return whether the place did not answer at all, so that it tells nothing, and another may."""
+        return False
+
 
 class Place(Protocol):
     """One place of a cloud; what it does may be done twice. All of it raises RefusedError, and BakeryError as said."""

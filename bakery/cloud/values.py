@@ -3,7 +3,7 @@
 Ids and places are texts that only the cloud itself reads; times are aware of their zone; sizes are GiB.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -85,6 +85,24 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """An image of a distribution, which a bake may start from."""
+
+    id: str
+    name: str
+    created: datetime
+    root_device: str
+    """The name of its root disk, empty where its cloud has no such names."""
+    size_gb: int
+    """Of the root disk, in GiB; a machine's may be larger and never smaller."""
+    boot_mode: str
+    """The cloud's own word for what starts it; empty where the machine decides."""
+    owner: str
+    found_by: str
+    """Which question it was the answer to, in the cloud's words."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """What a disk held at one moment."""
 
@@ -124,31 +142,6 @@ class Instance:
     private_address: str = ""
     """Likewise, within its network."""
     ipv6_address: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Launch:
-    """What machines to start; `token` makes a second call of the same launch start nothing new."""
-
-    image_id: str
-    instance_type: str
-    groups: Sequence[str]
-    token: str
-    user_data: bytes = b""
-    key_name: str = ""
-    size_gb: int = 0
-    """Of the root volume; 0 leaves it as the image says."""
-    root_device: str = ""
-    count: int = 1
-    tags: Mapping[str, str] = field(default_factory=dict)
-    subnet: str = ""
-    """Empty lets the cloud choose one."""
-    is_public: bool = False
-    """Whether it gets a public address in that subnet, whatever the subnet's own machines get."""
-    profile: str = ""
-    """The name of what gives it rights of its own in the cloud; empty: none."""
-    is_ending: bool = False
-    """Whether the machine is gone when it shuts itself down."""
 
 
 @dataclass(frozen=True, kw_only=True)

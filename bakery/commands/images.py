@@ -18,7 +18,7 @@ from bakery.core.errors import impossible
 
 if TYPE_CHECKING:
     from bakery.local.plan import Order
-    from bakery.release import import_plan
+    from bakery.release import import_
 
 SOURCE_HELP = {
     "base-from": "archive: this machine's package archive; cloud: the official cloud image (default: what fits)"
@@ -134,13 +134,13 @@ def render(
 
     order = Order(image=image, base=base, base_from=base_from)
     if region:
-        from bakery.commands.session import open_account
+        from bakery.commands.session import open_account, sketches
         from bakery.release import render as in_aws
 
         console = Console()
         paths = in_aws.write(
             order,
-            regions=region,
+            sketches=sketches(region),
             enter=lambda names: open_account(is_rehearsal=rehearse, console=console, regions=names),
             is_rehearsal=rehearse,
             console=console,
@@ -153,7 +153,7 @@ def render(
         print(path)
 
 
-def show_plan(order: "Order", *, sent: "import_plan.Order | None") -> None:
+def show_plan(order: "Order", *, sent: "import_.Order | None") -> None:
     """Print what a bake of *order* on this machine would do, how long that takes, and where it is *sent* then."""
     from bakery.guests import accelerator
     from bakery.local import bake, plan

@@ -8,7 +8,7 @@ from bakery.core.errors import impossible
 if TYPE_CHECKING:
     from bakery.catalog.model import Release
     from bakery.core.console import Console
-    from bakery.release import bake, import_plan
+    from bakery.release import bake, import_
 
 LOCAL = "local"
 LOCAL_HELP = {
@@ -77,16 +77,16 @@ def is_local(from_: str, **others: object) -> bool:
 
 def local_order(
     regions: Sequence[str] | None, *, image: str, base: str, fan_out: str = "", verify_upload: bool = False
-) -> "import_plan.Order":
+) -> "import_.Order":
     """Return the order for an image of this machine, to the definition's regions where none is given.
 
     Raises BakeryError (exit code 2) when there are none.
     """
-    from bakery.clouds.aws.fan_out import FanOut, parse
-    from bakery.release import import_plan
+    from bakery.places.shipment import FanOut, parse
+    from bakery.release import import_
 
     way = parse(fan_out) if fan_out else FanOut.AUTO
-    return import_plan.Order(
+    return import_.Order(
         image=image,
         regions=wanted_regions(regions, image=image),
         base=base,
@@ -96,7 +96,7 @@ def local_order(
 
 
 def bring_local(
-    order: "import_plan.Order", *, is_dry: bool, is_rehearsal: bool, first: "Callable[[Console], object] | None" = None
+    order: "import_.Order", *, is_dry: bool, is_rehearsal: bool, first: "Callable[[Console], object] | None" = None
 ) -> None:
     """Bring an image of this machine to AWS and print its ids, or only its plan.
 
@@ -104,12 +104,12 @@ def bring_local(
     """
     from bakery.commands.session import open_account
     from bakery.core.console import Console
-    from bakery.release import import_, import_plan
+    from bakery.release import import_
 
     console = Console()
     account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
     if first is not None:
-        import_plan.require(order, account=account)
+        import_.require(order, account=account)
         first(console)
     if is_dry:
         import_.show(order, account=account, console=console)

@@ -9,6 +9,7 @@ __all__ = [
     "layers",
     "model",
     "own_steps",
+    "place_names",
     "problems",
     "rules",
     "sshkeys",

@@ -181,6 +181,11 @@ class Definition(Table):
         return in_order([*self.steps, *(step for step in Step if step.is_always_last)])
 
     @property
+    def places(self) -> tuple[str, ...]:
+        """Return where the image is to be."""
+        return self.aws.regions
+
+    @property
     def own_steps(self) -> tuple[OwnStep, ...]:
         """Return those steps that are scripts beside the definition."""
         return tuple(step for step in self.steps if isinstance(step, OwnStep))

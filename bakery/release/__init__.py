@@ -3,7 +3,6 @@
 __all__ = [
     "bake",
     "import_",
-    "import_plan",
     "launch",
     "launch_order",
     "preview",

@@ -3,27 +3,21 @@
 Only what was launched and judged gets the tag `bakery:verified`; what was done before a kill is found again by name.
 """
 
-import os
 from dataclasses import dataclass
 
 from bakery.catalog import record
 from bakery.catalog.catalog import Release
-from bakery.cloud import naming
-from bakery.clouds.aws import desired, groups, handing, instances, networks, packer, tunnels
-from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.packer import Build
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import layers
 from bakery.disk.artifact import Artifact
-from bakery.packer import build as builder
-from bakery.packer import engine, settings
-from bakery.packer.workspace import Workspace
+from bakery.packer import settings
+from bakery.places.account import Account
+from bakery.places.baking import Baking
+from bakery.places.place import Place
 from bakery.release import approve, plan, publish
 from bakery.release.plan import RegionPlan
-
-GROUP = "dokku-bakery-bake"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +40,13 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
     release = bake_in(first, order, console=console)
     failures: dict[str, BakeryError] = {}
     if order.is_per_region:
-        for region in others:
+        for place in others:
             try:
-                bake_in(region, order, console=console, release=release)
+                bake_in(place, order, console=console, release=release)
             except BakeryError as error:
-                failures[region.name] = error
-                console.say(f"{region.name}: failed: {error.message}")
-    done = tuple(region.name for region in (first, *others) if region.name not in failures)
+                failures[place.name] = error
+                console.say(f"{place.name}: failed: {error.message}")
+    done = tuple(place.name for place in (first, *others) if place.name not in failures)
     wanted = publish.Order(image=order.image, release=release, regions=done)
     published_release = publish.publish(wanted, account=account, console=console)
     if failures:
@@ -60,99 +54,76 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
     return published_release
 
 
-def require(order: Order, *, account: Account) -> list[Region]:
-    """Return the regions that were ordered.
+def require(order: Order, *, account: Account) -> list[Place]:
+    """Return the places that were ordered.
 
     Raises BakeryError (exit code 2) for one that this account may not use, or where readers could not read the image.
     """
-    regions = account.require(order.regions)
-    desired.require_readable(layers.whole(order.image), order.regions)
-    return regions
+    places, definition = account.require(order.regions), layers.whole(order.image)
+    for place in places:
+        place.require_readable(definition)
+    return [*places]
 
 
-def bake_in(region: Region, order: Order, *, console: Console, release: str = "") -> str:
-    """Bake and verify in one region what is not there yet; return the release's name.
+def bake_in(place: Place, order: Order, *, console: Console, release: str = "") -> str:
+    """Bake and verify in one place what is not there yet; return the release's name.
 
-    *release* is the name of what another region has baked, so that this one's is the same.
+    *release* is the name of what another place has baked, so that this one's is the same.
     """
-    folder = folders.build_dir(order.image, region.name)
-    with folders.locked(folder / ".bake.lock", what=f"{order.image} in {region.name}", console=console):
-        planned = plan.make(order.image, region, base=order.base, release=release, is_forced=order.is_forced)
+    folder = folders.build_dir(order.image, place.name)
+    with folders.locked(folder / ".bake.lock", what=f"{order.image} in {place.name}", console=console):
+        planned = plan.make(order.image, place, base=order.base, release=release, is_forced=order.is_forced)
         for line in planned.lines():
             console.say(line)
-        _bake_layer(region, planned, console=console)
+        _bake_layer(place, planned, console=console)
     return planned.release
 
 
-def _bake_layer(region: Region, planned: RegionPlan, *, console: Console) -> str:
-    """Bake and verify one layer, those below first; return the AMI's id."""
+def _bake_layer(place: Place, planned: RegionPlan, *, console: Console) -> str:
+    """Bake and verify one layer, those below first; return the image's id."""
     if planned.found is not None and planned.is_verified:
-        console.say(f"unchanged: {planned.found.id} in {region.name} ({planned.name})")
-        record.record(
-            planned.made, planned.found, region=region.name, is_rehearsal=region.account.is_rehearsal, console=console
-        )
+        console.say(f"unchanged: {planned.found.id} in {place.name} ({planned.name})")
+        record.record(planned.made, planned.found, region=place.name, is_rehearsal=place.is_rehearsal, console=console)
         return planned.found.id
     if planned.found is None:
-        begin = _bake_layer(region, planned.below, console=console) if planned.below else planned.base_image.id
-        with console.phase(f"packer in {region.name}"):
-            _pack(region, planned, begin=begin, console=console)
+        begin = _bake_layer(place, planned.below, console=console) if planned.below else planned.base_image.id
+        with console.phase(f"packer in {place.name}"):
+            _pack(place, planned, begin=begin, console=console)
     subject = approve.Subject(
         made=planned.made,
         definition=planned.definition,
-        user=instances.login_user(region.account, planned.base),
-        settings=_settings(planned, region=region),
+        user=place.login_user(planned.base),
+        settings=_settings(planned, user=place.login_user(planned.base)),
     )
-    return approve.approve(region, subject, console=console, log=_artifact(region, planned).verdict)
+    return approve.approve(place, subject, console=console, log=_artifact(place, planned).verdict)
 
 
-def _settings(planned: RegionPlan, *, region: Region) -> str:
+def _settings(planned: RegionPlan, *, user: str) -> str:
     told = settings.settings(
         planned.layers,
         planned.base,
         fingerprint=planned.fingerprint,
         release=planned.release,
-        build_user=instances.login_user(region.account, planned.base),
+        build_user=user,
         keys=planned.keys,
     )
     return settings.render_env(told)
 
 
-def _pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) -> None:
-    artifact, installed, account = _artifact(region, planned), engine.installed(), region.account
-    release = record.entry(planned.made, region=region.name, image=None)
-    aws = planned.definition.aws
-    tunnels.require(region, aws)
-    where = networks.find(region, aws)
-    build = Build(
+def _pack(place: Place, planned: RegionPlan, *, begin: str, console: Console) -> None:
+    baking = Baking(
         layers=planned.layers,
         definition=planned.definition,
         base=planned.base,
         keys=planned.keys,
-        fingerprint=planned.fingerprint,
-        release=planned.release,
-        region=region.name,
+        made=planned.made,
         source_image=begin,
-        login_user=instances.login_user(account, planned.base),
-        name=planned.name,
-        instance_type=instances.instance_type(region, arch=planned.definition.arch, wanted=aws.instance_type),
-        security_group=groups.for_login(region, aws, name=GROUP, network=where),
         root_device=planned.base_image.root_device,
-        subnet=where.subnet,
-        tags=desired.tags(release, image=planned.definition.name, own=aws.tags),
-        run_tags={**aws.tags, naming.TITLE: f"bake {planned.definition.name}", naming.RUN: planned.release},
-        endpoint=account.endpoint or os.environ.get("AWS_ENDPOINT_URL", ""),
-        ssh_port=instances.port(account, groups.SSH),
+        artifact=_artifact(place, planned),
     )
-    space = Workspace(folder=artifact.workspace)
-    try:
-        packer.prepare(space, build, packer=installed)
-        with handing.environment(account, console=console) as env:
-            built = builder.build_image(space, log=artifact.log, packer_=installed, console=console, env=env)
-        console.say(f"{region.name}: baked {built.image_id}")
-    finally:
-        space.clear()
+    console.say(f"{place.name}: baked {place.bake(baking, console=console)}")
 
 
-def _artifact(region: Region, planned: RegionPlan) -> Artifact:
-    folder = folders.build_dir(planned.definition.name, region.name)
+def _artifact(place: Place, planned: RegionPlan) -> Artifact:
+    folder = folders.build_dir(planned.definition.name, place.name)
     return Artifact(image=planned.definition.name, base=planned.base.name, folder=folder)

@@ -52,7 +52,7 @@ class Subject:
         """Where it is, or is to be."""
         asked = (name for history in self.known.latest.values() for one in history for name in one.touched)
         placed = (name for release in self.known.releases for name in release.places)
-        return {*self.definition.aws.regions, *placed, *asked}
+        return {*self.definition.places, *placed, *asked}
 
     @property
     def ids(self) -> set[str]:

@@ -1,54 +1,87 @@
-"""The story of an image that was baked here and goes to AWS as blocks: send, register, launch, judge, publish.
+"""The story of an image that was baked here and goes to a cloud: send, make an image of it, launch, judge, publish.
 
-No machine of AWS's bakes anything; the one that judges is started from the new AMI, as for every other release.
+No machine of a cloud's bakes anything; the one that judges is started from the new image, as for every other release.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Release
+from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.clouds.aws import desired, published, register, removal, upload
-from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.register import Registration
-from bakery.clouds.aws.upload import Sent
 from bakery.core import folders
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.core.parallel import everywhere
-from bakery.disk import digests
-from bakery.disk.blocks import BLOCK_SIZE
-from bakery.release import approve, import_plan, publish
-from bakery.release.import_plan import Order, Plan
+from bakery.local import find
+from bakery.local.find import LocalImage
+from bakery.places.account import Account
+from bakery.places.shipment import FanOut, Parcel, Shipment
+from bakery.release import approve, publish
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What was asked for; the first region judges it, the others get it too."""
+
+    image: str
+    regions: tuple[str, ...]
+    base: str = ""
+    fan_out: FanOut = FanOut.AUTO
+    is_read_back: bool = False
+
+
+def require(order: Order, *, account: Account) -> None:
+    """Raise BakeryError for what would be refused after minutes of baking: places, credentials, keys."""
+    account.require_shippable(order.image, order.regions)
+
+
+def make(order: Order, *, account: Account, console: Console) -> Sequence[Shipment]:
+    """Return what an import would do, cloud by cloud; nothing is changed.
+
+    Raises BakeryError (exit code 2) for what cannot be asked for, such as an image that was not baked here.
+    """
+    image = find.find(order.image, base=order.base)
+    parcel = Parcel(
+        image=image,
+        places=_home_first(order, image.made, is_rehearsal=account.is_rehearsal),
+        fan_out=order.fan_out,
+        is_read_back=order.is_read_back,
+    )
+    return account.shipments(parcel, console=console)
+
+
+def _home_first(order: Order, made: Made, *, is_rehearsal: bool) -> tuple[str, ...]:
+    """Return the places, that one first in which the release is already judged or being judged."""
+    known = catalog.read(made.image, is_rehearsal=is_rehearsal)
+    homes = [one.baked_in for one in known.releases if (one.release, one.arch) == (made.release, made.arch)]
+    return tuple(dict.fromkeys((*homes, *order.regions)))
 
 
 def show(order: Order, *, account: Account, console: Console) -> None:
-    """Print what an import would do. Raises BakeryError like `import_plan.make`."""
-    plan = import_plan.make(order, account=account, console=console)
-    columns = ("region", "to do", "why")
-    title = f"{plan.image.made.name} from this machine ({len(plan.known.blocks)} blocks of {BLOCK_SIZE} bytes)"
-    table(title, columns, plan.rows(order), to_stdout=True)
-    print(f"the other regions: {plan.choice.way} ({plan.choice.why})")  # noqa: T201  # the plan is the result
+    """Print what an import would do. Raises BakeryError like `make`."""
+    for shipment in make(order, account=account, console=console):
+        title = f"{shipment.image.made.name} from this machine ({shipment.size})"
+        table(title, ("region", "to do", "why"), shipment.rows(), to_stdout=True)
+        print(f"the other regions: {shipment.way}")  # noqa: T201  # the plan is the result
 
 
 def bring(order: Order, *, account: Account, console: Console) -> Release:
-    """Bring the image that was baked here to its regions as a verified release, and return it.
+    """Bring the image that was baked here to its places as a verified release, and return it.
 
     Raises BakeryError with the exit codes that README.md lists; 4 when it did not pass verification there.
     """
-    plan = import_plan.make(order, account=account, console=console)
-    made = plan.image.made
-    for row in plan.rows(order):
-        console.say(": ".join(filter(None, row)))
-    console.say(f"the other regions: {plan.choice.way} ({plan.choice.why})")
-    with folders.locked(plan.image.artifact.folder / f".{made.image}.import.lock", what=made.name, console=console):
-        sent = _send(order, plan, account=account, console=console)
-        at_home = sent.get(plan.home.name)
-        if isinstance(at_home, BakeryError):
-            raise at_home
-        _judge(plan, at_home, sent, console=console)
-        others = [one.region for one in plan.targets[1:] if isinstance(sent.get(one.region.name), Sent)]
-        registered = everywhere(others, lambda region: _register(region, plan, sent[region.name]))
-    failures = {name: one for name, one in {**sent, **registered}.items() if isinstance(one, BakeryError)}
-    done = tuple(name for name in dict.fromkeys((plan.home.name, *order.regions)) if name not in failures)
+    shipments = make(order, account=account, console=console)
+    for shipment in shipments:
+        for row in shipment.rows():
+            console.say(": ".join(filter(None, row)))
+        console.say(f"the other regions: {shipment.way}")
+    image = shipments[0].image
+    made, failures = image.made, dict[str, BakeryError]()
+    with folders.locked(image.artifact.folder / f".{made.image}.import.lock", what=made.name, console=console):
+        for shipment in shipments:
+            failures |= _bring_one(shipment, console=console)
+    done = tuple(name for one in shipments for name in one.places if name not in failures)
     wanted = publish.Order(image=order.image, release=made.release, regions=done)
     release = publish.publish(wanted, account=account, console=console)
     if failures:
@@ -56,68 +89,33 @@ def bring(order: Order, *, account: Account, console: Console) -> Release:
     return release
 
 
-def _send(order: Order, plan: Plan, *, account: Account, console: Console) -> dict[str, Sent | BakeryError]:
-    """Send to every target that has no AMI yet, and keep the digests for the release that comes next."""
-    made, targets = plan.image.made, [one for one in plan.targets if one.region.name not in plan.has]
-    sent: dict[str, Sent | BakeryError] = {}
-    if targets:
-        with console.phase("upload"):
-            sent = upload.upload(
-                plan.image, plan.known, targets, account=account, console=console, is_verified=order.is_read_back
-            )
-    path = catalog.digests_of(made.image, made.release, made.arch, is_rehearsal=account.is_rehearsal)
-    digests.write(path, plan.known)
-    return sent
+def _bring_one(shipment: Shipment, *, console: Console) -> dict[str, BakeryError]:
+    failures = dict(shipment.send(console=console))
+    if shipment.home.name in failures:
+        raise failures[shipment.home.name]
+    _judge(shipment, shipment.image, console=console)
+    return failures | dict(shipment.make_others())
 
 
-def _judge(plan: Plan, at_home: Sent | None, sent: dict[str, Sent | BakeryError], *, console: Console) -> None:
-    """Make the AMI at home and let it be judged; what others were sent is removed when it does not pass."""
-    if at_home is not None:
-        _register(plan.home, plan, at_home)
-    there = published.find(plan.home, name=plan.image.made.name)
+def _judge(shipment: Shipment, image: LocalImage, *, console: Console) -> None:
+    """Make the image at home and let it be judged; what others were sent is removed when it does not pass."""
+    shipment.make_home()
+    home = shipment.home
+    there = home.find(image.made.name)
     if there is not None and naming.VERIFIED in there.tags:
-        console.say(f"{plan.home.name}: {there.id} was verified already")
-        record.record(
-            plan.image.made, there, region=plan.home.name, is_rehearsal=plan.home.account.is_rehearsal, console=console
-        )
+        console.say(f"{home.name}: {there.id} was verified already")
+        record.record(image.made, there, region=home.name, is_rehearsal=home.is_rehearsal, console=console)
         return
-    image = plan.image
     subject = approve.Subject(
         made=image.made,
         definition=image.definition,
         user=image.base.default_user,
         settings=image.artifact.settings.read_text(),
     )
-    log = folders.build_dir(image.made.image, plan.home.name) / image.artifact.verdict.name
+    log = folders.build_dir(image.made.image, home.name) / image.artifact.verdict.name
     try:
-        approve.approve(plan.home, subject, console=console, log=log)
+        approve.approve(home, subject, console=console, log=log)
     except BakeryError as error:
         if error.exit_code is ExitCode.REJECTED:
-            _withdraw(plan, sent, console=console)
+            shipment.withdraw(console=console)
         raise
-
-
-def _withdraw(plan: Plan, sent: dict[str, Sent | BakeryError], *, console: Console) -> None:
-    for target in plan.targets[1:]:
-        outcome = sent.get(target.region.name)
-        if isinstance(outcome, Sent):
-            console.say(f"{target.region.name}: removes {outcome.snapshot}, the image did not pass")
-            removal.remove_snapshot(target.region, outcome.snapshot)
-
-
-def _register(region: Region, plan: Plan, sent: Sent | BakeryError) -> str:
-    assert isinstance(sent, Sent)
-    image, made = plan.image, plan.image.made
-    release = record.entry(made, region=plan.home.name, image=None)
-    return register.register(
-        region,
-        Registration(
-            name=made.name,
-            description=desired.described(image.definition.description),
-            arch=made.arch,
-            snapshot=sent.snapshot,
-            size_gb=max(made.size_gb, plan.known.size_gb),
-            boot_mode=plan.boot_mode,
-            tags=desired.tags(release, image=made.image, own=image.definition.aws.tags),
-        ),
-    )

@@ -9,26 +9,22 @@ from dataclasses import dataclass, replace
 
 from bakery.catalog.ids import choose_arch
 from bakery.cloud import naming
-from bakery.cloud.values import Launch
-from bakery.clouds.aws import groups, instances, networks, tunnels
-from bakery.clouds.aws.account import Account, Region
 from bakery.core import scratch
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
-from bakery.definition.aws import Login
 from bakery.definition.model import Definition
 from bakery.guests import accelerator, health
+from bakery.places.account import Account
+from bakery.places.place import Place, Start
 from bakery.release import publish
 from bakery.release.launch_choice import Choice, choose, releases_of
 from bakery.release.launch_order import Order
 
 GROUP = "dokku-bakery"
-WEB = (80, 443)
+SSH, WEB = 22, (80, 443)
 HEALTHY_DEADLINE_S = 600.0
-HERE = "127.0.0.1"
-"""Where a machine's health answers that is reached through a tunnel."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +35,8 @@ class Machine:
     instance_id: str
     address: str
     login_user: str
+    look: str
+    """What to type to see what it says."""
     problem: str = ""
 
 
@@ -68,8 +66,7 @@ class Launched:
     def _illness(self, region: str) -> BakeryError:
         ill = [machine for machine in self.machines if machine.region == region and machine.problem]
         told = "\n  ".join(f"{region}: {one.instance_id} runs at {one.address}, but {one.problem}" for one in ill)
-        where = f"--region {region} --instance-id {ill[0].instance_id}"
-        return BakeryError(told, hint=f"aws ec2 get-console-output --latest {where}")
+        return BakeryError(told, hint=ill[0].look)
 
 
 def launch(order: Order, *, account: Account, console: Console) -> Launched:
@@ -80,20 +77,20 @@ def launch(order: Order, *, account: Account, console: Console) -> Launched:
     definition = layers.whole(order.image)
     arch = choose_arch(order.arch) if order.arch else definition.arch
     known = releases_of(order, arch, is_rehearsal=account.is_rehearsal)
-    regions = account.require(order.regions)
-    for region in regions:
-        tunnels.require(region, definition.aws)
+    places = account.require(order.regions)
+    for place in places:
+        place.require_login(definition)
 
-    def look(region: Region) -> Choice:
-        return choose(region, order, definition, arch=arch, release=known[region.name] if known else None)
+    def look(place: Place) -> Choice:
+        return choose(place, order, definition, arch=arch, release=known[place.name] if known else None)
 
     with console.phase("look"):
-        choices = everywhere(regions, look)
+        choices = everywhere(places, look)
     require_possible(choices)
     if not order.key:
         console.say(f"no --key: no key of EC2 lets anybody in{_other_ways_in(definition)}")
     with console.phase("launch"):
-        outcomes = _start_everywhere(regions, order, choices, definition=definition, console=console)
+        outcomes = _start_everywhere(places, order, choices, definition=definition, console=console)
     return Launched(
         machines=[machine for outcome in outcomes.values() if isinstance(outcome, list) for machine in outcome],
         failures={name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)},
@@ -112,112 +109,106 @@ def require_possible(choices: Mapping[str, Choice | BakeryError]) -> None:
 
 
 def _start_everywhere(
-    regions: Sequence[Region],
+    places: Sequence[Place],
     order: Order,
     choices: Mapping[str, Choice | BakeryError],
     *,
     definition: Definition,
     console: Console,
 ) -> dict[str, list[Machine] | BakeryError]:
-    """Start the machines of all regions at the same time, and end them all when the command is interrupted."""
-    account, token, started = regions[0].account, secrets.token_hex(16), dict[str, list[str]]()
+    """Start the machines of all places at the same time, and end them all when the command is interrupted."""
+    token, started = secrets.token_hex(16), dict[str, list[str]]()
 
-    def act(region: Region) -> list[Machine]:
-        choice = choices[region.name]
+    def act(place: Place) -> list[Machine]:
+        choice = choices[place.name]
         if isinstance(choice, BakeryError):
             raise choice
-        started[region.name] = instances.start(region, _launch(region, order, choice, definition, token=token))
-        console.say(f"{region.name}: {', '.join(started[region.name])} started from {choice.image.id}")
-        found = _wait_running(region, started[region.name], choice)
-        return _wait_healthy(region, found, definition=definition, console=console) if order.is_waiting else found
+        started[place.name] = place.start(_start(order, choice, definition, token=token))
+        console.say(f"{place.name}: {', '.join(started[place.name])} started from {choice.image.id}")
+        found = _wait_running(place, started[place.name], choice, definition=definition)
+        return _wait_healthy(place, found, definition=definition, console=console) if order.is_waiting else found
 
-    def tell(region: Region, outcome: list[Machine] | BakeryError) -> None:
+    def tell(place: Place, outcome: list[Machine] | BakeryError) -> None:
         for machine in outcome if isinstance(outcome, list) else ():
-            console.say(_login(machine, account=account, is_tunnelled=definition.aws.login is Login.SSM))
+            console.say(_login(place, machine, is_tunnelled=place.is_tunnelled(definition)))
         if isinstance(outcome, BakeryError):
-            console.say(f"{region.name}: failed: {outcome.message}")
+            console.say(f"{place.name}: failed: {outcome.message}")
 
     try:
-        return everywhere(regions, act, on_done=tell)
+        return everywhere(places, act, on_done=tell)
     except KeyboardInterrupt:
         # Whoever presses Ctrl-C is told that everything was cleaned up.
-        for name, ids in started.items():
-            instances.terminate(account.aside().region(name), ids, is_new=True)
+        for place in places:
+            place.end(started.get(place.name, ()))
         raise
 
 
-def _launch(region: Region, order: Order, choice: Choice, definition: Definition, *, token: str) -> Launch:
-    ports, aws = (*WEB, definition.health.port), definition.aws
-    network = networks.find(region, aws)
-    ours = {naming.TITLE: f"{order.image} {choice.release}", naming.IMAGE: order.image, naming.RELEASE: choice.release}
-    return Launch(
-        image_id=choice.image.id,
+def _start(order: Order, choice: Choice, definition: Definition, *, token: str) -> Start:
+    return Start(
+        image=choice.image,
+        definition=definition,
+        group=GROUP,
         instance_type=choice.instance_type,
-        groups=[groups.for_login(region, aws, name=GROUP, network=network, ports=ports)],
         token=token,
+        ports=(*WEB, definition.health.port),
         user_data=order.user_data,
         key_name=order.key,
         size_gb=choice.size_gb,
-        root_device=choice.image.root_device,
         count=order.count,
-        tags={**aws.tags, **ours},
-        subnet=network.subnet,
-        is_public=aws.login is Login.SSH,
-        profile=aws.instance_profile,
+        tags={
+            naming.TITLE: f"{order.image} {choice.release}",
+            naming.IMAGE: order.image,
+            naming.RELEASE: choice.release,
+        },
     )
 
 
-def _wait_running(region: Region, ids: Sequence[str], choice: Choice) -> list[Machine]:
+def _wait_running(place: Place, ids: Sequence[str], choice: Choice, *, definition: Definition) -> list[Machine]:
     try:
-        found = instances.wait_running(region, ids)
+        found = place.wait_running(ids)
     except BakeryError as error:
-        hint = f"aws ec2 terminate-instances --region {region.name} --instance-ids {' '.join(ids)}"
-        raise BakeryError(error.message, hint=hint) from error
+        raise BakeryError(error.message, hint=place.hint_end(ids)) from error
     return [
         Machine(
-            region=region.name,
+            region=place.name,
             instance_id=one.id,
-            # A subnet without public addresses is reached through a VPN, or not at all.
-            address=instances.address(region, one, is_private=True if choice.is_private else None),
+            address=place.address(one, definition, is_any=True),
             login_user=choice.login_user,
+            look=place.hint_console(one.id),
         )
         for one in found
     ]
 
 
-def _wait_healthy(
-    region: Region, found: Sequence[Machine], *, definition: Definition, console: Console
-) -> list[Machine]:
+def _wait_healthy(place: Place, found: Sequence[Machine], *, definition: Definition, console: Console) -> list[Machine]:
     def ask(addresses: Sequence[str], port: int) -> dict[str, str]:
         return health.wait_healthy(
             addresses,
             port=port,
             deadline_s=HEALTHY_DEADLINE_S * slowness,
-            pause=region.account.pause,
-            say=lambda text: console.say(f"{region.name}: {text}"),
+            pause=place.pause,
+            say=lambda text: console.say(f"{place.name}: {text}"),
         )
 
-    slowness, port = accelerator.probe().slowness if region.account.is_rehearsal else 1, definition.health.port
-    if definition.aws.login is not Login.SSM:
-        problems = ask([machine.address for machine in found], instances.port(region.account, port))
+    slowness, port = accelerator.probe().slowness if place.is_rehearsal else 1, definition.health.port
+    if not place.is_tunnelled(definition):
+        problems = ask([machine.address for machine in found], place.port(port))
         return [replace(machine, problem=problems[machine.address]) for machine in found]
     told: list[Machine] = []
     with scratch.small() as folder:
         for one in found:
-            with tunnels.opened(region, one.instance_id, port=port, log=folder / one.instance_id) as local:
-                told.append(replace(one, problem=ask([HERE], local)[HERE]))
+            with place.tunnel(one.instance_id, port=port, log=folder / one.instance_id) as (here, local):
+                told.append(replace(one, problem=ask([here], local)[here]))
     return told
 
 
-def _login(machine: Machine, *, account: Account, is_tunnelled: bool) -> str:
-    port = instances.port(account, groups.SSH)
-    option = f" -p {port}" if port != groups.SSH else ""
+def _login(place: Place, machine: Machine, *, is_tunnelled: bool) -> str:
+    port = place.port(SSH)
+    option = f" -p {port}" if port != SSH else ""
     state = f"  (not healthy: {machine.problem})" if machine.problem else ""
     if is_tunnelled:
-        return (
-            f"{machine.region}: aws ssm start-session --region {machine.region} --target {machine.instance_id}{state}"
-        )
-    return f"{machine.region}: ssh{option} {machine.login_user}@{machine.address}{state}"
+        return f"{place.name}: {place.hint_login(machine.instance_id)}{state}"
+    return f"{place.name}: ssh{option} {machine.login_user}@{machine.address}{state}"
 
 
 def _other_ways_in(definition: Definition) -> str:

@@ -7,13 +7,11 @@ from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
 from bakery.cloud.values import Image, ImageState
-from bakery.clouds.aws import desired, images, instances, parameters
-from bakery.clouds.aws.account import Region
 from bakery.core.errors import impossible
 from bakery.definition import bases
-from bakery.definition.aws import Login
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
+from bakery.places.place import Place
 from bakery.release.launch_order import From, Order
 
 
@@ -26,8 +24,6 @@ class Choice:
     size_gb: int
     release: str
     login_user: str
-    is_private: bool = False
-    """Whether it is reached from within its network alone."""
 
 
 def releases_of(order: Order, arch: Arch, *, is_rehearsal: bool) -> Mapping[str, Release] | None:
@@ -45,52 +41,51 @@ def releases_of(order: Order, arch: Arch, *, is_rehearsal: bool) -> Mapping[str,
     return {region: known.latest_in(region, arch) or release for region in order.regions}
 
 
-def choose(region: Region, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> Choice:
+def choose(place: Place, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> Choice:
     """Return what is started in a region.
 
     Raises BakeryError (exit code 2) when the image is not there or cannot be started, and for a disk that is too small.
     """
-    image = _image(region, _image_id(region, order, definition, arch=arch, release=release))
+    image = _image(place, _image_id(place, order, definition, arch=arch, release=release))
     name = image.id
     if image.state != ImageState.AVAILABLE:
-        raise impossible(f"{region.name}: {name} is {image.state}", hint=f"./inv validate --image {order.image}")
+        raise impossible(f"{place.name}: {name} is {image.state}", hint=f"./inv validate --image {order.image}")
     if naming.REMOVING in image.tags:
-        raise impossible(f"{region.name}: {name} is being removed", hint="another --release")
-    if not desired.is_for(image, arch):
-        raise impossible(f"{region.name}: {name} is for {image.architecture}, not for {arch}", hint="another --arch")
+        raise impossible(f"{place.name}: {name} is being removed", hint="another --release")
+    if not place.is_for(image, arch):
+        raise impossible(f"{place.name}: {name} is for {image.architecture}, not for {arch}", hint="another --arch")
     if order.disk_gb and order.disk_gb < image.size_gb:
         raise impossible(
-            f"{region.name}: --disk-gb {order.disk_gb} is less than the image's own {image.size_gb} GB",
+            f"{place.name}: --disk-gb {order.disk_gb} is less than the image's own {image.size_gb} GB",
             hint=f"--disk-gb {image.size_gb}",
         )
     base = release.base if release else image.tags.get(naming.BASE, definition.base)
     return Choice(
         image=image,
-        instance_type=instances.instance_type(region, arch=arch, wanted=order.instance_type),
+        instance_type=place.instance_type(arch, order.instance_type),
         size_gb=order.disk_gb or max(definition.disk.size_gb, image.size_gb),
         release=release.release if release else image.tags.get(naming.RELEASE, "") or naming.release_of(image.name),
-        login_user=instances.login_user(region.account, bases.base(base)),
-        is_private=definition.aws.login is Login.PRIVATE,
+        login_user=place.login_user(bases.base(base)),
     )
 
 
-def _image_id(region: Region, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> str:
+def _image_id(place: Place, order: Order, definition: Definition, *, arch: Arch, release: Release | None) -> str:
     if release is not None:
-        if region.name in release.places:
-            return release.places[region.name].image_id
-        publish = f"./inv publish --image {order.image} --release {release.release} --region {region.name}"
+        if place.name in release.places:
+            return release.places[place.name].image_id
+        publish = f"./inv publish --image {order.image} --release {release.release} --region {place.name}"
         hint = f"{publish}; it is in {', '.join(release.places)}"
-        raise impossible(f"{region.name}: {order.image} {release.release} is not there", hint=hint)
-    name = desired.parameter(definition, order.release or catalog.LATEST, arch)
-    found = parameters.read(region, [name]).get(name)
+        raise impossible(f"{place.name}: {order.image} {release.release} is not there", hint=hint)
+    name = naming.pointer(definition, order.release or catalog.LATEST, arch)
+    found = place.pointers([name]).get(name)
     if found is None:
-        hint = f"./inv promote --image {order.image}; or ./inv bake --image {order.image} --region {region.name}"
-        raise impossible(f"{region.name}: there is no parameter {name}", hint=hint)
+        hint = f"./inv promote --image {order.image}; or ./inv bake --image {order.image} --region {place.name}"
+        raise impossible(f"{place.name}: there is no parameter {name}", hint=hint)
     return found.image_id
 
 
-def _image(region: Region, image_id: str) -> Image:
-    found = images.at(region, image_id)
+def _image(place: Place, image_id: str) -> Image:
+    found = place.image(image_id)
     if found is None:
-        raise impossible(f"{region.name}: there is no image {image_id}", hint="./inv validate  (shows what is where)")
+        raise impossible(f"{place.name}: there is no image {image_id}", hint="./inv validate  (shows what is where)")
     return found

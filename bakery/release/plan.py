@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.cloud.values import Image, ImageState
-from bakery.clouds.aws import base_images, published
-from bakery.clouds.aws.account import Region
-from bakery.clouds.aws.base_images import BaseImage
+from bakery.cloud.values import BaseImage, Image, ImageState
 from bakery.definition import bases, layers
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
@@ -16,6 +13,7 @@ from bakery.definition.sshkeys import NamedKey
 from bakery.local.plan import release_name
 from bakery.packer import fingerprint
 from bakery.packer.fingerprint import Layer
+from bakery.places.place import Place
 
 BEGINNING = "ami"
 """Beside the base's name, what tells a region's fingerprints from those of a local base."""
@@ -95,8 +93,8 @@ class RegionPlan:
         return [*(self.below.lines() if self.below else ()), *own]
 
 
-def make(image: str, region: Region, *, base: str = "", release: str = "", is_forced: bool = False) -> RegionPlan:
-    """Return the plan for an image in a region.
+def make(image: str, place: Place, *, base: str = "", release: str = "", is_forced: bool = False) -> RegionPlan:
+    """Return the plan for an image in a place.
 
     *release* names what would be baked, so that many regions bake one release; empty: by this minute. Raises
     BakeryError: exit code 2 for an unknown image or base, 3 when the region has no such base or AWS does not answer.
@@ -104,20 +102,20 @@ def make(image: str, region: Region, *, base: str = "", release: str = "", is_fo
     chain = layers.chain(image)
     top = layers.effective(chain)
     chosen = bases.base(base or top.base)
-    begin = base_images.newest(region, chosen, chain[-1].arch)
+    begin = place.newest_base(chosen, chain[-1].arch)
     plan: RegionPlan | None = None
     for layer in stacked(chain, chosen):
         # Where only Session Manager reaches a machine, it reaches no other for a layer below.
         whole = layer.whole.model_copy(update={"aws": layer.whole.aws.to_bake_below(top.aws)})
         is_top = len(layer.definitions) == len(chain)
-        found = None if is_forced and is_top else find(region, whole, layer.fingerprint)
+        found = None if is_forced and is_top else find(place, whole, layer.fingerprint)
         own = release if is_top and release else release_name(layer.fingerprint)
         plan = RegionPlan(
             definition=whole,
             layers=layer.definitions,
             base=chosen,
             keys=layer.keys,
-            region=region.name,
+            region=place.name,
             below=plan,
             base_image=begin,
             fingerprint=layer.fingerprint,
@@ -134,10 +132,10 @@ def stacked(layers: Sequence[Definition], base: Base) -> list[Layer]:
     return fingerprint.of_layers(layers, beginning=[base.name, BEGINNING])
 
 
-def find(region: Region, definition: Definition, digest: str) -> Image | None:
+def find(place: Place, definition: Definition, digest: str) -> Image | None:
     """Return the AMI that was baked from a fingerprint and is not being removed; None where there is none."""
     name = naming.pattern(definition.name, digest, definition.arch)
-    image = published.find(region, name=name, is_newest=True)
+    image = place.find(name, is_newest=True)
     if image is None or image.state == ImageState.FAILED or naming.REMOVING in image.tags:
         return None
     return image

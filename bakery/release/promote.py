@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog, Release
 from bakery.catalog.promotions import History
-from bakery.clouds.aws.account import Account
 from bakery.core.console import Console
 from bakery.core.errors import impossible
 from bakery.definition import layers
 from bakery.definition.bases import Arch
+from bakery.places.account import Account
 from bakery.release import publish
 from bakery.release.publish import Order, Subject
 
@@ -25,7 +25,7 @@ def promote(order: Order, *, account: Account, console: Console) -> Release:
     One that was asked for by name is not marked as bad any more. Raises BakeryError like `publish`, and (exit code 2)
     where it is the newest that is marked so; `latest` stays where it was in a region that is not done.
     """
-    subject = publish.choose(order, is_rehearsal=account.is_rehearsal)
+    subject = publish.choose(order, account=account)
     _require_good(subject, order)
     regions = order.regions or _own_regions(subject, is_rehearsal=account.is_rehearsal)
     account.require((*subject.regions, *regions))

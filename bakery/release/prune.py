@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog
 from bakery.cloud.inventory import Inventory, Question
-from bakery.clouds.aws import inventory, removal
-from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.cloud.place import RefusedError
 from bakery.contents import kept
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
 from bakery.disk import digests
+from bakery.places.account import Account
+from bakery.places.place import Place
 from bakery.release import leftovers, lost_catalog, publish, retention
 from bakery.release.leftovers import Leftover
 from bakery.release.retention import Answers, Subject, Verdict
@@ -96,15 +97,15 @@ def look(order: Order, *, account: Account) -> Plan:
     Raises BakeryError (exit code 2) for an unknown image or region, and when there is no region to look in.
     """
     subjects = [_subject(name, order, account) for name in order.images or layers.names()]
-    regions, failures = _regions(order, subjects, account=account)
+    places, failures = _places(order, subjects, account=account)
     ids = frozenset(
         placed.image_id for one in subjects for release in one.known.releases for placed in release.places.values()
     )
     question = Question(
-        parameters=[retention.latest_parameter(one.definition, arch) for one in subjects for arch in one.arches],
+        pointers=[retention.latest_pointer(one.definition, arch) for one in subjects for arch in one.arches],
         templates=frozenset(one.definition.aws.launch_template for one in subjects),
     )
-    asked = everywhere(regions, lambda region: inventory.take(region, question))
+    asked = everywhere(places, lambda place: place.inventory(question))
     answers: Answers = {**asked, **failures}
     now = datetime.now(UTC)
     strangers = [
@@ -130,19 +131,19 @@ def _subject(name: str, order: Order, account: Account) -> Subject:
     return Subject(definition=definition, known=known, keep=order.keep or definition.aws.keep)
 
 
-def _regions(
+def _places(
     order: Order, subjects: Iterable[Subject], *, account: Account
-) -> tuple[list[Region], dict[str, BakeryError]]:
-    """Return the regions to look in, and those of the catalog and the definitions that the account cannot use."""
+) -> tuple[Sequence[Place], dict[str, BakeryError]]:
+    """Return the places to look in, and those of the catalog and the definitions that the account cannot use."""
     if order.regions:
         return account.require(order.regions), {}
     names: set[str] = set()
     for subject in subjects:
-        names |= {*subject.definition.aws.regions, *(name for one in subject.known.releases for name in one.places)}
+        names |= {*subject.definition.places, *(name for one in subject.known.releases for name in one.places)}
     if not names:
         raise impossible("nothing was baked in a region yet", hint=NOWHERE)
-    closed = {name: BakeryError(f"{name}: this account has not opted in to it") for name in names - {*account.usable}}
-    return account.require(sorted(names & {*account.usable})), closed
+    closed = account.closed(names)
+    return account.require(sorted(names - {*closed})), closed
 
 
 def _carry_out(plan: Plan, *, account: Account, console: Console) -> dict[str, BakeryError]:
@@ -150,8 +151,8 @@ def _carry_out(plan: Plan, *, account: Account, console: Console) -> dict[str, B
     failures: dict[str, BakeryError] = {}
     for is_source in (False, True):
 
-        def act(region: Region, *, is_source: bool = is_source) -> None:
-            _clear(region, plan, is_source=is_source, console=console)
+        def act(place: Place, *, is_source: bool = is_source) -> None:
+            _clear(place, plan, is_source=is_source, console=console)
 
         outcomes = everywhere(account.require(plan.regions), act)
         for name, outcome in outcomes.items():
@@ -162,40 +163,40 @@ def _carry_out(plan: Plan, *, account: Account, console: Console) -> dict[str, B
     return failures
 
 
-def _clear(region: Region, plan: Plan, *, is_source: bool, console: Console) -> None:
-    """Remove what goes in one region: the copies and what killed runs have left, or else what copies were made of."""
+def _clear(place: Place, plan: Plan, *, is_source: bool, console: Console) -> None:
+    """Remove what goes in one place: the copies and what killed runs have left, or else what copies were made of."""
     errors: list[BakeryError] = []
-    left = [one for one in plan.leftovers if one.region == region.name and not is_source]
-    going = [one for one in plan.verdicts if one.region == region.name and not one.stays and one.is_source is is_source]
+    left = [one for one in plan.leftovers if one.region == place.name and not is_source]
+    going = [one for one in plan.verdicts if one.region == place.name and not one.stays and one.is_source is is_source]
     # What a run before this one has begun comes first.
     queue: list[Leftover | Verdict] = [*left, *sorted(going, key=lambda verdict: not verdict.is_begun)]
     for one in queue:
         try:
-            console.say(f"{region.name}: {_end(region, one, console=console)}")
+            console.say(f"{place.name}: {_end(place, one, console=console)}")
         except BakeryError as error:
-            if isinstance(error, ApiError) and error.is_unanswered:
+            if isinstance(error, RefusedError) and error.is_unanswered:
                 raise
             errors.append(error)
     if errors:
         raise BakeryError("\n  ".join(error.message for error in errors), hint=errors[0].hint)
 
 
-def _end(region: Region, one: Leftover | Verdict, *, console: Console) -> str:
+def _end(place: Place, one: Leftover | Verdict, *, console: Console) -> str:
     """Remove one thing and return what became of it, in words."""
     if isinstance(one, Leftover):
-        until, what = leftovers.remove(region, one), f"{one.kind} {one.id}"
+        until, what = leftovers.remove(place, one), f"{one.kind} {one.id}"
     else:
         until, what = "", f"{one.image} {one.release} ({one.image_id})"
-        known = catalog.read(one.image, is_rehearsal=region.account.is_rehearsal) if one.is_known else None
+        known = catalog.read(one.image, is_rehearsal=place.is_rehearsal) if one.is_known else None
         others = _other_places(known, one) if known and one.is_source else []
         if others:
             return f"{what} stays until it is gone from {', '.join(others)}"
         if one.found is None:
-            removal.forget(region, one.parameter, image_id=one.image_id)
+            place.forget(one.pointer, image_id=one.image_id)
         else:
-            until = removal.remove_image(region, one.found, parameter=one.parameter)
+            until = place.remove_image(one.found, pointer=one.pointer)
         if known and not until:
-            is_rehearsal = region.account.is_rehearsal
+            is_rehearsal = place.is_rehearsal
             catalog.change(
                 one.image,
                 lambda now: _forget(now, one, is_rehearsal=is_rehearsal),

@@ -10,17 +10,16 @@ from datetime import UTC, datetime
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import converging
-from bakery.cloud.place import gone
-from bakery.cloud.reconcile import Seen, Wanted
-from bakery.clouds.aws import desired, overtaking, published
-from bakery.clouds.aws.account import Account, ApiError, Region
-from bakery.clouds.aws.place import AwsPlace
+from bakery.cloud.place import RefusedError, gone
+from bakery.cloud.reconcile import Seen
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
-from bakery.definition.aws_regions import REGIONS
 from bakery.definition.model import Definition
+from bakery.definition.place_names import city
+from bakery.places.account import Account
+from bakery.places.place import Place
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,25 +39,22 @@ class Subject:
     release: Release
     regions: tuple[str, ...]
 
-    def wanted(self, region: str, *, is_latest: bool) -> Wanted:
-        """Return what the release should be in a region."""
-        return desired.of(self.release, self.definition, region=region, is_latest=is_latest)
 
-
-def choose(order: Order, *, is_rehearsal: bool) -> Subject:
+def choose(order: Order, *, account: Account) -> Subject:
     """Return the release and the regions that an order means.
 
     Raises BakeryError (exit code 2) for a release that is not in the catalog or did not pass verification.
     """
     definition = layers.whole(order.image)
-    known = catalog.read(order.image, is_rehearsal=is_rehearsal)
+    known = catalog.read(order.image, is_rehearsal=account.is_rehearsal)
     arch = definition.arch
     release = known.find(order.release, arch) if order.release else known.newest(arch)
     if release.verified_at is None:
         hint = f"./inv bake --image {order.image} --region {release.baked_in}  (verifies it first)"
         raise impossible(f"{order.image} {release.release} was not verified yet", hint=hint)
-    desired.require_readable(definition, order.regions)
-    asked = order.regions or (*definition.aws.regions, *release.places)
+    for name in order.regions:
+        account.place(name).require_readable(definition)
+    asked = order.regions or (*definition.places, *release.places)
     return Subject(definition=definition, release=release, regions=tuple(dict.fromkeys((release.baked_in, *asked))))
 
 
@@ -68,7 +64,7 @@ def publish(order: Order, *, account: Account, console: Console) -> Release:
     Raises BakeryError: exit code 2 for what cannot be asked for, 1 when a region is not done: the others are, and the
     catalog has them.
     """
-    subject = choose(order, is_rehearsal=account.is_rehearsal)
+    subject = choose(order, account=account)
     account.require(subject.regions)
     catalog.require_writable(order.image, is_rehearsal=account.is_rehearsal, console=console)
     with console.phase("publish"):
@@ -92,29 +88,35 @@ def bring(
     In those of *latest* the release is `latest`, too; *edit* changes what else the catalog says of a region that is
     done. Raises BakeryError when a region is not done: the others are.
     """
-    regions = account.require([*subjects])
-    wanted = {name: one.wanted(name, is_latest=name in latest) for name, one in subjects.items()}
+    places = account.require([*subjects])
+    wanted = {
+        place.name: place.wanted(
+            subjects[place.name].release, subjects[place.name].definition, is_latest=place.name in latest
+        )
+        for place in places
+    }
 
-    def act(region: Region) -> Seen:
-        place = AwsPlace(region=region)
-        return converging.converge(place, wanted[region.name], say=lambda text: console.say(f"{region.name}: {text}"))
+    def act(place: Place) -> Seen:
+        return converging.converge(place, wanted[place.name], say=lambda text: console.say(f"{place.name}: {text}"))
 
-    def record(region: Region, outcome: Seen | BakeryError) -> None:
+    def record(place: Place, outcome: Seen | BakeryError) -> None:
         if isinstance(outcome, BakeryError):
-            console.say(f"{region.name}: failed: {outcome.message}")
+            console.say(f"{place.name}: failed: {outcome.message}")
             return
-        subject, image_id = subjects[region.name], outcome.image_id
+        subject, image_id = subjects[place.name], outcome.image_id
         catalog.change(
             subject.definition.name,
-            lambda known: edit(_with_place(known, subject.release, region.name, image_id=image_id), region.name),
+            lambda known: edit(_with_place(known, subject.release, place.name, image_id=image_id), place.name),
             is_rehearsal=account.is_rehearsal,
             console=console,
         )
 
-    outcomes = everywhere(regions, act, on_done=record)
-    done = {one: (wanted[one.name], seen) for one in regions if isinstance(seen := outcomes[one.name], Seen)}
-    moved = {one: told for one, told in done.items() if one.name in latest}
-    _report(subjects, {**outcomes, **overtaking.failures(moved)})
+    outcomes = everywhere(places, act, on_done=record)
+    for place in places:
+        seen = outcomes[place.name]
+        if place.name in latest and isinstance(seen, Seen):
+            outcomes[place.name] = place.moved(wanted[place.name], seen) or seen
+    _report(subjects, outcomes)
 
 
 def require_source(subject: Subject, *, account: Account, console: Console) -> None:
@@ -122,11 +124,11 @@ def require_source(subject: Subject, *, account: Account, console: Console) -> N
 
     Where its region does not answer, the others may have their copies already: each then tells for itself.
     """
-    release = subject.release
-    wanted = subject.wanted(release.baked_in, is_latest=False)
+    home = account.place(subject.release.baked_in)
+    wanted = home.wanted(subject.release, subject.definition)
     try:
-        found = published.find(account.region(release.baked_in), name=wanted.name)
-    except ApiError as error:
+        found = home.find(wanted.name)
+    except RefusedError as error:
         if not error.is_unanswered:
             raise
         console.say(f"{error.message}: the others go on without it")
@@ -158,8 +160,8 @@ def _report(subjects: Mapping[str, Subject], outcomes: Mapping[str, Seen | Baker
 
 def _row(name: str, outcome: Seen | BakeryError) -> tuple[str, str, str, str]:
     if isinstance(outcome, BakeryError):
-        return name, REGIONS.get(name, ""), "", outcome.message
-    return name, REGIONS.get(name, ""), outcome.image_id, "done"
+        return name, city(name), "", outcome.message
+    return name, city(name), outcome.image_id, "done"
 
 
 def refusal(failures: Mapping[str, BakeryError]) -> BakeryError:

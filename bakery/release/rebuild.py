@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog, Release
 from bakery.cloud import naming
-from bakery.clouds.aws import images, parameters
-from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
+from bakery.places.account import Account
+from bakery.places.place import Place
 from bakery.release import publish, retention
 from bakery.release.recollection import Recollection, Sight, recollect
 
@@ -70,10 +70,10 @@ def rebuild(names: Sequence[str], *, regions: Sequence[str], account: Account, c
     for one in definitions:
         catalog.read(one.name, is_rehearsal=account.is_rehearsal)
         catalog.require_writable(one.name, is_rehearsal=account.is_rehearsal, console=console)
-    account.patience_s = PATIENCE_S
+    account.be_brief(PATIENCE_S)
     asked = account.require(regions or account.usable)
     with console.phase("look"):
-        answers = everywhere(asked, lambda region: _look(region, definitions))
+        answers = everywhere(asked, lambda place: _look(place, definitions))
     for one in definitions:
         sights = [answer[one.name] for answer in answers.values() if not isinstance(answer, BakeryError)]
         _add(one, sights, is_rehearsal=account.is_rehearsal, console=console)
@@ -82,15 +82,15 @@ def rebuild(names: Sequence[str], *, regions: Sequence[str], account: Account, c
         raise publish.refusal(failures)
 
 
-def _look(region: Region, definitions: Sequence[Definition]) -> dict[str, Sight]:
+def _look(place: Place, definitions: Sequence[Definition]) -> dict[str, Sight]:
     """Return what a region has of each image."""
-    listed, found = images.ours(region), {}
+    listed, found = place.ours(), {}
     for one in definitions:
-        names = {retention.latest_parameter(one, arch): arch for arch in Arch}
+        names = {retention.latest_pointer(one, arch): arch for arch in Arch}
         found[one.name] = Sight(
-            region=region.name,
+            region=place.name,
             images=[image for image in listed if image.tags[naming.IMAGE] == one.name],
-            latest={names[name]: latest for name, latest in parameters.read(region, names).items()},
+            latest={names[name]: latest for name, latest in place.pointers(names).items()},
         )
     return found
 

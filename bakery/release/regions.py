@@ -5,20 +5,18 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from bakery.clouds.aws import base_images
-from bakery.clouds.aws.account import Account, ApiError
-from bakery.clouds.aws.base_images import BaseImage
+from bakery.cloud.place import RefusedError
+from bakery.cloud.values import BaseImage
 from bakery.core.console import table
 from bakery.core.errors import BakeryError, missing
 from bakery.core.parallel import everywhere
 from bakery.definition import bases, layers
-from bakery.definition.aws_regions import REGIONS
 from bakery.definition.bases import Arch, Base
+from bakery.definition.place_names import city
+from bakery.places.account import Account, State
 
 PATIENCE_S = 20.0
 """A look at the regions is worth less waiting than a bake."""
-
-_STATES = {"opt-in-not-required": "open", "opted-in": "opted in", "not-opted-in": "not opted in"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +24,14 @@ class Row:
     """One region: its image, or the problem why it has none; neither where nobody was asked."""
 
     region: str
-    opt_in: str
-    """As DescribeRegions says it."""
+    state: State
     image: BaseImage | None = None
     problem: BakeryError | None = None
 
     @property
     def city(self) -> str:
         """Where it is; empty for a region that is newer than this program."""
-        return REGIONS.get(self.region, "")
+        return city(self.region)
 
     @property
     def problem_text(self) -> str:
@@ -69,7 +66,7 @@ class Survey:
         for row in self.rows:
             if row.problem:
                 # What AWS refuses in one region it mostly refuses in all, so that one way out is everybody's.
-                hint = row.problem.hint if isinstance(row.problem, ApiError) else ""
+                hint = row.problem.hint if isinstance(row.problem, RefusedError) else ""
                 raise missing(f"{said}; {row.region}: {row.problem_text}", hint=hint)
         raise missing(f"{said}: this account may use none")
 
@@ -77,14 +74,14 @@ class Survey:
         return (self.now - image.created).days
 
     def _cells(self, row: Row) -> tuple[str, ...]:
-        begin = (row.region, row.city, _STATES.get(row.opt_in, row.opt_in))
+        begin = (row.region, row.city, row.state.words)
         if row.image is None:
             return (*begin, "", row.problem_text, "")
         # Canonical's names are paths, whose folders say nothing about the release.
         return (*begin, row.image.id, row.image.name.rpartition("/")[2], str(self._age_days(row.image)))
 
     def _values(self, row: Row) -> dict[str, object]:
-        values: dict[str, object] = {"region": row.region, "where": row.city, "opt_in": row.opt_in}
+        values: dict[str, object] = {"region": row.region, "where": row.city, "opt_in": row.state.own}
         if row.problem:
             values["problem"] = row.problem_text
         if row.image is not None:
@@ -105,14 +102,14 @@ def survey(image: str, *, base: str, enter: Callable[[], Account]) -> Survey:
 
 def ask(account: Account, base: Base, arch: Arch) -> Survey:
     """Return what the regions answer; one that does not is a row that says why."""
-    account.patience_s = PATIENCE_S
+    account.be_brief(PATIENCE_S)
     usable = account.require(account.usable)
-    answers = everywhere(usable, lambda region: base_images.newest(region, base, arch))
-    rows = tuple(_row(name, status, answers.get(name)) for name, status in sorted(account.opt_in.items()))
+    answers = everywhere(usable, lambda place: place.newest_base(base, arch))
+    rows = tuple(_row(name, state, answers.get(name)) for name, state in sorted(account.states.items()))
     return Survey(base=base, arch=arch, now=datetime.now(UTC), rows=rows)
 
 
-def _row(name: str, status: str, answer: BaseImage | BakeryError | None) -> Row:
+def _row(name: str, state: State, answer: BaseImage | BakeryError | None) -> Row:
     if isinstance(answer, BakeryError):
-        return Row(region=name, opt_in=status, problem=answer)
-    return Row(region=name, opt_in=status, image=answer)
+        return Row(region=name, state=state, problem=answer)
+    return Row(region=name, state=state, image=answer)

@@ -9,7 +9,6 @@ from bakery.catalog.catalog import LATEST, Catalog, Release
 from bakery.cloud import naming
 from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Image, ImageState
-from bakery.clouds.aws import desired
 from bakery.core.errors import BakeryError
 from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
@@ -52,8 +51,8 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     found: Image | None = None
     """None where there is none of that id."""
-    parameter: str = ""
-    """The parameter with its id."""
+    pointer: str = ""
+    """The name that leads to it."""
     is_source: bool = False
     """Whether the copies in other regions were made of it."""
     is_known: bool = True
@@ -70,9 +69,9 @@ class Verdict:
         return bool(self.reasons)
 
 
-def latest_parameter(definition: Definition, arch: Arch) -> str:
-    """Return the name of the parameter that says which image is `latest`."""
-    return desired.parameter(definition, LATEST, arch)
+def latest_pointer(definition: Definition, arch: Arch) -> str:
+    """Return the name of the pointer that says which image is `latest`."""
+    return naming.pointer(definition, LATEST, arch)
 
 
 def verdicts(subject: Subject, answers: Answers, *, now: datetime) -> Iterator[Verdict]:
@@ -136,11 +135,11 @@ def _release_reasons(subject: Subject, answers: Answers, *, now: datetime) -> di
 
 
 def _pointing_regions(subject: Subject, release: Release, answers: Answers) -> list[str]:
-    parameter = latest_parameter(subject.definition, release.arch)
+    pointer = latest_pointer(subject.definition, release.arch)
     return [
         name
         for name, placed in release.places.items()
-        if isinstance(answer := answers.get(name), Inventory) and answer.parameters.get(parameter) == placed.image_id
+        if isinstance(answer := answers.get(name), Inventory) and answer.pointers.get(pointer) == placed.image_id
     ]
 
 
@@ -164,7 +163,7 @@ def _place(
         region=region,
         image_id=image_id,
         found=found,
-        parameter=desired.parameter(subject.definition, release.release, release.arch),
+        pointer=naming.pointer(subject.definition, release.release, release.arch),
         is_source=region == release.baked_in,
     )
     return verdict if verdict.is_begun else replace(verdict, reasons=(*reasons, *use, *silent))
@@ -211,7 +210,7 @@ def _stranger(image: Image, *, region: str) -> Verdict:
         region=region,
         image_id=image.id,
         found=image,
-        parameter=f"{Aws().parameters}/{name}/{release}/{arch}",
+        pointer=f"{Aws().parameters}/{name}/{release}/{arch}",
         is_known=False,
     )
 
@@ -221,7 +220,7 @@ def _stranger_reasons(
 ) -> Iterator[str]:
     if not is_removed:
         yield "not in this catalog"
-    if verdict.image_id in answer.parameters.values():
+    if verdict.image_id in answer.pointers.values():
         yield "latest"
     if image.state == ImageState.PENDING:
         yield "still being made"

@@ -9,12 +9,12 @@ from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
 from bakery.cloud.reconcile import Seen, differences
 from bakery.cloud.values import ImageState
-from bakery.clouds.aws import desired, images, parameters, published
-from bakery.clouds.aws.account import Account, Region
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
+from bakery.places.account import Account
+from bakery.places.place import Place
 from bakery.release import retention
 from bakery.release.findings import Finding, State, Subject, of_release, silence, stranger
 
@@ -62,55 +62,56 @@ def validate(names: Sequence[str], *, regions: Sequence[str], account: Account, 
         Subject(definition=layers.whole(name), known=catalog.read(name, is_rehearsal=is_rehearsal))
         for name in names or layers.names()
     ]
-    account.patience_s = PATIENCE_S
+    account.be_brief(PATIENCE_S)
     wanted = {name for subject in subjects for name in subject.regions}
     if not regions and not wanted:
         console.say("nothing was baked in a region yet, and no definition names one")
         return Report(findings=())
-    asked = account.require(regions or sorted(wanted & {*account.usable}))
+    closed = {} if regions else account.closed(wanted)
+    asked = account.require(regions or sorted(wanted - {*closed}))
     with console.phase("look"):
-        answers = everywhere(asked, lambda region: _in_region(region, subjects))
+        answers = everywhere(asked, lambda place: _in_place(place, subjects))
     found = [one for answer in answers.values() if isinstance(answer, list) for one in answer]
     for name, answer in answers.items():
         if isinstance(answer, BakeryError):
             found += silence(name, subjects, why=answer.message.removeprefix(f"{name}: "))
-    for name in () if regions else sorted(wanted - {*account.usable}):
-        found += silence(name, subjects, why="this account has not opted in to it")
+    for name, why in sorted(closed.items()):
+        found += silence(name, subjects, why=why.message.removeprefix(f"{name}: "))
     return Report(findings=sorted(found, key=lambda one: (one.image, one.region, one.release, one.arch)))
 
 
-def _in_region(region: Region, subjects: Sequence[Subject]) -> list[Finding]:
+def _in_place(place: Place, subjects: Sequence[Subject]) -> list[Finding]:
     return [
         finding
         for subject in subjects
-        for finding in (*_releases(region, subject), *_strangers(region, subject), *_stray_latest(region, subject))
+        for finding in (*_releases(place, subject), *_strangers(place, subject), *_stray_latest(place, subject))
     ]
 
 
-def _releases(region: Region, subject: Subject) -> Iterator[Finding]:
+def _releases(place: Place, subject: Subject) -> Iterator[Finding]:
     known = subject.known
     for release in known.releases:
-        if region.name in release.places:
-            yield _placed(region, subject, release)
-        elif subject.is_unfinished(release, region.name):
-            why = subject.begun(release, region.name)
-            yield of_release(region.name, subject, release, state=State.MISSING, why=why)
-        elif known.is_latest(release, region.name) and region.name in subject.definition.aws.regions:
+        if place.name in release.places:
+            yield _placed(place, subject, release)
+        elif subject.is_unfinished(release, place.name):
+            why = subject.begun(release, place.name)
+            yield of_release(place.name, subject, release, state=State.MISSING, why=why)
+        elif known.is_latest(release, place.name) and place.name in subject.definition.places:
             why = "the definition wants it here, and it was never published here"
-            yield of_release(region.name, subject, release, state=State.MISSING, why=why)
+            yield of_release(place.name, subject, release, state=State.MISSING, why=why)
 
 
-def _placed(region: Region, subject: Subject, release: Release) -> Finding:
-    is_latest = subject.known.is_latest(release, region.name)
-    wanted = desired.of(release, subject.definition, region=region.name, is_latest=is_latest)
-    seen = published.look(region, wanted)
+def _placed(place: Place, subject: Subject, release: Release) -> Finding:
+    is_latest = subject.known.is_latest(release, place.name)
+    wanted = place.wanted(release, subject.definition, is_latest=is_latest)
+    seen = place.look(wanted)
     if seen.image is None or seen.state == ImageState.FAILED:
         why = f"there is no {wanted.name}" if seen.image is None else f"it failed: {seen.image.failure}"
-        return of_release(region.name, subject, release, state=State.MISSING, why=why)
-    problems = [*_problems(seen, subject, release, region=region.name)]
+        return of_release(place.name, subject, release, state=State.MISSING, why=why)
+    problems = [*_problems(seen, subject, release, region=place.name)]
     problems += [f"{one.act}: {one.why}" for one in differences(wanted, seen, now=datetime.now(UTC))]
     state = State.WRONG if problems else State.CORRECT
-    return of_release(region.name, subject, release, state=state, why="; ".join(problems))
+    return of_release(place.name, subject, release, state=state, why="; ".join(problems))
 
 
 def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) -> Iterator[str]:
@@ -126,27 +127,27 @@ def _problems(seen: Seen, subject: Subject, release: Release, *, region: str) ->
         yield "it is latest, and was never verified"
 
 
-def _strangers(region: Region, subject: Subject) -> Iterator[Finding]:
-    listed = images.tagged(region, subject.definition.name)
+def _strangers(place: Place, subject: Subject) -> Iterator[Finding]:
+    listed = place.releases_of(subject.definition.name)
     there = {image.id for image in listed}
     for image in listed:
         if image.id not in subject.ids:
-            yield stranger(region.name, subject, image, there=there)
+            yield stranger(place.name, subject, image, there=there)
 
 
-def _stray_latest(region: Region, subject: Subject) -> Iterator[Finding]:
+def _stray_latest(place: Place, subject: Subject) -> Iterator[Finding]:
     """Give the parameters that say `latest` where no promoted release is; elsewhere they are a release's own."""
     known = subject.known
     for arch in sorted({subject.definition.arch, *(release.arch for release in known.releases)}):
-        having = [one for one in known.releases if one.arch is arch and known.is_latest(one, region.name)]
-        if any(region.name in one.places or subject.is_unfinished(one, region.name) for one in having):
+        having = [one for one in known.releases if one.arch is arch and known.is_latest(one, place.name)]
+        if any(place.name in one.places or subject.is_unfinished(one, place.name) for one in having):
             continue
-        name = retention.latest_parameter(subject.definition, arch)
-        found = parameters.read(region, [name]).get(name)
+        name = retention.latest_pointer(subject.definition, arch)
+        found = place.pointers([name]).get(name)
         if found:
             yield Finding(
                 image=subject.definition.name,
-                region=region.name,
+                region=place.name,
                 state=State.UNEXPECTED,
                 arch=arch,
                 image_id=found.image_id,

@@ -13,6 +13,7 @@ from bakery.cloud.values import Instance
 from bakery.clouds.aws import base_images, images, tunnels
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws.account import Region
+from bakery.clouds.aws.place import AwsPlace
 from bakery.contents import collect, kept
 from bakery.contents.manifest import Manifest
 from bakery.core.console import Console
@@ -61,7 +62,7 @@ def judge(region: Region, definition: Definition, *, log: Path) -> Verdict:
     subject = Subject(made=MADE, definition=definition, user="debian", settings="")
     image = images.at(region, base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id)
     assert image
-    return approve.verify_image(region, subject, image, console=Console(), log=log)
+    return approve.verify_image(AwsPlace(region=region), subject, image, console=Console(), log=log)
 
 
 def instances(region: Region) -> list[dict[str, Any]]:

@@ -8,21 +8,24 @@ import pytest
 
 from bakery.catalog import catalog
 from bakery.cloud import naming
-from bakery.clouds.aws import lateness, prices, published
+from bakery.clouds.aws import baking, lateness, prices, published
 from bakery.clouds.aws.account import Account, Region
+from bakery.clouds.aws.cloud import AwsCloud
+from bakery.clouds.aws.place import AwsPlace
 from bakery.clouds.aws.prices import What
 from bakery.clouds.aws.tags import tags_of
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.aws import Login
 from bakery.guests.suite import Verdict
+from bakery.places.baking import Baking
+from bakery.places.place import Place
 from bakery.rehearsal import base_disk
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import approve, plan, preview
 from bakery.release import bake as region_bake
 from bakery.release.approve import Subject
 from bakery.release.bake import Order
-from bakery.release.plan import RegionPlan
 from tests.aws_account import account_of, forget_aws
 
 HOME, OTHER = "eu-west-2", "eu-west-1"
@@ -42,24 +45,25 @@ class Work:
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
     found = Work()
 
-    def pack(region: Region, planned: RegionPlan, *, begin: str, console: Console) -> None:
-        found.packed.append((planned.definition.name, region.name))
-        found.began_with.append(begin)
-        region.ec2(
+    def pack(region: Region, asked: Baking, *, console: Console) -> str:
+        found.packed.append((asked.definition.name, region.name))
+        found.began_with.append(asked.source_image)
+        answer = region.ec2(
             "register_image",
-            Name=planned.name,
+            Name=asked.made.name,
             Architecture="x86_64",
             RootDeviceName="/dev/xvda",
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot_in(region)}}],
         )
+        return str(answer["ImageId"])
 
-    def judge(region: Region, subject: Subject, *_: object, **__: object) -> Verdict:
-        found.judged.append((subject.made.image, region.name))
+    def judge(place: Place, subject: Subject, *_: object, **__: object) -> Verdict:
+        found.judged.append((subject.made.image, place.name))
         if found.is_rejected:
             raise BakeryError("the image did not pass", exit_code=ExitCode.REJECTED)
         return Verdict(asked=("test",) * 80, failures=())
 
-    monkeypatch.setattr(region_bake, "_pack", pack)
+    monkeypatch.setattr(baking, "bake", pack)
     monkeypatch.setattr(approve, "verify_image", judge)
     monkeypatch.setattr(base_disk, "lend", lambda *_, **__: None)
     return found
@@ -90,7 +94,7 @@ def bake(
     account: Account, *regions: str, image: str = "host", is_forced: bool = False, is_per_region: bool = False
 ) -> catalog.Release:
     order = Order(image=image, regions=regions or (HOME,), is_forced=is_forced, is_per_region=is_per_region)
-    return region_bake.bake(order, account=account, console=Console())
+    return region_bake.bake(order, account=AwsCloud(account=account), console=Console())
 
 
 def test_the_first_region_bakes_and_the_others_get_copies(account: Account, work: Work) -> None:
@@ -103,7 +107,7 @@ def test_the_first_region_bakes_and_the_others_get_copies(account: Account, work
 
 def test_it_begins_with_the_newest_base_of_the_region(account: Account, work: Work) -> None:
     bake(account)
-    planned = plan.make("host", account.region(HOME))
+    planned = plan.make("host", AwsPlace(region=account.region(HOME)))
     assert work.began_with == [planned.base_image.id]
 
 
@@ -167,7 +171,7 @@ def test_a_layer_is_baked_first_and_the_image_begins_with_it(account: Account, w
 def test_a_plan_tells_it_all_and_changes_nothing(
     cloud: Rehearsal, account: Account, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    preview.show(Order(image="host", regions=(HOME, OTHER)), account=account, console=Console())
+    preview.show(Order(image="host", regions=(HOME, OTHER)), account=AwsCloud(account=account), console=Console())
     told = capsys.readouterr().out
     assert "bake and verify: there is none yet" in told
     assert "set deprecation date" in told
@@ -179,7 +183,7 @@ def test_a_plan_tells_it_all_and_changes_nothing(
 def test_a_plan_after_a_bake_says_that_nothing_is_left(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     release = bake(account, HOME)
     capsys.readouterr()
-    preview.show(Order(image="host", regions=(HOME, OTHER)), account=account, console=Console())
+    preview.show(Order(image="host", regions=(HOME, OTHER)), account=AwsCloud(account=account), console=Console())
     told = capsys.readouterr().out
     assert f"nothing: {release.places[HOME].image_id} is there and verified" in told
     assert "copy" in told
@@ -197,7 +201,7 @@ def test_prices_of_today_take_the_place_of_the_table_s(
 
     monkeypatch.setattr(prices, "fetch", fetch)
     order = Order(image="host", regions=(HOME,))
-    preview.show(order, account=account, console=Console(), is_price_asked=True)
+    preview.show(order, account=AwsCloud(account=account), console=Console(), is_price_asked=True)
     told = capsys.readouterr().out
     assert asked == [((HOME,), "us-east-1")]
     assert "8642.0000" in told
@@ -211,7 +215,7 @@ def test_layers_below_are_baked_in_the_way_of_the_image_and_published_in_their_o
     way = 'login = "ssm", instance_profile = "bakery", spot = true, vpc = "vpc-0123456789abcdef0"'
     (tmp_path / "shop.toml").write_text(f'from = "low"\naws = {{ {way}, share_with = [], keep = 5 }}')
     monkeypatch.setattr("bakery.definition.layers.chain.__kwdefaults__", {"folder": tmp_path, "arch": None})
-    shop = plan.make("shop", account.region(HOME))
+    shop = plan.make("shop", AwsPlace(region=account.region(HOME)))
     assert shop.below is not None
     below = shop.below.definition.aws
     assert (below.login, below.spot, below.instance_type) == (Login.SSM, True, "t3.large")

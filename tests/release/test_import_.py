@@ -15,19 +15,21 @@ import pytest
 from bakery.catalog import catalog
 from bakery.clouds.aws import ebs, lateness, published, register
 from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.fan_out import FanOut
+from bakery.clouds.aws.cloud import AwsCloud
+from bakery.clouds.aws.shipping import AwsShipment
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
 from bakery.disk.artifact import Artifact
 from bakery.disk.blocks import BLOCK_SIZE
 from bakery.guests.suite import Verdict
+from bakery.places.shipment import FanOut
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
-from bakery.release import approve, import_, import_plan, publish
+from bakery.release import approve, import_, publish
 from bakery.release.approve import Subject
-from bakery.release.import_plan import Order
+from bakery.release.import_ import Order
 from tests import importing_child, local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
@@ -86,7 +88,7 @@ def bring(
     account: Account, *regions: str, fan_out: FanOut = FanOut.UPLOAD, is_read_back: bool = False
 ) -> catalog.Release:
     order = Order(image="host", regions=regions or (HOME,), fan_out=fan_out, is_read_back=is_read_back)
-    return import_.bring(order, account=account, console=Console())
+    return import_.bring(order, account=AwsCloud(account=account), console=Console())
 
 
 def snapshots(cloud: Rehearsal, region: str) -> list[Upload]:
@@ -171,7 +173,8 @@ def test_a_parent_that_is_gone_or_encrypted_otherwise_is_left_alone(
     snapshots(cloud, HOME)[0].is_encrypted = True
     local_images.baked(tmp_path, {**BLOCKS, 60: content("new")}, release=TUESDAY)
     order = Order(image="host", regions=(HOME, OTHER), fan_out=FanOut.UPLOAD)
-    plan = import_plan.make(order, account=account, console=Console())
+    (plan,) = import_.make(order, account=AwsCloud(account=account), console=Console())
+    assert isinstance(plan, AwsShipment)
     assert [target.parent for target in plan.targets] == [None, None]
     assert "is encrypted and this is not to be" in plan.why_whole[HOME]
     assert "is not there" in plan.why_whole[OTHER]
@@ -402,7 +405,7 @@ def test_the_plan_says_what_would_be_sent_and_changes_nothing(
 ) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
     order = Order(image="host", regions=(HOME, OTHER))
-    import_.show(order, account=account, console=Console())
+    import_.show(order, account=AwsCloud(account=account), console=Console())
     said = capsys.readouterr().out
     assert "the whole disk: no earlier release was sent from here" in said
     assert f"send {len(BLOCKS) + 2} blocks, 7 MB" in said

@@ -18,6 +18,7 @@ from bakery.cloud import naming
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws import tunnels
 from bakery.clouds.aws.account import Account, Region
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
@@ -66,7 +67,7 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def start(account: Account, *regions: str, **fields: Any) -> Launched:
     told: dict[str, Any] = {"image": "host", "regions": regions or BOTH, "is_waiting": False}
     order = Order(**told | fields)
-    return launch.launch(order, account=account, console=Console())
+    return launch.launch(order, account=AwsCloud(account=account), console=Console())
 
 
 def described(account: Account, found: Launched) -> list[dict[str, Any]]:

@@ -1,15 +1,16 @@
 """What killed runs leave is found by tags and names alone, and what a living run may be using is left alone."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from bakery.cloud import naming
-from bakery.cloud.inventory import Inventory
+from bakery.cloud.inventory import Inventory, Kind, Loose
 from bakery.cloud.values import Group, KeyPair
 from bakery.clouds.aws import inventory
 from bakery.release import leftovers
-from bakery.release.leftovers import Kind, Leftover
+from bakery.release.leftovers import Leftover
 from tests.values import NOW, image, instance, key_pair, snapshot, tags
 
 GROUP = Group(id="sg-1", name="dokku-bakery-bake")
@@ -17,7 +18,11 @@ IN_GROUP: dict[str, Any] = {"groups": ("sg-1",)}
 
 
 def find(*, is_now: bool = False, **found: Any) -> list[Leftover]:
-    return leftovers.find(Inventory(region="eu-west-1", **found), now=NOW, is_now=is_now)
+    return leftovers.find(Inventory(place="eu-west-1", **found), now=NOW, is_now=is_now)
+
+
+def loose(kind: Kind, *, hours: float = 7) -> Loose:
+    return Loose(kind=kind, id="1", what="20 GB", made_at=NOW - timedelta(hours=hours))
 
 
 def kinds(*, is_now: bool = False, **found: Any) -> list[Kind]:
@@ -85,11 +90,20 @@ def test_a_young_key_goes_when_that_is_asked_for() -> None:
     assert kinds(keys=[key_pair(hours=1)], is_now=True) == [Kind.KEY]
 
 
+@pytest.mark.parametrize("kind", [Kind.VOLUME, Kind.ADDRESS, Kind.OBJECT])
+def test_a_thing_that_nothing_uses_is_a_leftover_after_six_hours(kind: Kind) -> None:
+    (leftover,) = find(loose=[loose(kind)])
+    assert (leftover.kind, leftover.id, leftover.why) == (kind, "1", "nothing uses it: 20 GB")
+    assert find(loose=[loose(kind, hours=5)]) == []
+    assert kinds(loose=[loose(kind, hours=0)], is_now=True) == [kind]
+
+
 def test_whatever_holds_another_thing_comes_first() -> None:
     found = kinds(
         keys=[key_pair()],
         groups=[GROUP],
         snapshots=[snapshot()],
+        loose=[loose(kind) for kind in (Kind.VOLUME, Kind.ADDRESS, Kind.OBJECT)],
         images={"ami-1": image(state="failed")},
         instances=[instance()],
     )

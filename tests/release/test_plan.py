@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bakery.cloud import naming
+from bakery.clouds.aws.place import AwsPlace
 from bakery.definition.bases import Arch
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import plan
@@ -26,7 +27,7 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def found(cloud: Rehearsal) -> str:
-    image = plan.find(account_of(cloud).region(DUBLIN), HOST, DIGEST)
+    image = plan.find(AwsPlace(region=account_of(cloud).region(DUBLIN)), HOST, DIGEST)
     return image.id if image else ""
 
 

@@ -14,6 +14,7 @@ from bakery.catalog.catalog import Release
 from bakery.cloud import naming
 from bakery.clouds.aws import published
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -69,11 +70,13 @@ def half_deaf(cloud: Rehearsal, *regions: str) -> Account:
 
 
 def move(account: Account, *regions: str, release: str = "") -> Release:
-    return promote.promote(Order(image="host", release=release, regions=regions), account=account, console=Console())
+    return promote.promote(
+        Order(image="host", release=release, regions=regions), account=AwsCloud(account=account), console=Console()
+    )
 
 
 def back(account: Account, *regions: str) -> list[str]:
-    found = promote.rollback(Order(image="host", regions=regions), account=account, console=Console())
+    found = promote.rollback(Order(image="host", regions=regions), account=AwsCloud(account=account), console=Console())
     return [one.release for one in found]
 
 
@@ -94,7 +97,7 @@ def in_catalog() -> list[str]:
 
 
 def wrong(account: Account) -> list[Finding]:
-    report = validate.validate(("host",), regions=(), account=account, console=Console())
+    report = validate.validate(("host",), regions=(), account=AwsCloud(account=account), console=Console())
     return [one for one in report.findings if one.state is not State.CORRECT]
 
 
@@ -191,7 +194,9 @@ def test_a_rollback_that_fails_in_one_region_goes_on_there_and_no_further(cloud:
 
 
 def test_the_region_of_the_copies_may_be_dead_where_all_have_theirs(cloud: Rehearsal, lived: Account) -> None:
-    publish.publish(Order(image="host", release=RELEASE, regions=THREE), account=lived, console=Console())
+    publish.publish(
+        Order(image="host", release=RELEASE, regions=THREE), account=AwsCloud(account=lived), console=Console()
+    )
     with pytest.raises(BakeryError, match=f"1 region is not done:\n  {HOME}"):
         move(half_deaf(cloud, HOME), *THREE, release=RELEASE)
     assert in_aws(lived) == [OLDER, RELEASE, RELEASE]
@@ -253,7 +258,7 @@ def test_a_region_that_came_later_gets_what_the_others_go_back_to(lived: Account
 
 def test_what_is_moved_is_what_is_returned(lived: Account) -> None:
     move(lived, FAR, release=RELEASE)
-    (found,) = promote.rollback(Order(image="host"), account=lived, console=Console())
+    (found,) = promote.rollback(Order(image="host"), account=AwsCloud(account=lived), console=Console())
     assert [*found.places] == [FAR]
 
 

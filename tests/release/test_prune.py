@@ -11,6 +11,7 @@ from bakery.catalog import catalog
 from bakery.cloud import naming
 from bakery.clouds.aws import removal
 from bakery.clouds.aws.account import Account, ApiError, Region
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.clouds.aws.errors import NO_ANSWER
 from bakery.contents import kept as manifests
 from bakery.core.console import Console
@@ -45,7 +46,7 @@ def account(cloud: Rehearsal) -> Account:
 
 
 def run(account: Account, *, is_dry: bool = False, **order: Any) -> None:
-    prune.prune(Order(**order), account=account, console=Console(), is_dry=is_dry)
+    prune.prune(Order(**order), account=AwsCloud(account=account), console=Console(), is_dry=is_dry)
 
 
 def known() -> dict[str, set[str]]:
@@ -268,7 +269,7 @@ def test_where_the_catalog_was_lost_nothing_unknown_goes_before_it_is_made_again
     assert told.value.exit_code is ExitCode.IMPOSSIBLE
     assert told.value.hint.startswith("./inv catalog --rebuild --rehearse --image host")
     assert (calls(cloud), len(releases.own_images(cloud))) == (before, 2 * len(BOTH))
-    rebuild.rebuild(("host",), regions=BOTH, account=account, console=Console())
+    rebuild.rebuild(("host",), regions=BOTH, account=AwsCloud(account=account), console=Console())
     run(account, is_unknown_too=True)
     assert len(releases.own_images(cloud)) == len(BOTH)
 

@@ -12,6 +12,7 @@ from bakery.catalog.catalog import Release
 from bakery.cloud import converging, naming
 from bakery.clouds.aws import answers, lateness, published
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
@@ -57,11 +58,13 @@ def define(monkeypatch: pytest.MonkeyPatch) -> Define:
 
 
 def bring(account: Account, *regions: str, release: str = "") -> Release:
-    return publish.publish(Order(image="host", release=release, regions=regions), account=account, console=Console())
+    return publish.publish(
+        Order(image="host", release=release, regions=regions), account=AwsCloud(account=account), console=Console()
+    )
 
 
 def move(account: Account, *regions: str) -> Release:
-    return promote.promote(Order(image="host", regions=regions), account=account, console=Console())
+    return promote.promote(Order(image="host", regions=regions), account=AwsCloud(account=account), console=Console())
 
 
 def latest(account: Account, region: str) -> str:
@@ -144,7 +147,7 @@ def test_a_parameter_that_moves_gets_tags_that_are_new(account: Account, define:
     define(tags={"team": "ops"})
     bring(account, HOME, release=LATER)
     order = Order(image="host", release=LATER, regions=(HOME,))
-    promote.promote(order, account=account, console=Console())
+    promote.promote(order, account=AwsCloud(account=account), console=Console())
     told = account.region(HOME).ssm("list_tags_for_resource", ResourceType="Parameter", ResourceId=LATEST)
     assert told["TagList"] == [{"Key": "team", "Value": "ops"}]
 

@@ -10,6 +10,7 @@ from bakery.catalog.catalog import Catalog
 from bakery.cloud import naming
 from bakery.clouds.aws import published
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
@@ -47,7 +48,7 @@ def again(account: Account, *regions: str, lost: bool = False) -> Catalog:
     """Return the catalog after it was lost, if it was, and rebuilt."""
     if lost:
         catalog.path_of("host", is_rehearsal=True).unlink()
-    rebuild.rebuild(("host",), regions=regions, account=account, console=Console())
+    rebuild.rebuild(("host",), regions=regions, account=AwsCloud(account=account), console=Console())
     return catalog.read("host", is_rehearsal=True)
 
 
@@ -64,8 +65,8 @@ def test_a_catalog_that_was_lost_comes_back_as_publishing_and_promoting_wrote_it
 ) -> None:
     rehearsed.bake(cloud)
     order = Order(image="host", regions=BOTH)
-    publish.publish(order, account=account, console=Console())
-    promote.promote(order, account=account, console=Console())
+    publish.publish(order, account=AwsCloud(account=account), console=Console())
+    promote.promote(order, account=AwsCloud(account=account), console=Console())
     (before,), history = known().releases, known().history(Arch.AMD64)
     found = again(account, lost=True)
     (release,) = found.releases
@@ -77,7 +78,7 @@ def test_a_catalog_that_was_lost_comes_back_as_publishing_and_promoting_wrote_it
     assert [(one.release, one.regions) for one in found.history(Arch.AMD64)] == [
         (one.release, one.regions) for one in history
     ]
-    report = validate.validate(("host",), regions=(), account=account, console=Console())
+    report = validate.validate(("host",), regions=(), account=AwsCloud(account=account), console=Console())
     assert {one.state for one in report.findings} <= {State.CORRECT, State.WRONG}
     assert {one.why.partition(":")[0] for one in report.findings} <= {"", "set deprecation date"}
 

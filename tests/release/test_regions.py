@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 
 from bakery import ROOT
+from bakery.cloud.values import BaseImage
 from bakery.clouds.aws import account as aws
 from bakery.clouds.aws.account import Account
-from bakery.clouds.aws.base_images import BaseImage, FoundBy
+from bakery.clouds.aws.base_images import FoundBy
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.commands import session
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, base
+from bakery.places.account import State
 from bakery.rehearsal import seeds, service
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
@@ -58,7 +61,7 @@ def account(cloud: Rehearsal, connected: Account) -> Account:
 
 
 def ask(account: Account, *, name: str = "ubuntu-24.04") -> regions.Survey:
-    return regions.ask(account, base(name), Arch.AMD64)
+    return regions.ask(AwsCloud(account=account), base(name), Arch.AMD64)
 
 
 def objects(survey: regions.Survey) -> dict[str, dict[str, Any]]:
@@ -129,7 +132,7 @@ def test_age_is_counted_in_whole_days() -> None:
         owner="136693071363",
         found_by=FoundBy.SSM,
     )
-    row = regions.Row(region="eu-west-2", opt_in="opted-in", image=image)
+    row = regions.Row(region="eu-west-2", state=State(own="opted-in", words="opted in"), image=image)
     now = image.created + timedelta(days=3, hours=23)
     survey = regions.Survey(base=base("debian-12"), arch=Arch.AMD64, now=now, rows=(row,))
     assert objects(survey)["eu-west-2"]["image"]["age_days"] == 3
@@ -167,7 +170,7 @@ def test_no_answer_from_any_region_is_exit_code_3(
 
 
 def test_an_account_without_regions_is_exit_code_3() -> None:
-    row = regions.Row(region="ap-east-1", opt_in="not-opted-in")
+    row = regions.Row(region="ap-east-1", state=State(own="not-opted-in", words="not opted in"))
     survey = regions.Survey(base=base("debian-12"), arch=Arch.AMD64, now=datetime.now(UTC), rows=(row,))
     with pytest.raises(BakeryError, match="this account may use none") as caught:
         survey.require_answer()
@@ -195,8 +198,9 @@ def test_a_rehearsal_is_opened_and_said_to_be_one(
     monkeypatch.setattr(service, "start", start)
     monkeypatch.setenv("BAKERY_REHEARSAL_FAULTS", "latency_ms=1")
     account = session.open_account(is_rehearsal=True, console=Console())
+    assert isinstance(account, AwsCloud)
     assert account.is_rehearsal
-    assert account.number == "123456789012"
+    assert account.account.number == "123456789012"
     assert told == ["latency_ms=1"]
     assert f"rehearsal: nothing of this is AWS ({cloud.url})" in capsys.readouterr().err
 

@@ -13,7 +13,7 @@ from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
 from bakery.cloud import naming
 from bakery.clouds.aws import base_images
-from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.commands import session
 from bakery.core import process
 from bakery.core.console import Console
@@ -22,6 +22,7 @@ from bakery.definition import bases, layers
 from bakery.definition.bases import Arch, BaseName
 from bakery.local.plan import Order
 from bakery.packer import engine
+from bakery.places.account import Account
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.release import plan, render
 from tests.aws_account import account_of, forget_aws
@@ -40,7 +41,7 @@ def running() -> Iterator[Rehearsal]:
 def cloud(running: Rehearsal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Rehearsal:
     running.reset()
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path))
-    monkeypatch.setattr(session, "open_account", lambda **_: account_of(running))
+    monkeypatch.setattr(session, "open_account", lambda **_: AwsCloud(account=account_of(running)))
     return running
 
 
@@ -54,7 +55,9 @@ def written(order: Order, *regions: str, is_rehearsal: bool) -> list[Path]:
     def enter(names: Sequence[str]) -> Account:
         return session.open_account(is_rehearsal=is_rehearsal, console=Console(), regions=names)
 
-    return render.write(order, regions=regions, enter=enter, is_rehearsal=is_rehearsal, console=Console())
+    return render.write(
+        order, sketches=session.sketches(regions), enter=enter, is_rehearsal=is_rehearsal, console=Console()
+    )
 
 
 def write(image: str = "host", *regions: str, base: str = "", is_rehearsal: bool = True) -> list[Path]:

@@ -60,8 +60,8 @@ def answers(*releases: Release, **fields: Any) -> dict[str, Inventory | BakeryEr
         for name in (LONDON, DUBLIN)
     }
     return {
-        LONDON: Inventory(region=LONDON, images=found[LONDON]),
-        DUBLIN: Inventory(region=DUBLIN, **{"images": found[DUBLIN], **fields}),
+        LONDON: Inventory(place=LONDON, images=found[LONDON]),
+        DUBLIN: Inventory(place=DUBLIN, **{"images": found[DUBLIN], **fields}),
     }
 
 
@@ -93,7 +93,7 @@ def test_a_verdict_says_which_image_it_is_about_and_whether_the_others_were_copi
         region=LONDON,
         image_id=image_id(1, LONDON),
         found=image(image_id(1, LONDON)),
-        parameter=f"/dokku-bakery/host/{both[0].release}/amd64",
+        pointer=f"/dokku-bakery/host/{both[0].release}/amd64",
         is_source=True,
         is_known=True,
     )
@@ -153,7 +153,7 @@ def test_what_is_to_be_latest_stays() -> None:
 def test_a_release_that_is_latest_in_one_region_stays_in_all() -> None:
     both = [release(1), release(2)]
     parameter = {"/dokku-bakery/host/latest/amd64": image_id(1, DUBLIN)}
-    found = reasons(subject(*both), answers(*both, parameters=parameter))
+    found = reasons(subject(*both), answers(*both, pointers=parameter))
     assert found[1, DUBLIN] == found[1, LONDON] == (f"latest in {DUBLIN}",)
 
 
@@ -248,7 +248,7 @@ def test_an_image_that_only_the_catalog_has_goes_and_nobody_can_be_using_it() ->
 
 
 def strangers(found: Image, *, is_removed: bool = False, names: tuple[str, ...] = (), **fields: Any) -> Any:
-    inventory = Inventory(region=DUBLIN, images={found.id: found}, **fields)
+    inventory = Inventory(place=DUBLIN, images={found.id: found}, **fields)
     said: Answers = {LONDON: BakeryError("no answer"), DUBLIN: inventory}
     return list(
         retention.unknown(said, known_ids=frozenset({"ami-known"}), names=names, is_removed=is_removed, now=NOW)
@@ -271,7 +271,7 @@ def test_a_stranger_is_described_by_its_tags_and_asked_for_by_the_parameter_that
             image_id="ami-1",
             reasons=("not in this catalog",),
             found=found,
-            parameter="/dokku-bakery/host/20250101-0000-0123456789ab/arm64",
+            pointer="/dokku-bakery/host/20250101-0000-0123456789ab/arm64",
             is_known=False,
         )
     ]
@@ -295,7 +295,7 @@ def test_an_image_without_tags_is_known_by_its_name_and_stays() -> None:
     (verdict,) = strangers(found, is_removed=True)
     assert verdict.reasons == ("it does not carry our tag",)
     assert (verdict.image, verdict.release, verdict.arch) == ("shop", "20250101-0000-0123456789ab", "amd64")
-    assert verdict.parameter == "/dokku-bakery/shop/20250101-0000-0123456789ab/amd64"
+    assert verdict.pointer == "/dokku-bakery/shop/20250101-0000-0123456789ab/amd64"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_an_image_without_tags_is_known_by_its_name_and_stays() -> None:
             "i-1 started from it",
         ),
         (tagged(last_launched_at=datetime(2026, 11, 10, 4, 15, tzinfo=UTC)), {}, "last launched 2026-11-10"),
-        (tagged(), {"parameters": {"/other/host/latest/arm64": "ami-1"}}, "latest"),
+        (tagged(), {"pointers": {"/other/host/latest/arm64": "ami-1"}}, "latest"),
         (tagged(), {"templates": {"ami-1": "web"}}, "launch template web starts it"),
     ],
 )

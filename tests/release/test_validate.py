@@ -9,6 +9,7 @@ import pytest
 from bakery.catalog import catalog
 from bakery.cloud import naming
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
@@ -39,7 +40,7 @@ def account(cloud: Rehearsal) -> Account:
 
 
 def look(account: Account, *names: str, regions: tuple[str, ...] = ()) -> Report:
-    return validate.validate(names, regions=regions, account=account, console=Console())
+    return validate.validate(names, regions=regions, account=AwsCloud(account=account), console=Console())
 
 
 def wrong(report: Report) -> list[Finding]:

@@ -21,6 +21,7 @@ from bakery.clouds.aws import base_images, groups, published
 from bakery.clouds.aws import packer as amazon
 from bakery.clouds.aws.account import Account, Region, rehearse
 from bakery.clouds.aws.base_images import FoundBy
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.clouds.aws.packer import Build
 from bakery.contents import collect
 from bakery.core import folders, process
@@ -179,7 +180,7 @@ class Stage:
 def bake(case: Case, account: Account) -> None:
     """Bake in one region and copy to another; what fails nothing is raised all the same."""
     order = region_bake.Order(image=case.name, regions=BOTH, base=BASE.name)
-    region_bake.bake(order, account=account, console=Console())
+    region_bake.bake(order, account=AwsCloud(account=account), console=Console())
     found = base_images.newest(account.region(LONDON), BASE, Arch.AMD64)
     if found.found_by is not FoundBy.SSM:
         raise BakeryError("the base was found by its name")

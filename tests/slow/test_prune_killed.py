@@ -16,6 +16,7 @@ from moto.ec2.models import ec2_backends
 from bakery.catalog import catalog
 from bakery.cloud import naming
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.rehearsal.faults import NONE, Faults
 from bakery.rehearsal.server import Rehearsal, serving
@@ -101,7 +102,7 @@ def state(cloud: Rehearsal) -> dict[str, Any]:
 
 
 def again(account: Account) -> None:
-    prune.prune(prune.Order(is_now=True), account=account, console=Console(), is_dry=False)
+    prune.prune(prune.Order(is_now=True), account=AwsCloud(account=account), console=Console(), is_dry=False)
 
 
 def killed_at(number: int, *, cloud: Rehearsal, forks: ForkServerContext, build: Path) -> bool:

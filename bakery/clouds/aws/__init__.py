@@ -1,27 +1,3 @@
 """AWS: every call to it is made here, and none of its answers or error codes is read elsewhere."""
 
-__all__ = [
-    "account",
-    "acts",
-    "base_images",
-    "desired",
-    "destination",
-    "fan_out",
-    "groups",
-    "handing",
-    "images",
-    "instances",
-    "inventory",
-    "networks",
-    "overtaking",
-    "packer",
-    "parameters",
-    "parents",
-    "place",
-    "prices",
-    "published",
-    "register",
-    "removal",
-    "tunnels",
-    "upload",
-]
+__all__ = ["account", "cloud", "sketch"]

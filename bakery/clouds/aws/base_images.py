@@ -3,11 +3,9 @@
 A base is named by its public SSM parameter where there is one; otherwise its owner and the pattern of its names tell.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
-from bakery.cloud.values import Image
+from bakery.cloud.values import BaseImage, Image
 from bakery.clouds.aws import answers, images
 from bakery.clouds.aws.account import ApiError, Region
 from bakery.clouds.aws.desired import EC2_ARCH
@@ -31,22 +29,6 @@ class FoundBy(StrEnum):
 
     SSM = "ssm"
     DESCRIBE = "describe"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaseImage:
-    """An image that a bake may start from."""
-
-    id: str
-    name: str
-    created: datetime
-    root_device: str
-    size_gb: int
-    """Of the root disk, in GiB; a machine's may be larger and never smaller."""
-    boot_mode: str
-    """As DescribeImages says it; empty where the instance type decides."""
-    owner: str
-    found_by: FoundBy
 
 
 def newest(region: Region, base: Base, arch: Arch) -> BaseImage:

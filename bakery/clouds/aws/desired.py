@@ -1,11 +1,10 @@
 """What a release should be in one region of AWS: the definition's words, in AWS's form, values only."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
 
+from bakery.catalog import record
 from bakery.catalog.catalog import LATEST, Release
 from bakery.cloud import naming
-from bakery.cloud.naming import ARCH, BASE, FINGERPRINT, IMAGE, RELEASE, VERIFIED
 from bakery.cloud.reconcile import Wanted
 from bakery.cloud.values import Image
 from bakery.core.errors import impossible
@@ -26,27 +25,6 @@ def described(text: str) -> str:
     return " ".join(ascii_only.split())[:LONGEST_DESCRIPTION]
 
 
-def parameter(definition: Definition, release: str, arch: Arch) -> str:
-    """Return the name of the parameter with a release's id in each region; *release* may be `latest`."""
-    return f"{definition.aws.parameters}/{definition.name}/{release}/{arch}"
-
-
-def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the tags of a release's AMIs and snapshots; *own* are the definition's, which never replace ours."""
-    found = {
-        **(own or {}),
-        naming.TITLE: f"{image} {release.release}",
-        IMAGE: image,
-        RELEASE: release.release,
-        ARCH: release.arch,
-        BASE: release.base,
-        FINGERPRINT: release.fingerprint,
-    }
-    if release.verified_at is not None:
-        found[VERIFIED] = f"{release.verified_at:%Y-%m-%dT%H:%M:%SZ}"
-    return found
-
-
 def is_for(image: Image, arch: Arch) -> bool:
     """Return whether machines of an architecture start from an image."""
     return image.architecture == EC2_ARCH[arch]
@@ -61,27 +39,26 @@ def of(release: Release, definition: Definition, *, region: str, is_latest: bool
         name=naming.name(image, release.release, release.arch),
         description=described(definition.description),
         source=(release.baked_in, source.image_id if source else ""),
-        tags=tags(release, image=image, own=aws.tags),
+        tags=record.tags(release, image=image, own=aws.tags),
         own_tags=aws.tags,
         readers=aws.share_with,
         is_encrypted=aws.encrypt,
         kms_key=aws.kms_keys.get(region, ""),
         deprecate_at=naming.deprecation(release.baked_at, days=aws.deprecate_after_days),
         is_protected=aws.protect,
-        parameter=parameter(definition, release.release, release.arch),
-        latest=parameter(definition, LATEST, release.arch) if is_latest else "",
+        parameter=naming.pointer(definition, release.release, release.arch),
+        latest=naming.pointer(definition, LATEST, release.arch) if is_latest else "",
         launch_template=aws.launch_template if is_latest else "",
         placed=placed.image_id if placed else "",
     )
 
 
-def require_readable(definition: Definition, regions: Sequence[str]) -> None:
+def require_readable(definition: Definition, region: str) -> None:
     """Raise BakeryError (exit code 2) for a region where readers could not read: it would be AWS's own key there.
 
     The definition's own regions are held against its keys when it is read; these are asked for beside it.
     """
     aws = definition.aws
-    for region in regions:
-        if aws.encrypt and aws.share_with and region not in aws.kms_keys:
-            hint = f"aws.kms_keys.{region} in images/{definition.name}.toml"
-            raise impossible(f"{region}: what is encrypted and shared needs a key of your own there", hint=hint)
+    if aws.encrypt and aws.share_with and region not in aws.kms_keys:
+        hint = f"aws.kms_keys.{region} in images/{definition.name}.toml"
+        raise impossible(f"{region}: what is encrypted and shared needs a key of your own there", hint=hint)

@@ -2,22 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from bakery.core.errors import did_you_mean, impossible
+from bakery.places.shipment import FanOut
 
 WORTH_SENDING = 2 * 10**9
 """Bytes to all other regions together up to which `auto` sends them: three minutes at 100 Mbit/s."""
 PUT_USD = 0.006 / 1000
 """A block, by the example in the EBS user guide ("Pricing for EBS direct APIs": PutSnapshotBlock)."""
-
-
-class FanOut(StrEnum):
-    """The ways."""
-
-    AUTO = "auto"
-    COPY = "copy"
-    UPLOAD = "upload"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,13 +17,6 @@ class Choice:
 
     way: FanOut
     why: str
-
-
-def parse(text: str) -> FanOut:
-    """Return the way of that name. Raises BakeryError (exit code 2) when there is none."""
-    if text not in list(FanOut):
-        raise impossible(f"--fan-out {text}: there is no such way", hint=did_you_mean(text, FanOut))
-    return FanOut(text)
 
 
 def choose(asked: FanOut, blocks: Sequence[int], *, block_size: int, copy_usd: float | None) -> Choice:

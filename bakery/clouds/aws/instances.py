@@ -1,12 +1,13 @@
 """EC2 instances of ours: started once however often it is asked, tagged from their first moment, and ended for sure."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from bakery.cloud.values import Instance, InstanceState, Launch
+from bakery.cloud.values import Instance, InstanceState
 from bakery.clouds.aws import answers, lateness
 from bakery.clouds.aws.account import Account, ApiError, Region
 from bakery.clouds.aws.errors import PASSING
@@ -22,6 +23,31 @@ NO_KEY = "InvalidKeyPair.NotFound"
 NO_INSTANCE = "InvalidInstanceID.NotFound"
 PAUSE_S = 1.0
 NO_ADDRESS = 'aws.login = "private" or "ssm" in images/NAME.toml, or a subnet that gives public addresses'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """What machines to start; `token` makes a second call of the same launch start nothing new."""
+
+    image_id: str
+    instance_type: str
+    groups: Sequence[str]
+    token: str
+    user_data: bytes = b""
+    key_name: str = ""
+    size_gb: int = 0
+    """Of the root volume; 0 leaves it as the image says."""
+    root_device: str = ""
+    count: int = 1
+    tags: Mapping[str, str] = field(default_factory=dict)
+    subnet: str = ""
+    """Empty lets the cloud choose one."""
+    is_public: bool = False
+    """Whether it gets a public address in that subnet, whatever the subnet's own machines get."""
+    profile: str = ""
+    """The name of what gives it rights of its own in the cloud; empty: none."""
+    is_ending: bool = False
+    """Whether the machine is gone when it shuts itself down."""
 
 
 def port(account: Account, number: int) -> int:
@@ -113,18 +139,6 @@ def terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> No
         except ApiError as error:
             if error.code != NO_INSTANCE:
                 raise
-
-
-@contextmanager
-def running(region: Region, launch: Launch) -> Iterator[list[Instance]]:
-    """Run instances while the body runs, and end them afterwards, however it ends."""
-    ids: list[str] = []
-    try:
-        ids = start(region, launch)
-        yield wait_running(region, ids)
-    finally:
-        # Ctrl-C has told every call to stop; these must still be made.
-        terminate(region.account.aside().region(region.name), ids, is_new=True)
 
 
 def console_text(region: Region, instance_id: str) -> str:

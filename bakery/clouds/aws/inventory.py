@@ -25,13 +25,13 @@ NEWEST_ALONE = ("$Default", "$Latest")
 def take(region: Region, question: Question) -> Inventory:
     """Return what there is; raises like `Region.call`."""
     found = _images(region)
-    pointers = parameters.read(region, sorted({*question.parameters, *_usual_parameters(found)}))
+    pointers = parameters.read(region, sorted({*question.pointers, *_usual_parameters(found)}))
     return Inventory(
-        region=region.name,
+        place=region.name,
         images=found,
         instances=_instances(region),
         templates=_templates(region, own=question.templates),
-        parameters={name: one.image_id for name, one in pointers.items()},
+        pointers={name: one.image_id for name, one in pointers.items()},
         snapshots=_lonely_snapshots(region, found),
         groups=_groups(region),
         keys=_keys(region),

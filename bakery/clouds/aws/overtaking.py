@@ -4,7 +4,6 @@ Parameter Store takes no condition with a write ("PutParameter" has none), so th
 version of its own, though, and that tells the one before that it was not the last.
 """
 
-from collections.abc import Mapping
 from contextlib import suppress
 
 from bakery.cloud import naming
@@ -40,15 +39,9 @@ def error(region: Region, wanted: Wanted, image_id: str) -> BakeryError:
     return BakeryError(said, hint=hint)
 
 
-def failures(moved: Mapping[Region, tuple[Wanted, Seen]]) -> dict[str, BakeryError]:
-    """Return the regions, by name, that were done and whose `latest` another command has moved since.
-
-    What cannot be asked any more is no failure: it was done.
-    """
-    found = {}
-    for region, (wanted, seen) in moved.items():
-        with suppress(ApiError):
-            one = parameters.read(region, [wanted.latest]).get(wanted.latest)
-            if one and one.image_id != seen.image_id and one.version > seen.versions.get(wanted.latest, 0):
-                found[region.name] = error(region, wanted, one.image_id)
-    return found
+def failure(region: Region, wanted: Wanted, seen: Seen) -> BakeryError | None:
+    """Return the error of a region that was done and whose `latest` another command has moved since."""
+    one = parameters.read(region, [wanted.latest]).get(wanted.latest)
+    if one and one.image_id != seen.image_id and one.version > seen.versions.get(wanted.latest, 0):
+        return error(region, wanted, one.image_id)
+    return None

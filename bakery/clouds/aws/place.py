@@ -1,71 +1,114 @@
-"""A region of AWS as a place: each act is its own module's, and is put together here."""
+"""A region of AWS as a place: what each module does there, put together."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from bakery.cloud.reconcile import Act, Seen, Wanted
-from bakery.cloud.values import Image
-from bakery.clouds.aws import acts, lateness, overtaking, published
-from bakery.clouds.aws.account import Region
-from bakery.clouds.aws.errors import PASSING
-from bakery.core.errors import BakeryError
+from bakery.cloud.inventory import Inventory, Kind, Question
+from bakery.cloud.values import BaseImage, Image, Pointer
+from bakery.clouds.aws import (
+    acts,
+    baking,
+    base_images,
+    desired,
+    images,
+    instances,
+    inventory,
+    parameters,
+    published,
+    removal,
+)
+from bakery.clouds.aws.converged import Converged
+from bakery.clouds.aws.machines import Machines
+from bakery.clouds.aws.sketch import AwsSketch
+from bakery.core.console import Console
+from bakery.definition.bases import Arch, Base
+from bakery.places.baking import Baking
 
 
 @dataclass(frozen=True, kw_only=True)
-class AwsPlace:
-    """One region; see `Place` for what each act is."""
-
-    region: Region
+class AwsPlace(Converged, Machines):
+    """One region; see `bakery.places.place` for what each act is."""
 
     @property
-    def name(self) -> str:
-        """The region's name."""
-        return self.region.name
+    def cloud(self) -> str:
+        """AWS."""
+        return "aws"
 
     @property
-    def pauses_s(self) -> tuple[float, float]:
-        """As long as copies and new images take."""
-        return published.FIRST_PAUSE_S, published.LONGEST_PAUSE_S
+    def is_rehearsal(self) -> bool:
+        """Whether it is none of AWS's."""
+        return self.region.account.is_rehearsal
 
     @property
-    def settled_s(self) -> float:
-        """Until AWS has checked a parameter."""
-        return overtaking.SETTLED_S
+    def sketch(self) -> AwsSketch:
+        """What can be written down of it."""
+        return AwsSketch(name=self.name, endpoint=self.region.account.endpoint or "")
 
-    def look(self, wanted: Wanted) -> Seen:
-        """Return how a release is there now; the snapshot of an image may be known later than the image."""
-        return lateness.known(self.region, lambda: published.look(self.region, wanted), codes=PASSING)
+    def stop(self) -> None:
+        """End every wait of the account."""
+        self.region.stop()
 
-    def do(self, act: Act, wanted: Wanted, seen: Seen) -> None:
-        """Do one thing."""
-        acts.ACTS[act](self.region, wanted, seen)
+    def newest_base(self, base: Base, arch: Arch) -> BaseImage:
+        """Return a base's newest image."""
+        return base_images.newest(self.region, base, arch)
 
-    def copy(self, wanted: Wanted, *, attempt: str) -> str:
-        """Begin a copy; a listing without it is older than it is."""
-        image_id = acts.copy(self.region, wanted, attempt=attempt)
-        lateness.remember(self.region, wanted.name, image_id=image_id)
-        return image_id
+    def find(self, name: str, *, is_newest: bool = False) -> Image | None:
+        """Return this account's image of that name."""
+        return published.find(self.region, name=name, is_newest=is_newest)
 
-    def source(self, wanted: Wanted) -> Image | None:
-        """Return the image that copies are made of."""
-        return published.find(self.region.account.region(wanted.source[0]), name=wanted.name)
+    def image(self, image_id: str) -> Image | None:
+        """Return the image of that id."""
+        return images.at(self.region, image_id)
 
-    def disabled(self, wanted: Wanted, image_id: str) -> BakeryError:
-        """Return the error of a disabled image."""
-        is_source = image_id == wanted.source[1]
-        return published.disabled(wanted.source[0] if is_source else self.name, image_id)
+    def releases_of(self, image: str) -> list[Image]:
+        """Return the images that are tagged as an image's releases."""
+        return images.tagged(self.region, image)
 
-    def begin(self, wanted: Wanted) -> None:
-        """Forget what an earlier run has written."""
-        self.region.written.pop(wanted.latest, None)
+    def ours(self) -> list[Image]:
+        """Return all images with our tag."""
+        return images.ours(self.region)
 
-    def is_overtaken(self, wanted: Wanted, seen: Seen) -> bool:
-        """Return whether `latest` is another command's now."""
-        return overtaking.is_later(self.region, wanted, seen)
+    def pointers(self, names: Collection[str]) -> Mapping[str, Pointer]:
+        """Return what parameters name."""
+        return parameters.read(self.region, names)
 
-    def overtaken(self, wanted: Wanted, image_id: str) -> BakeryError:
-        """Return the error of that."""
-        return overtaking.error(self.region, wanted, image_id)
+    def wait_available(self, name: str) -> Image:
+        """Return this account's newest image of that name as soon as machines can be started from it."""
+        return published.wait_available(self.region, name=name)
 
-    def pause(self, seconds: float) -> None:
-        """Wait."""
-        self.region.account.pause(seconds)
+    def mark(self, image: Image, tags: Mapping[str, str]) -> Image:
+        """Return the image with more tags."""
+        return acts.tag(self.region, image, tags)
+
+    def is_for(self, image: Image, arch: Arch) -> bool:
+        """Return whether instances of an architecture start from an image."""
+        return desired.is_for(image, arch)
+
+    def bake(self, baking_: Baking, *, console: Console) -> str:
+        """Let Packer make an AMI."""
+        return baking.bake(self.region, baking_, console=console)
+
+    def inventory(self, question: Question) -> Inventory:
+        """Return what there is of ours."""
+        return inventory.take(self.region, question)
+
+    def remove_image(self, image: Image, *, pointer: str) -> str:
+        """Remove an image, its snapshots and its parameter."""
+        return removal.remove_image(self.region, image, parameter=pointer)
+
+    def forget(self, pointer: str, *, image_id: str) -> None:
+        """Delete a parameter if there is one that names this image."""
+        removal.forget(self.region, pointer, image_id=image_id)
+
+    def remove(self, kind: Kind, thing_id: str) -> None:
+        """Remove what is no image."""
+        if kind is Kind.INSTANCE:
+            instances.terminate(self.region, [thing_id])
+        elif kind is Kind.SNAPSHOT:
+            removal.remove_snapshot(self.region, thing_id)
+        elif kind is Kind.GROUP:
+            removal.remove_group(self.region, thing_id)
+        elif kind is Kind.KEY:
+            removal.remove_key(self.region, thing_id)
+        else:
+            raise AssertionError(f"AWS has no {kind} of ours")

@@ -123,6 +123,35 @@ def copy_cost(from_region: str, *, stored_gb: float, of: Table | None = None) ->
     return known.usd * stored_gb if known else None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A table, as the stories ask it; see `bakery.places.prices`."""
+
+    table: Table
+
+    @property
+    def date(self) -> str:
+        """When it was put together."""
+        return str(self.table.date)
+
+    @property
+    def currency(self) -> str:
+        """What its figures are in."""
+        return self.table.currency
+
+    def bake_cost(self, place: str, *, instance_type: str, hours: float, disk_gb: int) -> float | None:
+        """Return what a machine takes that runs for *hours*."""
+        return bake_cost(place, instance_type=instance_type, hours=hours, disk_gb=disk_gb, of=self.table)
+
+    def copy_cost(self, from_place: str, *, stored_gb: float) -> float | None:
+        """Return what a copy takes."""
+        return copy_cost(from_place, stored_gb=stored_gb, of=self.table)
+
+    def storage_cost_month(self, place: str, *, stored_gb: float) -> float | None:
+        """Return what a snapshot takes a month."""
+        return storage_cost_month(place, stored_gb=stored_gb, of=self.table)
+
+
 class Pricing(Protocol):
     """AWS in one region, such as clouds.aws.Region."""
 

@@ -1,5 +1,6 @@
 import pytest
 
+from bakery.catalog import record
 from bakery.cloud import naming, reconcile
 from bakery.clouds.aws import desired
 from bakery.core.errors import BakeryError, ExitCode
@@ -12,8 +13,8 @@ RELEASE = "20261123-0415-0123456789ab"
 
 def test_a_release_that_was_not_verified_has_no_tag_that_says_so() -> None:
     release = rehearsed.verified(image_id="ami-0123456789abcdef0")
-    assert naming.VERIFIED in desired.tags(release, image="host")
-    assert naming.VERIFIED not in desired.tags(release.model_copy(update={"verified_at": None}), image="host")
+    assert naming.VERIFIED in record.tags(release, image="host")
+    assert naming.VERIFIED not in record.tags(release.model_copy(update={"verified_at": None}), image="host")
 
 
 def test_what_is_wanted_follows_the_definition() -> None:
@@ -57,7 +58,7 @@ def test_every_key_of_the_definition_is_wanted_in_every_region() -> None:
         name=f"dokku-bakery/fleet/{release.release}/amd64",
         description="What it is",
         source=("eu-west-2", "ami-0123456789abcdef0"),
-        tags={"team": "ops", **desired.tags(release, image="fleet")},
+        tags={"team": "ops", **record.tags(release, image="fleet")},
         own_tags={"team": "ops"},
         readers=("210987654321",),
         is_encrypted=True,
@@ -111,15 +112,15 @@ def test_what_is_encrypted_and_shared_needs_a_key_in_every_region_that_is_asked_
     key = "arn:aws:kms:eu-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     told = {"encrypt": True, "share_with": ["210987654321"], "kms_keys": {"eu-west-2": key}}
     wanted_by = Definition.model_validate({"name": "host", "aws": told})
-    desired.require_readable(wanted_by, ["eu-west-2"])
-    desired.require_readable(Definition.model_validate({"name": "host", "aws": {"encrypt": True}}), ["us-east-1"])
+    desired.require_readable(wanted_by, "eu-west-2")
+    desired.require_readable(Definition.model_validate({"name": "host", "aws": {"encrypt": True}}), "us-east-1")
     with pytest.raises(BakeryError, match="us-east-1: what is encrypted and shared needs a key") as caught:
-        desired.require_readable(wanted_by, ["eu-west-2", "us-east-1"])
+        desired.require_readable(wanted_by, "us-east-1")
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert caught.value.hint == "aws.kms_keys.us-east-1 in images/host.toml"
 
 
 def test_one_s_own_tags_never_replace_ours() -> None:
     release = rehearsed.verified()
-    tags = desired.tags(release, image="host", own={"team": "ops", naming.IMAGE: "theirs", "Name": "theirs"})
-    assert tags == {"team": "ops", **desired.tags(release, image="host")}
+    tags = record.tags(release, image="host", own={"team": "ops", naming.IMAGE: "theirs", "Name": "theirs"})
+    assert tags == {"team": "ops", **record.tags(release, image="host")}

@@ -3,8 +3,9 @@
 import pytest
 
 from bakery.clouds.aws import fan_out
-from bakery.clouds.aws.fan_out import WORTH_SENDING, Choice, FanOut
+from bakery.clouds.aws.fan_out import WORTH_SENDING, Choice
 from bakery.core.errors import BakeryError, ExitCode
+from bakery.places.shipment import FanOut, parse
 
 MB = 10**6
 MOST_BLOCKS = WORTH_SENDING // MB
@@ -44,7 +45,7 @@ def test_without_another_region_there_is_nothing_to_choose() -> None:
 
 
 def test_a_way_is_read_by_its_name() -> None:
-    assert [fan_out.parse(way.value) for way in FanOut] == list(FanOut)
+    assert [parse(way.value) for way in FanOut] == list(FanOut)
     with pytest.raises(BakeryError, match="--fan-out uplaod: there is no such way") as caught:
-        fan_out.parse("uplaod")
+        parse("uplaod")
     assert (caught.value.exit_code, caught.value.hint) == (ExitCode.IMPOSSIBLE, "did you mean 'upload'?")

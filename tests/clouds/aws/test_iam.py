@@ -10,10 +10,12 @@ from moto.ec2.models import ec2_backends
 
 from bakery.catalog import ids
 from bakery.cloud import naming
-from bakery.cloud.values import Launch
 from bakery.clouds.aws import groups, instances, policies, published
 from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.base_images import FoundBy
+from bakery.clouds.aws.cloud import AwsCloud
+from bakery.clouds.aws.instances import Launch
+from bakery.clouds.aws.place import AwsPlace
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import bases, layers
@@ -56,23 +58,23 @@ def seed_read(cloud: Rehearsal, owner: Account) -> None:
         cloud.world.snapshots[image.snapshot].readers.add("210987654321")
         image.readers += [{"UserId": "210987654321"}, {"OrganizationArn": ORGANIZATION}]
         template(region, {"ImageId": image.id})
-    planned = plan.make("host", owner.region(LONDON))
+    planned = plan.make("host", AwsPlace(region=owner.region(LONDON)))
     an_image(cloud, region=LONDON, name=planned.name)
 
 
 def read(cloud: Rehearsal, account: Account) -> None:
-    survey = regions.ask(account, bases.base("debian-12"), Arch.AMD64)
+    survey = regions.ask(AwsCloud(account=account), bases.base("debian-12"), Arch.AMD64)
     survey.require_answer()
     ways = {row.image.found_by for row in survey.rows if row.image}
     assert ways == {FoundBy.SSM}, "the base is found by its name, not by its parameter"
     order = bake.Order(image="host", regions=BOTH, base="debian-12")
-    preview.show(order, account=account, console=Console())
-    report = validate.validate(("host",), regions=(), account=account, console=Console())
+    preview.show(order, account=AwsCloud(account=account), console=Console())
+    report = validate.validate(("host",), regions=(), account=AwsCloud(account=account), console=Console())
     problems = [one.why for one in report.findings if one.state is not State.CORRECT]
     if problems:
         raise BakeryError("; ".join(problems))
     assert len(report.findings) == len(BOTH)
-    rebuild.rebuild(("host",), regions=(), account=account, console=Console())
+    rebuild.rebuild(("host",), regions=(), account=AwsCloud(account=account), console=Console())
     assert ids.show(ids.Order(image="host", is_rehearsal=True), console=Console())
 
 
@@ -86,7 +88,7 @@ def seed_publish(cloud: Rehearsal, owner: Account) -> None:
 
 
 def publish_all(cloud: Rehearsal, account: Account) -> None:
-    told: dict[str, Any] = {"account": account, "console": Console()}
+    told: dict[str, Any] = {"account": AwsCloud(account=account), "console": Console()}
     order = publish.Order(image="host", release=releases.name_of(2), regions=BOTH)
     publish.publish(order, **told)
     promote.promote(order, **told)
@@ -104,7 +106,7 @@ def launch_all(cloud: Rehearsal, account: Account) -> None:
 
     def start(**fields: Any) -> None:
         order = launch_order.Order(image="host", regions=(LONDON,), is_waiting=False, **fields)
-        launch.launch(order, account=account, console=Console()).require_all()
+        launch.launch(order, account=AwsCloud(account=account), console=Console()).require_all()
 
     start(key="mine")
     with pytest.raises(BakeryError) as caught:
@@ -140,7 +142,7 @@ def seed_prune(cloud: Rehearsal, owner: Account) -> None:
 
 
 def prune_all(cloud: Rehearsal, account: Account) -> None:
-    prune.prune(prune.Order(is_now=True), account=account, console=Console(), is_dry=False)
+    prune.prune(prune.Order(is_now=True), account=AwsCloud(account=account), console=Console(), is_dry=False)
     backend = ec2_backends[ACCOUNT][DUBLIN]
     assert len(releases.own_images(cloud)) == len(releases.own_snapshots(cloud)) == len(BOTH)
     assert (cloud.instances(), list(backend.key_pairs)) == ([], [])
@@ -219,7 +221,7 @@ def test_whoever_is_refused_is_told_which_policy_has_the_action(police: Police) 
     account = police.sign_in(document("publish", without="publish Copy ec2:CopyImage"))
     order = publish.Order(image="host", release=releases.name_of(2), regions=BOTH)
     with pytest.raises(BakeryError, match="eu-west-1: ec2:CopyImage is not allowed: You are not authorized") as caught:
-        publish.publish(order, account=account, console=Console())
+        publish.publish(order, account=AwsCloud(account=account), console=Console())
     assert caught.value.exit_code is ExitCode.MISSING
     files = "docs/iam/bake.json or docs/iam/import.json or docs/iam/publish.json"
     assert caught.value.hint == f"attach {files}, which allows ec2:CopyImage"

@@ -13,7 +13,7 @@ import pytest
 from bakery.cloud import naming
 from bakery.clouds.aws import ebs, lateness, published, upload
 from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.fan_out import FanOut
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.contents import collect
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
@@ -22,9 +22,10 @@ from bakery.guests import accelerator, guest, suite
 from bakery.guests.accelerator import Accelerator
 from bakery.guests.suite import Verdict
 from bakery.local import find
+from bakery.places.shipment import FanOut
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.release import import_
-from bakery.release.import_plan import Order
+from bakery.release.import_ import Order
 from tests import local_images, manifests, releases
 from tests.aws_account import forget_aws
 from tests.iam_questions import Touch, allows
@@ -98,7 +99,7 @@ def bring(police: Police, *, without: str = "", fan_out: FanOut = FanOut.COPY) -
     """Send the image to one region, judge it there, and publish it in another, as a user who has the policy."""
     order = Order(image="host", regions=BOTH, fan_out=fan_out, is_read_back=True)
     account = police.sign_in(document("import", without=without))
-    import_.bring(order, account=account, console=Console())
+    import_.bring(order, account=AwsCloud(account=account), console=Console())
 
 
 def test_the_policy_is_enough_to_send_judge_and_publish_and_for_the_next_night(police: Police, tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_with_those_of_its_options_it_is_enough_for_a_definition_that_asks_for_m
     monkeypatch.setattr(layers, "chain", lambda name: [OWN])
     builds(police.owner.region(LONDON))
     account = police.sign_in(together("import", "network", "profile", "tags"))
-    import_.bring(Order(image="host", regions=BOTH), account=account, console=Console())
+    import_.bring(Order(image="host", regions=BOTH), account=AwsCloud(account=account), console=Console())
     assert police.refused == []
     (group,) = police.owner.region(LONDON).ec2("describe_security_groups", Filters=KNOWN)["SecurityGroups"]
     assert [one["CidrIp"] for one in group["IpPermissions"][0]["IpRanges"]] == list(OWN.aws.allow_from)
@@ -140,7 +141,7 @@ def test_no_entry_can_be_left_out(police: Police, entry: str) -> None:
 
 def test_to_see_the_plan_the_policy_for_reading_is_enough(police: Police, capsys: pytest.CaptureFixture[str]) -> None:
     account = police.sign_in(document("read"))
-    import_.show(Order(image="host", regions=BOTH), account=account, console=Console())
+    import_.show(Order(image="host", regions=BOTH), account=AwsCloud(account=account), console=Console())
     assert police.refused == []
     assert f"send {len(BLOCKS) + 2} blocks" in capsys.readouterr().out
 

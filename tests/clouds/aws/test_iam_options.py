@@ -8,8 +8,9 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from bakery.cloud import naming
-from bakery.clouds.aws import desired, published, tunnels
+from bakery.clouds.aws import published, tunnels
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import layers
@@ -48,7 +49,7 @@ def start(police: Police, *policies: str, without: str = "") -> str:
     builds(police.owner.region(LONDON))
     account = police.sign_in(together("launch", *policies, without=without))
     order = launch_order.Order(image="host", regions=(LONDON,), is_waiting=False)
-    launch.launch(order, account=account, console=Console()).require_all()
+    launch.launch(order, account=AwsCloud(account=account), console=Console()).require_all()
     (instance,) = police.owner.region(LONDON).ec2("describe_instances")["Reservations"][0]["Instances"]
     return str(instance["SubnetId"])
 
@@ -64,8 +65,8 @@ def release(police: Police, *policies: str, without: str = "") -> None:
     police.cloud.world.snapshots[image.snapshot].tags.clear()
     account = police.sign_in(together("publish", *policies, without=without))
     order = publish.Order(image="host", release=baked.release, regions=BOTH)
-    publish.publish(order, account=account, console=Console())
-    promote.promote(order, account=account, console=Console())
+    publish.publish(order, account=AwsCloud(account=account), console=Console())
+    promote.promote(order, account=AwsCloud(account=account), console=Console())
 
 
 Work = Callable[..., object]
@@ -153,10 +154,10 @@ def test_sessions_are_used_and_ended_by_whoever_began_them(variable: str) -> Non
 def test_a_parameter_whose_tags_are_refused_keeps_its_value_for_the_next_run(police: Police) -> None:
     police.has_conditions = False
     baked = releases.put(police.cloud, OWN)
-    name = desired.parameter(OWN, baked.release, baked.arch)
+    name = naming.pointer(OWN, baked.release, baked.arch)
     releases.write(LONDON, name, "ami-0123456789abcdef0")
     account = police.sign_in(together("publish", "tags", without="tags TagOurParameters ssm:AddTagsToResource"))
     with pytest.raises(BakeryError) as caught:
-        publish.publish(publish.Order(image="host"), account=account, console=Console())
+        publish.publish(publish.Order(image="host"), account=AwsCloud(account=account), console=Console())
     assert named(caught.value) == {"ssm:AddTagsToResource"}
     assert releases.parameters(LONDON)[name] == "ami-0123456789abcdef0"

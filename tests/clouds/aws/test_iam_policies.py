@@ -11,9 +11,9 @@ from moto.ec2.models import ec2_backends
 from moto.iam.policy_validation import IAMPolicyDocumentValidator
 
 from bakery.cloud import naming
-from bakery.cloud.values import Launch
 from bakery.clouds.aws import groups, instances, policies
 from bakery.clouds.aws.account import Region
+from bakery.clouds.aws.instances import Launch
 from bakery.core.errors import BakeryError
 from bakery.rehearsal.server import serving
 from bakery.rehearsal.world import ACCOUNT

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
-from bakery.cloud.values import Launch
 from bakery.clouds.aws import base_images, groups, instances, lateness
 from bakery.clouds.aws.account import Account, Region
+from bakery.clouds.aws.instances import Launch
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, BaseName, base
 from bakery.rehearsal.server import Rehearsal
@@ -57,37 +57,8 @@ def test_a_machine_has_its_tags_and_takes_no_request_without_a_token(region: Reg
     assert shown["MetadataOptions"]["HttpTokens"] == "required"
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_a_machine_ends_with_the_body_however_it_ends(region: Region, error: type[BaseException]) -> None:
-    def fail() -> None:
-        with instances.running(region, a_launch(region)):
-            assert states(region) == ["running"]
-            region.account.stop.set()
-            raise error
-
-    with pytest.raises(error):
-        fail()
-    region.account.stop.clear()
-    assert states(region)[0] in {"shutting-down", "terminated"}
-
-
 def test_ending_what_is_gone_is_no_mistake(region: Region) -> None:
     instances.terminate(region, ["i-0123456789abcdef0"])
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_a_machine_that_aws_does_not_know_yet_ends_all_the_same(
-    error: type[BaseException], region: Region, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail() -> None:
-        with instances.running(region, a_launch(region)):
-            raise error
-
-    left = late(monkeypatch, "terminate_instances", instances.NO_INSTANCE, instances.NO_INSTANCE)
-    with pytest.raises(error):
-        fail()
-    assert left == []
-    assert states(region)[0] in {"shutting-down", "terminated"}
 
 
 def test_a_new_machine_that_is_never_known_is_gone(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:

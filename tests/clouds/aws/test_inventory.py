@@ -80,13 +80,13 @@ def test_parameters_are_those_that_are_asked_for_however_many(region: Region) ->
     names = [f"/dokku-bakery/image-{number}/latest/amd64" for number in range(12)]
     for name in names:
         releases.write(DUBLIN, name, "ami-0123456789abcdef0")
-    assert set(take(region, parameters=names).parameters) == set(names)
+    assert set(take(region, pointers=names).pointers) == set(names)
 
 
 def test_where_another_checkout_says_latest_is_asked_as_well(cloud: Rehearsal, region: Region) -> None:
     an_image(cloud, region=DUBLIN, tags=dict(OURS))
     releases.write(DUBLIN, "/dokku-bakery/host/latest/amd64", "ami-0123456789abcdef0")
-    assert take(region).parameters == {"/dokku-bakery/host/latest/amd64": "ami-0123456789abcdef0"}
+    assert take(region).pointers == {"/dokku-bakery/host/latest/amd64": "ami-0123456789abcdef0"}
 
 
 def lonely(region: Region, **asked: Any) -> set[str]:
@@ -129,5 +129,5 @@ def test_of_groups_and_keys_only_those_of_bakes_are_ours(region: Region) -> None
 
 
 def test_it_only_reads(cloud: Rehearsal, region: Region) -> None:
-    take(region, parameters=["/dokku-bakery/host/latest/amd64"])
+    take(region, pointers=["/dokku-bakery/host/latest/amd64"])
     assert [call.action for call in cloud.calls if not call.action.startswith(("Describe", "Get"))] == []

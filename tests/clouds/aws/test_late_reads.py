@@ -10,6 +10,7 @@ from bakery.catalog import catalog
 from bakery.cloud.inventory import Question
 from bakery.clouds.aws import groups, instances, inventory, lateness, published
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.definition import layers
 from bakery.guests import accelerator
@@ -74,7 +75,7 @@ def test_publish_promote_and_rollback_end_the_same(
     def do(account: Account) -> dict[str, Any]:
         for name in (OLDER, RELEASE):
             rehearsed.bake(cloud, name)
-        told: dict[str, Any] = {"account": account, "console": Console()}
+        told: dict[str, Any] = {"account": AwsCloud(account=account), "console": Console()}
         for name in (OLDER, RELEASE):
             publish.publish(publish.Order(image="host", release=name, regions=TWO), **told)
             promote.promote(publish.Order(image="host", release=name, regions=TWO), **told)
@@ -113,11 +114,11 @@ def test_launch_starts_as_many_machines_as_were_asked_for_and_makes_one_group(
     def do(account: Account) -> list[Any]:
         releases.put(cloud, definition, is_latest=True)
         order = launch_order.Order(image="host", regions=BOTH, is_waiting=False, count=2)
-        launch.launch(order, account=account, console=Console()).require_all()
+        launch.launch(order, account=AwsCloud(account=account), console=Console()).require_all()
         with monkeypatch.context() as patch:
             patch.setattr(instances, "wait_running", interrupt)
             with pytest.raises(KeyboardInterrupt):
-                launch.launch(order, account=account_of(cloud), console=Console())
+                launch.launch(order, account=AwsCloud(account=account_of(cloud)), console=Console())
         cloud.faults = NONE
         groups = [account.region(one).ec2("describe_security_groups")["SecurityGroups"] for one in BOTH]
         ports = [sorted(rule["FromPort"] for rule in one[-1]["IpPermissions"]) for one in groups]
@@ -144,7 +145,7 @@ def test_prune_leaves_the_same_and_nothing_over(
         for region in BOTH:
             groups.group(account.region(region), name="dokku-bakery-bake", ports=(22,))
         for again in (account, account_of(cloud)):
-            prune.prune(prune.Order(), account=again, console=Console(), is_dry=False)
+            prune.prune(prune.Order(), account=AwsCloud(account=again), console=Console(), is_dry=False)
         cloud.faults = NONE
         left = [inventory.take(account.region(region), Question()) for region in BOTH]
         return [

@@ -14,6 +14,7 @@ from bakery.cloud import naming
 from bakery.cloud.reconcile import Act
 from bakery.clouds.aws import acts, lateness, overtaking, published
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core import parallel
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -41,7 +42,7 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def move(account: Account, release: Release) -> None:
-    promote(Order(image="host", release=release.release), account=account, console=Console())
+    promote(Order(image="host", release=release.release), account=AwsCloud(account=account), console=Console())
 
 
 def after(act: Act, do: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> list[str]:

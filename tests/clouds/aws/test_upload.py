@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from bakery.clouds.aws import ebs, lateness, upload
+from bakery.clouds.aws import ebs, lateness, shipping, upload
 from bakery.clouds.aws.account import Account, Region
-from bakery.clouds.aws.fan_out import FanOut
+from bakery.clouds.aws.shipping import AwsShipment
 from bakery.clouds.aws.upload import Sent
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.disk import digests
 from bakery.disk.blocks import BLOCK_SIZE, DiskBlocks
+from bakery.local import find
+from bakery.places.shipment import FanOut, Parcel
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
-from bakery.release import import_plan
-from bakery.release.import_plan import Order, Plan
 from tests import local_images
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
@@ -44,9 +44,9 @@ def account(cloud: Rehearsal) -> Account:
     return account_of(cloud)
 
 
-def plan(account: Account) -> Plan:
-    order = Order(image="host", regions=(HOME,), fan_out=FanOut.UPLOAD)
-    return import_plan.make(order, account=account, console=Console())
+def plan(account: Account) -> AwsShipment:
+    parcel = Parcel(image=find.find("host", base=""), places=(HOME,), fan_out=FanOut.UPLOAD)
+    return shipping.make(parcel, account=account, console=Console())
 
 
 def send(account: Account, *, is_verified: bool = False) -> Sent:

@@ -1,20 +1,21 @@
-"""What the plan of an import refuses before anything is sent; what it shows is in test_region_import."""
+"""What a shipment to AWS refuses before anything is sent; what it shows is in test_import_."""
 
 from pathlib import Path
 
 import pytest
 
+from bakery.clouds.aws import shipping
 from bakery.clouds.aws.account import Account
+from bakery.clouds.aws.shipping import LARGEST_GB
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
 from bakery.disk import digests
 from bakery.disk.digests import Digests
 from bakery.local import find
+from bakery.places.shipment import FanOut, Parcel
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT
-from bakery.release import import_plan
-from bakery.release.import_plan import LARGEST_GB, Order
 from tests import local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
@@ -33,8 +34,9 @@ def account(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def refused(account: Account, *regions: str) -> BakeryError:
+    parcel = Parcel(image=find.find("host", base=""), places=regions, fan_out=FanOut.AUTO)
     with pytest.raises(BakeryError) as caught:
-        import_plan.make(Order(image="host", regions=regions), account=account, console=Console())
+        shipping.make(parcel, account=account, console=Console())
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     return caught.value
 
