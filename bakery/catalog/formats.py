@@ -11,7 +11,7 @@ from enum import StrEnum
 from bakery.catalog import promotions
 from bakery.catalog.catalog import Catalog, Release
 from bakery.core.errors import did_you_mean, impossible
-from bakery.definition.aws_regions import REGIONS
+from bakery.definition.place_names import Cloud, city, cloud
 from bakery.packer.render import hcl
 
 REHEARSAL = "A rehearsal: no cloud knows these ids."
@@ -73,7 +73,7 @@ def logical_id(release: Release, catalog: Catalog) -> str:
 
 def variable(region: str) -> str:
     """Return what the id of a region is called in an environment."""
-    return f"BAKERY_AMI_{region.replace('-', '_').upper()}"
+    return f"BAKERY_{'AMI' if cloud(region) is Cloud.AWS else 'IMAGE'}_{region.replace('-', '_').upper()}"
 
 
 def amis(release: Release) -> dict[str, str]:
@@ -105,10 +105,9 @@ def _table(releases: Sequence[Release], catalog: Catalog) -> Iterable[str]:
         yield f"{catalog.image} {one.release} ({told})"
     yield ""
     release = _one(releases)
-    rows = [("region", "city", "AMI", "published")]
+    rows = [("region", "city", "AMI" if _is_aws(release) else "image", "published")]
     for region, image_id in amis(release).items():
-        city = REGIONS.get(region, "")
-        rows.append((region, city, image_id, f"{release.places[region].published_at:%Y-%m-%d}"))
+        rows.append((region, city(region), image_id, f"{release.places[region].published_at:%Y-%m-%d}"))
     yield from _columns(rows)
 
 
@@ -118,6 +117,10 @@ def _state(release: Release, catalog: Catalog) -> str:
     if named:
         return "latest" if named == [*where] or {*release.places} <= {*named} else f"latest in {', '.join(named)}"
     return "verified" if release.verified_at else "not verified"
+
+
+def _is_aws(release: Release) -> bool:
+    return all(cloud(place) is Cloud.AWS for place in release.places)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> Iterable[str]:
@@ -170,6 +173,9 @@ def _cloudformation(release: Release, catalog: Catalog, *, title: str) -> Iterab
     yield "Mappings:"
     yield f"  {name}:"
     for region, image_id in amis(release).items():
+        if cloud(region) is not Cloud.AWS:
+            # CloudFormation is AWS's.
+            continue
         yield f"    {region}:"
         yield f"      AMI: {image_id}"
 

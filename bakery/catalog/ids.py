@@ -8,8 +8,8 @@ from bakery.catalog.catalog import Catalog, Release
 from bakery.core.console import Console
 from bakery.core.errors import did_you_mean, impossible
 from bakery.definition import layers
-from bakery.definition.aws_regions import REGIONS
 from bakery.definition.bases import Arch
+from bakery.definition.place_names import CITIES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +71,11 @@ def choose_releases(name: str, arch: Arch, *, known: Catalog, console: Console) 
 
 
 def require_heard_of(regions: tuple[str, ...], *, known: Catalog) -> None:
-    """Raise BakeryError (exit code 2) for a region that neither AWS nor the catalog has."""
+    """Raise BakeryError (exit code 2) for a region that neither a cloud nor the catalog has."""
     places = sorted({name for one in known.releases for name in one.places})
     for region in regions:
-        if region not in {*REGIONS, *places}:
-            raise impossible(f"there is no region {region!r}", hint=did_you_mean(region, [*(places or REGIONS)]))
+        if region not in {*CITIES, *places}:
+            raise impossible(f"there is no region {region!r}", hint=did_you_mean(region, [*(places or CITIES)]))
 
 
 def in_regions(releases: Sequence[Release], regions: tuple[str, ...], *, known: Catalog) -> list[Release]:

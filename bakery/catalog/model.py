@@ -8,9 +8,10 @@ from pydantic import Field, field_serializer, model_serializer, model_validator
 
 from bakery.catalog import promotions
 from bakery.catalog.promotions import History, Promotion
-from bakery.catalog.values import FORMAT, Entry, Fingerprint, ImageId, RegionName, ReleaseName, Time
+from bakery.catalog.values import FORMAT, Entry, Fingerprint, ImageId, RegionName, ReleaseName, Time, require_id_of
 from bakery.core.errors import did_you_mean, impossible
 from bakery.definition.bases import Arch, BaseName
+from bakery.definition.place_names import cloud
 from bakery.definition.rules import ImageName, wrong
 
 LATEST, NEWEST = "latest", "newest"
@@ -18,7 +19,7 @@ LATEST, NEWEST = "latest", "newest"
 
 
 class Placed(Entry):
-    """A release in one AWS region."""
+    """A release in one place."""
 
     image_id: ImageId
     published_at: Time
@@ -39,6 +40,12 @@ class Release(Entry):
     bad_since: Time | None = None
     """When `latest` was taken off it because it turned out to be bad; a nightly does not promote the like of it."""
     places: dict[RegionName, Placed] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _ids_are_of_their_clouds(self) -> Self:
+        for place, placed in self.places.items():
+            require_id_of(cloud(place), placed.image_id, key=f"places.{place}.image_id")
+        return self
 
     @field_serializer("places", mode="wrap")
     def _sorted(self, places: Mapping[str, Placed], write: Callable[[Any], Any]) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from bakery.core.errors import did_you_mean
-from bakery.definition.aws_regions import REGIONS
+from bakery.definition.place_names import CITIES, Cloud
 from bakery.definition.rules import wrong
 
 FORMAT = 3
@@ -15,7 +15,10 @@ FORMAT = 3
 
 _RELEASE = re.compile(r"\d{8}-\d{4}-[0-9a-f]{12}")
 # 8 hex digits before 2016, 17 since (docs.aws.amazon.com/AWSEC2, "Resource IDs").
-_IMAGE_ID = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
+_AMI = r"ami-([0-9a-f]{8}|[0-9a-f]{17})"
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_IMAGE_ID = re.compile(f"{_AMI}|{_UUID}")
+"""An AMI's, or one of Scaleway's."""
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
@@ -35,8 +38,16 @@ def _release_name(text: str) -> str:
 
 def _image_id(text: str) -> str:
     if not _IMAGE_ID.fullmatch(text):
-        raise wrong(f"{text!r} is no id of an AMI: 'ami-' and 17 hex digits")
+        raise wrong(f"{text!r} is no id of an image: 'ami-' and 17 hex digits, or a UUID")
     return text
+
+
+def require_id_of(cloud: Cloud, image_id: str, *, key: str) -> None:
+    """Raise PydanticCustomError for an id that no image of a cloud has."""
+    if re.fullmatch(_AMI, image_id) is None and cloud is Cloud.AWS:
+        raise wrong(f"{image_id!r} is no id of an AMI: 'ami-' and 17 hex digits", key=key)
+    if re.fullmatch(_UUID, image_id) is None and cloud is Cloud.SCALEWAY:
+        raise wrong(f"{image_id!r} is no id of an image of Scaleway's, which is a UUID", key=key)
 
 
 def _fingerprint(text: str) -> str:
@@ -48,7 +59,7 @@ def _fingerprint(text: str) -> str:
 def _region(text: str) -> str:
     # AWS opens regions faster than our table learns of them, so a name of the right form is taken.
     if not _REGION.fullmatch(text):
-        raise wrong(f"{text!r} is no region", hint=did_you_mean(text, REGIONS))
+        raise wrong(f"{text!r} is no region", hint=did_you_mean(text, CITIES))
     return text
 
 

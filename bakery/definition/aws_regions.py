@@ -4,7 +4,6 @@ Names and cities: docs.aws.amazon.com, "AWS Regions" in the AWS Account Manageme
 """
 
 import re
-from collections.abc import Iterable
 from enum import StrEnum
 
 from bakery.core.errors import did_you_mean, impossible
@@ -90,11 +89,9 @@ def region(name: str) -> str:
     return name
 
 
-def require_form(names: Iterable[str]) -> None:
-    """Raise BakeryError (exit code 2) for what can be no region's name, be it ever so new."""
-    for name in names:
-        if name not in REGIONS and not _FORM.fullmatch(name):
-            region(name)
+def is_form(name: str) -> bool:
+    """Return whether a name can be a region's, be it ever so new."""
+    return name in REGIONS or _FORM.fullmatch(name) is not None
 
 
 def partition(name: str) -> Partition:

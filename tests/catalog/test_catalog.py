@@ -216,7 +216,17 @@ def test_nonsense_is_refused_with_its_path(
         (lambda one: one.update(baked_at=5), "baked_at: 5 is no time such as '2026-01-31T04:05:06Z'", ""),
         (
             lambda one: one["places"]["eu-west-2"].update(image_id="ami-12"),
-            "places.eu-west-2.image_id: 'ami-12' is no id of an AMI",
+            "places.eu-west-2.image_id: 'ami-12' is no id of an image",
+            "",
+        ),
+        (
+            lambda one: one["places"]["eu-west-2"].update(image_id="11111111-2222-3333-4444-555555555555"),
+            "places.eu-west-2.image_id: '11111111-2222-3333-4444-555555555555' is no id of an AMI",
+            "",
+        ),
+        (
+            lambda one: one["places"].update({"fr-par-1": one["places"]["eu-west-2"]}),
+            "places.fr-par-1.image_id: 'ami-00000000000000001' is no id of an image of Scaleway's",
             "",
         ),
         (

@@ -223,3 +223,14 @@ def test_an_unknown_format_is_refused() -> None:
         formats.form("teraform")
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert caught.value.hint == "did you mean 'terraform'?"
+
+
+def test_a_release_in_two_clouds_has_its_id_in_each() -> None:
+    zone = {"fr-par-1": Placed(image_id="11111111-2222-3333-4444-555555555555", published_at=BAKED)}
+    both = release("eu-west-2").model_copy(update={"places": {**release("eu-west-2").places, **zone}})
+    told = {form: render([both], known(both), form=form) for form in Form}
+    assert "BAKERY_IMAGE_FR_PAR_1=11111111-2222-3333-4444-555555555555" in told[Form.ENV]
+    assert "BAKERY_AMI_EU_WEST_2=ami-00000000000000000" in told[Form.ENV]
+    assert '"fr-par-1"  = "11111111-2222-3333-4444-555555555555"' in told[Form.TERRAFORM]
+    assert "fr-par-1" not in told[Form.CLOUDFORMATION]
+    assert re.search(r"^fr-par-1 +Paris +11111111-", told[Form.TABLE], re.MULTILINE)
