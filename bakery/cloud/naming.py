@@ -18,6 +18,9 @@ LONGEST_NAME = 128
 IMAGE, RELEASE, ARCH, BASE = "bakery:image", "bakery:release", "bakery:arch", "bakery:base"
 FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", "bakery:removing", "bakery:run"
 
+BEGIN = "bakery:begin"
+"""Of an image that was baked there: the id of the one that the bake began with."""
+
 TITLE = "Name"
 """The tag that a cloud's own pages show a thing by."""
 DISK, PARENT = "bakery:disk", "bakery:parent"

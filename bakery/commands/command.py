@@ -26,7 +26,8 @@ REHEARSE_HELP = {
     "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"
 }
 _IN_AWS = re.compile(
-    r"\./inv (amis|bake|catalog|diff|launch|plan|promote|prune|publish|regions|rollback|validate)\b((?:(?!\./inv).)*)",
+    r"\./inv (amis|bake|catalog|diff|launch|nightly|plan|promote|prune|publish|regions|rollback|validate)\b"
+    r"((?:(?!\./inv).)*)",
     re.DOTALL,
 )
 """A command that may be rehearsed, in a hint, and what follows it there."""

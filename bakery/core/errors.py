@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     IMPOSSIBLE = 2
     MISSING = 3
     REJECTED = 4
+    BUSY = 5
     INTERRUPTED = 130
 
 

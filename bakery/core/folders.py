@@ -16,7 +16,7 @@ from typing import TextIO
 
 from bakery import ROOT
 from bakery.core.console import Console
-from bakery.core.errors import BakeryError, impossible
+from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.files import write_whole
 
 WORK_PREFIX = ".work-"
@@ -71,6 +71,28 @@ def locked(path: Path, *, what: str, console: Console) -> Iterator[None]:
             lock.seek(0)
             console.say(f"another run (process {lock.read().strip() or '?'}) is busy with {what}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        _note_holder(lock)
+        yield
+
+
+@contextmanager
+def alone(path: Path, *, what: str) -> Iterator[None]:
+    """Hold the lock file *path* while the body runs.
+
+    Raises BakeryError (exit code 5) at once when another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            who = f"process {lock.read().strip() or '?'}"
+            raise BakeryError(
+                f"another run ({who}) is busy with {what}: nothing was done",
+                hint="it carries on by itself; this one can be run again when it has ended",
+                exit_code=ExitCode.BUSY,
+            ) from None
         _note_holder(lock)
         yield
 

@@ -51,7 +51,7 @@ def from_archive(recipe: archive.Recipe, *, digests: Mapping[str, str], console:
 def from_cloud_image(base: Base, arch: Arch, *, console: Console) -> BaseDisk:
     """Return the distribution's current cloud image, downloaded unless it is cached."""
     algorithm, digest = cloudimage.published_digest(base, arch)
-    disk = folders.cache_dir() / "bases" / f"{base.name}-{arch}-cloud-{digest[:16]}.qcow2"
+    disk = _of_digest(base, arch, digest)
     with folders.locked(disk.with_suffix(".lock"), what=f"the base {base.name}", console=console):
         if not disk.exists():
             folders.require_space(disk.parent, need_gb=CLOUD_NEED_GB, what=f"the base {base.name}")
@@ -63,6 +63,18 @@ def from_cloud_image(base: Base, arch: Arch, *, console: Console) -> BaseDisk:
         else:
             console.update("cached")
         return _known(disk)
+
+
+def of_cloud_image(base: Base, arch: Arch) -> Path:
+    """Return where the distribution's current cloud image is kept, or would be once a bake begins with it.
+
+    Raises BakeryError (exit code 3) when the distribution does not say which one that is.
+    """
+    return _of_digest(base, arch, cloudimage.published_digest(base, arch)[1])
+
+
+def _of_digest(base: Base, arch: Arch, digest: str) -> Path:
+    return folders.cache_dir() / "bases" / f"{base.name}-{arch}-cloud-{digest[:16]}.qcow2"
 
 
 def cached(base: Base, arch: Arch) -> BaseDisk | None:

@@ -2,9 +2,11 @@
 
 __all__ = [
     "bake",
+    "catalog_commit",
     "import_",
     "launch",
     "launch_order",
+    "nightly",
     "preview",
     "promote",
     "prune",

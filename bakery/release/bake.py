@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bakery.catalog import record
 from bakery.catalog.catalog import Release
+from bakery.cloud import naming
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
@@ -122,6 +123,8 @@ def _pack(place: Place, planned: RegionPlan, *, begin: str, console: Console) ->
         artifact=_artifact(place, planned),
     )
     console.say(f"{place.name}: baked {place.bake(baking, console=console)}")
+    # A nightly asks it: where the base, or the layer below, is another one by now, this image is due.
+    place.mark(place.wait_available(planned.name), {naming.BEGIN: begin})
 
 
 def _artifact(place: Place, planned: RegionPlan) -> Artifact:

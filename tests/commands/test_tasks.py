@@ -54,6 +54,18 @@ def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "there is no release 'newst' of dokku for amd64 in the catalog",
             "did you mean 'newest'?",
         ),
+        (
+            ["nightly", "--max-age-days", "soon"],
+            2,
+            "--max-age-days soon: a whole number of at least 0 is needed",
+            "--max-age-days 2",
+        ),
+        (
+            ["nightly", "--rehearse", "--push"],
+            2,
+            "--commit is for real releases: no cloud knows those of a rehearsal",
+            "leave it out",
+        ),
         (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
     ],
 )
