@@ -40,3 +40,28 @@ def diff(
         is_rehearsal=rehearse,
     )
     diff.show(order)
+
+
+@task(
+    positional=["release"],
+    help={
+        "release": SIDE,
+        "image": IMAGE_HELP["image"],
+        "arch": "amd64 or arm64 (default: the definition's)",
+        "base": f"with local: {IMAGE_HELP['base']}",
+        "rehearse": "what was published in a rehearsal, on this machine",
+    },
+)
+def sbom(
+    _context: Context,
+    release: str | None = None,
+    image: str = IMAGE,
+    arch: str = "",
+    base: str = "",
+    rehearse: bool = False,
+) -> None:
+    """Print a release's software bill of materials for scanners, CycloneDX in JSON: packages, plugins, containers."""
+    from bakery.contents import sbom, sides
+
+    shelf = sides.shelf(image, arch=arch, base=base, is_rehearsal=rehearse)
+    print(sbom.text(shelf.manifest(release or "")), end="")

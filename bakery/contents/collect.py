@@ -27,6 +27,8 @@ SCRIPT = Path(__file__).with_name("collect.sh")
 DEEPER = ("/usr", "/var")
 """Directories whose own directories are listed, since nearly all is in them."""
 EVERYWHERE = ("0.0.0.0", "[::]", "*")  # noqa: S104  # what ss shows, and nothing is bound
+CHOSEN = range(32768, 61000)
+"""Ports that Linux gives to who asks for none (ip-sysctl, "ip_local_port_range"): containerd has one on loopback."""
 CHANGELOG = re.compile(r"^\S+ \((?P<version>[^)]+)\) (?P<suites>[^;]+);")
 """The first line of a package's changelog (Debian Policy 4.4): it names the suite that the version was made for."""
 SETTING = re.compile(r"\{ (?P<name>\w+)=(?P<when>.*?) ;")
@@ -132,7 +134,9 @@ def listening(lines: Iterable[str]) -> tuple[Listening, ...]:
         protocol, _, _, _, local, *rest = line.split()
         address, _, port = local.rpartition(":")
         programs = re.findall(r'\("([^"]+)"', " ".join(rest))
-        found.add((protocol, _where(address), int(port), programs[0] if programs else ""))
+        where = _where(address)
+        number = 0 if int(port) in CHOSEN and where not in {*EVERYWHERE, "own"} else int(port)
+        found.add((protocol, where, number, programs[0] if programs else ""))
     return tuple(
         Listening(protocol=protocol, address=address, port=port, program=program)
         for protocol, address, port, program in sorted(found)

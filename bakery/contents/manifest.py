@@ -98,6 +98,7 @@ class Listening(Part):
     protocol: Name
     address: Name
     port: int = Field(ge=0, le=65535)
+    """0 where the kernel chose one for a program that talks with its own kind, which is another at each boot."""
     program: str = ""
 
 

@@ -20,9 +20,13 @@ OF_A_VENDOR = re.compile(r"~(bookworm|trixie|jammy|noble|resolute)\d*$")
 GITHUB = re.compile(r"https://github\.com/([\w.-]+/[\w.-]+?)(\.git)?/?")
 
 
-def is_of_distribution(package: Package) -> bool:
-    """Return whether Debian or Ubuntu made a package, and not Docker, nginx or dokku."""
-    return package.name not in DOKKU and not OF_A_VENDOR.search(package.version)
+def vendor(package: Package) -> str:
+    """Return who made a package: `docker`, `nginx` or `dokku`, empty where it was Debian or Ubuntu."""
+    if package.name in DOKKU:
+        return "dokku"
+    if OF_A_VENDOR.search(package.version):
+        return "nginx" if package.source.startswith("nginx") else "docker"
+    return ""
 
 
 def changes_url(package: Package, base: BaseName) -> str:
@@ -33,7 +37,7 @@ def changes_url(package: Package, base: BaseName) -> str:
     """
     if package.name == "dokku":
         return f"https://github.com/dokku/dokku/releases/tag/v{quote(package.version)}"
-    if not is_of_distribution(package):
+    if vendor(package):
         return ""
     source, version = quote(package.source), quote(package.source_version, safe=":~+")
     if bases.base(base).distro is Distro.DEBIAN:

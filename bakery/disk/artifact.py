@@ -56,6 +56,11 @@ class Artifact:
         return self.folder / f"{self.stem}.manifest.json"
 
     @property
+    def sbom(self) -> Path:
+        """The same as a software bill of materials in CycloneDX's form."""
+        return self.folder / f"{self.stem}.cdx.json"
+
+    @property
     def blocks(self) -> Path:
         """The digests of the disk's blocks, made when it is first brought to a cloud."""
         return self.folder / f"{self.stem}.blocks.tsv"

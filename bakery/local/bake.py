@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bakery.contents import collect, kept
+from bakery.contents import collect, kept, sbom
 from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -146,7 +146,9 @@ def _verify(planned: Plan, *, draft: Artifact, machine: Accelerator, console: Co
     )
 
     def look(one: Guest, how: Accelerator) -> None:
-        kept.write(draft.manifest, collect.of(one, planned.made, machine=how.name))
+        manifest = collect.of(one, planned.made, machine=how.name)
+        kept.write(draft.manifest, manifest)
+        draft.sbom.write_text(sbom.text(manifest))
 
     try:
         log = planned.artifact.unfinished.verdict

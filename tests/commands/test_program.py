@@ -61,6 +61,7 @@ def through_shell(script: str) -> subprocess.CompletedProcess[str]:
         (["test", "--k", "x"], "test has no option --k", "did you mean '-k'?"),
         (["--frobnicate", "bake"], "there is no option --frobnicate before a command", "./inv -h"),
         (["diff"], "diff needs OLD and NEW", "./inv diff -h"),
+        (["sbom"], "sbom needs RELEASE", "./inv sbom -h"),
         (["diff", "newest"], "diff needs NEW", "./inv diff -h"),
         (
             ["diff", "x", "--imag", "y"],
@@ -101,11 +102,12 @@ def test_h_means_help_in_every_command() -> None:
     commands = re.findall(r"^  (\w+)", listed, re.MULTILINE)
     assert len(commands) >= 15
     script = "; ".join(
-        f"echo '>>' {command}; inv {command} -h" for command in ("certs", "verify", "amis", "up", "prune", "diff")
+        f"echo '>>' {command}; inv {command} -h"
+        for command in ("certs", "verify", "amis", "up", "prune", "diff", "sbom")
     )
     done = through_shell(script)
     assert done.stderr == ""
-    assert done.stdout.count("Usage: ./inv") == 6
+    assert done.stdout.count("Usage: ./inv") == 7
     assert "-h STRING" not in done.stdout
 
 

@@ -53,8 +53,8 @@ TOLD = {
     "containers": ["gliderlabs/herokuish:latest\tsha256:12\t<none>"],
     "units": ["ssh.service", "docker.service", "logrotate.timer"],
     "timers": [
-        "Id=logrotate.timer",
         "TimersCalendar={ OnCalendar=*-*-* 00:00:00 ; next_elapse=Sat 2026-11-28 00:00:00 UTC }",
+        "Id=logrotate.timer",
         "",
         "TimersMonotonic={ OnUnitActiveUSec=1d ; next_elapse=1d 15min }",
         "TimersMonotonic={ OnBootUSec=15min ; next_elapse=15min }",
@@ -66,6 +66,8 @@ TOLD = {
         'tcp LISTEN 0 128 [::]:22 [::]:* users:(("sshd",pid=612,fd=4))',
         'udp UNCONN 0 0 10.0.2.15%ens3:68 0.0.0.0:* users:(("systemd-network",pid=300,fd=18))',
         "udp UNCONN 0 0 127.0.0.53%lo:53 0.0.0.0:*",
+        'tcp LISTEN 0 4096 127.0.0.1:36827 0.0.0.0:* users:(("containerd",pid=700,fd=9))',
+        "udp UNCONN 0 0 0.0.0.0:51820 0.0.0.0:*",
         "udp UNCONN 0 0 [fe80::5054:ff:fe12:3456]%ens3:546 [::]:*",
     ],
     "passwd": ["root:x:0:0:root:/root:/bin/bash", "dokku:x:1001:1001::/home/dokku:/bin/bash"],
@@ -118,7 +120,9 @@ def test_cron_has_lines_and_scripts(found: Manifest) -> None:
 def test_the_machines_own_addresses_are_no_part_of_a_release(found: Manifest) -> None:
     assert found.listening == (
         Listening(protocol="tcp", address="0.0.0.0", port=22, program="sshd"),
+        Listening(protocol="tcp", address="127.0.0.1", port=0, program="containerd"),
         Listening(protocol="tcp", address="[::]", port=22, program="sshd"),
+        Listening(protocol="udp", address="0.0.0.0", port=51820),
         Listening(protocol="udp", address="127.0.0.53", port=53),
         Listening(protocol="udp", address="own", port=68, program="systemd-network"),
         Listening(protocol="udp", address="own", port=546),
@@ -181,18 +185,52 @@ def shortened(folder: Path) -> Path:
     return folder
 
 
+SYSTEMCTL = """#!/bin/bash
+case $* in
+    *list-unit-files*) printf '%s enabled enabled\\n' a.timer ssh.service ;;
+    *Wants*) echo b.timer other.service ;;
+    *TimersCalendar*) printf 'TimersCalendar={ OnCalendar=daily ; next_elapse=x }\\nId=%s\\n\\n' "${@:3}" ;;
+    *Timestamp*) echo FinishTimestampMonotonic=12000000 ;;
+esac
+"""
+"""A stand-in for systemctl: systemd runs nowhere in a check but in machines, which tests/slow asks for real."""
+
+
+def with_systemctl(folder: Path, script: str, patch: pytest.MonkeyPatch) -> Guest:
+    """Return this machine as one that is asked, where systemctl is a script."""
+    (folder / "systemctl").write_text(script)
+    (folder / "systemctl").chmod(0o755)
+    patch.setattr(guest, "ssh_argv", lambda _one, *command: [*command[command[0] == "sudo" :]])
+    patch.setenv("PATH", f"{shortened(folder)}:{os.environ['PATH']}")
+    return Guest(name="here", ssh_config=folder, console=folder, log=folder)
+
+
+def test_a_part_that_cannot_be_told_ends_the_whole_with_its_words(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As an emulated machine did: half a list would be taken for what changed."""
+    failing = SYSTEMCTL.replace(
+        "*list-unit", "*list-unit-files*) echo 'Connection timed out' >&2; exit 1 ;;\n *list-unit"
+    )
+    here = with_systemctl(tmp_path, failing, monkeypatch)
+    with pytest.raises(BakeryError, match="units: Connection timed out"):
+        collect.of(here, MADE, machine="here")
+
+
 def test_the_script_tells_this_machine_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    here = Guest(name="here", ssh_config=tmp_path, console=tmp_path, log=tmp_path)
-    monkeypatch.setattr(guest, "ssh_argv", lambda _one, *command: [*command[command[0] == "sudo" :]])
-    monkeypatch.setenv("PATH", f"{shortened(tmp_path)}:{os.environ['PATH']}")
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    here = with_systemctl(tmp_path, SYSTEMCTL, monkeypatch)
+    with socket.create_server(("127.0.0.1", 0)):
         found = collect.of(here, MADE, machine="here")
-        assert ("tcp", "127.0.0.1", server.getsockname()[1]) in {
-            (one.protocol, one.address, one.port) for one in found.listening
-        }
+    ports = {(one.protocol, one.address, one.port): one.program for one in found.listening}
+    assert ports["tcp", "127.0.0.1", 0].startswith("py")
     installed = process.run(["dpkg-query", "-W", "-f=${Version}", "bash"]).output
     assert found.version_of("bash") == installed
     assert found.kernel == process.run(["uname", "-r"]).output
     assert ("root", 0) in {(one.name, one.uid) for one in found.users}
     assert "/usr/bin/passwd" in {one.path for one in found.privileged}
     assert found.directories["/usr/bin"] > 1e6, found.directories
+    assert found.units == ("ssh.service",)
+    assert [(one.unit, one.due) for one in found.timers] == [
+        ("a.timer", ("OnCalendar=daily",)),
+        ("b.timer", ("OnCalendar=daily",)),
+    ]

@@ -8,7 +8,7 @@ import pytest
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
-from bakery.contents import diff, kept
+from bakery.contents import diff, kept, sides
 from bakery.contents.diff import Order
 from bakery.contents.manifest import CronEntry, Manifest
 from bakery.core.console import Console
@@ -110,6 +110,12 @@ def test_what_this_machine_baked_is_local(capsys: pytest.CaptureFixture[str]) ->
     assert hint.startswith("./inv bake --image host --base debian-12")
     kept.write(made.manifest, a_manifest(release="20261201-0000-0123456789ab"))
     assert f"{OLD} → 20261201-0000-0123456789ab" in shown(OLD, "local", capsys)
+
+
+def test_the_release_that_is_meant_is_one_of_an_architecture_that_there_is() -> None:
+    assert sides.shelf("host").manifest("newest").release == NEW
+    with pytest.raises(BakeryError, match="there is no architecture 'arm'"):
+        sides.shelf("host", arch="arm")
 
 
 def test_a_release_that_there_is_not_is_told_with_the_nearest_name() -> None:

@@ -144,7 +144,8 @@ def test_what_is_in_it_is_kept_with_it_as_the_guest_told(kitchen: Kitchen) -> No
     assert found
     assert record
     assert (found.release, found.fingerprint, found.machine) == (record["release"], record["fingerprint"], "tcg")
-    assert made.manifest.name in record["files"]
+    assert {made.manifest.name, made.sbom.name} <= {*record["files"]}
+    assert json.loads(made.sbom.read_text())["metadata"]["component"]["version"] == record["release"]
 
 
 def test_the_second_bake_does_nothing_and_says_so(kitchen: Kitchen, capsys: pytest.CaptureFixture[str]) -> None:
