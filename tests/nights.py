@@ -35,6 +35,9 @@ class Kitchen:
     night: int = 1
     packed: list[str] = field(default_factory=list)
     judged: list[str] = field(default_factory=list)
+    judged_in: list[str] = field(default_factory=list)
+    rejected_in: str = ""
+    """The place where nothing passes."""
     is_broken: bool = False
     rejections: int = 0
     """How often the judge still refuses, whatever it sees."""
@@ -67,10 +70,11 @@ class Kitchen:
         self._holds |= {str(answer["ImageId"]): holds, asked.made.name: holds}
         return str(answer["ImageId"])
 
-    def judge(self, _place: Place, subject: Subject, *_: object, **__: object) -> Verdict:
+    def judge(self, place: Place, subject: Subject, *_: object, **__: object) -> Verdict:
         made = subject.made
         self.judged.append(made.image)
-        if self.is_broken or self.rejections > 0:
+        self.judged_in.append(place.name)
+        if self.is_broken or place.name == self.rejected_in or self.rejections > 0:
             self.rejections -= 1
             raise BakeryError("the image did not pass 1 of 80 tests", exit_code=ExitCode.REJECTED)
         self.tell(made)

@@ -26,7 +26,8 @@ REHEARSE_HELP = {
     "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"
 }
 _IN_AWS = re.compile(
-    r"\./inv (amis|bake|catalog|diff|launch|nightly|plan|promote|prune|publish|regions|rollback|sbom|validate)\b"
+    r"\./inv (amis|bake|catalog|diff|launch|matrix|nightly|plan|promote|prune|publish|regions|rollback|sbom"
+    r"|validate|verify)\b"
     r"((?:(?!\./inv).)*)",
     re.DOTALL,
 )
@@ -64,7 +65,7 @@ def rehearsed(hint: str) -> str:
 
     def add(found: re.Match[str]) -> str:
         command, rest = found[1], found[2]
-        is_of_aws = command != "bake" or "--region" in rest or "--import" in rest
+        is_of_aws = command not in {"bake", "verify"} or "--region" in rest or "--import" in rest
         return f"./inv {command}{' --rehearse' if is_of_aws and '--rehearse' not in rest else ''}{rest}"
 
     return _IN_AWS.sub(add, hint)

@@ -93,16 +93,38 @@ def bake(
         **ACCELERATOR_HELP,
         "host": "judge a machine that runs already: ssh://[user@]address[:port]",
         "key": "private key for --host (default: those that ssh tries by itself)",
-    }
+        "region": "judge a machine that is started in this AWS region; give it as often as there are",
+        "release": "with --region: the release, or how its name begins (default: the newest)",
+        **REHEARSE_HELP,
+    },
+    iterable=["region"],
 )
 def verify(
-    _context: Context, image: str = IMAGE, base: str = "", host: str = "", key: str = "", accelerator: str = "auto"
+    _context: Context,
+    image: str = IMAGE,
+    base: str = "",
+    host: str = "",
+    key: str = "",
+    accelerator: str = "auto",
+    region: Sequence[str] | None = None,
+    release: str = "",
+    rehearse: bool = False,
 ) -> None:
     """Boot fresh copies of a baked image and run the image tests on them; exit code 4 when it does not pass."""
     from bakery.core.console import Console
     from bakery.local import verify
 
     console = Console()
+    if region:
+        from bakery.commands.session import open_account
+        from bakery.release import judge
+
+        order = judge.Order(image=image, release=release, regions=tuple(region), base=base)
+        account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
+        judge.judge(order, account=account, console=console)
+        return
+    if release or rehearse:
+        raise impossible("--release and --rehearse are for --region", hint="--region eu-west-2")
     verdict = (
         verify.host(host, key=key, console=console)
         if host

@@ -18,6 +18,7 @@ from bakery.places.account import Account
 from bakery.places.baking import Baking
 from bakery.places.place import Place
 from bakery.release import approve, plan, publish
+from bakery.release.approve import Subject
 from bakery.release.plan import RegionPlan
 
 
@@ -90,13 +91,13 @@ def _bake_layer(place: Place, planned: RegionPlan, *, console: Console) -> str:
         begin = _bake_layer(place, planned.below, console=console) if planned.below else planned.base_image.id
         with console.phase(f"packer in {place.name}"):
             _pack(place, planned, begin=begin, console=console)
-    subject = approve.Subject(
-        made=planned.made,
-        definition=planned.definition,
-        user=place.login_user(planned.base),
-        settings=_settings(planned, user=place.login_user(planned.base)),
-    )
-    return approve.approve(place, subject, console=console, log=_artifact(place, planned).verdict)
+    return approve.approve(place, subject(place, planned), console=console, log=artifact(place, planned).verdict)
+
+
+def subject(place: Place, planned: RegionPlan) -> Subject:
+    """Return what is asked of a machine from the image of a plan, in whichever place."""
+    user = place.login_user(planned.base)
+    return Subject(made=planned.made, definition=planned.definition, user=user, settings=_settings(planned, user=user))
 
 
 def _settings(planned: RegionPlan, *, user: str) -> str:
@@ -120,13 +121,14 @@ def _pack(place: Place, planned: RegionPlan, *, begin: str, console: Console) ->
         made=planned.made,
         source_image=begin,
         root_device=planned.base_image.root_device,
-        artifact=_artifact(place, planned),
+        artifact=artifact(place, planned),
     )
     console.say(f"{place.name}: baked {place.bake(baking, console=console)}")
     # A nightly asks it: where the base, or the layer below, is another one by now, this image is due.
     place.mark(place.wait_available(planned.name), {naming.BEGIN: begin})
 
 
-def _artifact(place: Place, planned: RegionPlan) -> Artifact:
+def artifact(place: Place, planned: RegionPlan) -> Artifact:
+    """Return where a bake in a place leaves its folder and its logs."""
     folder = folders.build_dir(planned.definition.name, place.name)
     return Artifact(image=planned.definition.name, base=planned.base.name, folder=folder)

@@ -41,6 +41,9 @@ class Order:
     accelerator: str = "auto"
     max_age_days: int = MAX_AGE_DAYS
     is_dry: bool = False
+    is_promoted: bool = True
+    is_each_verified: bool = False
+    """Whether machines are judged in every place, and not only where the image was baked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +114,8 @@ def _ways(order: Order, *, doors: Doors) -> list[Way]:
                 account=account,
                 base=order.base,
                 asked=order.places,
+                is_promoted=order.is_promoted,
+                is_each_verified=order.is_each_verified,
                 before_bake=doors.before_bake,
             )
         )

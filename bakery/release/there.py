@@ -13,7 +13,7 @@ from bakery.core.console import Console
 from bakery.definition import layers
 from bakery.definition.bases import BaseFrom
 from bakery.places.account import Account
-from bakery.release import bake, plan, promote, publish
+from bakery.release import bake, judge, plan, promote, publish
 from bakery.release.changes import Last, Layer
 from bakery.release.plan import RegionPlan
 from bakery.sources import apt
@@ -34,6 +34,9 @@ class There:
     base: str = ""
     asked: tuple[str, ...] = ()
     """The places that were asked for, empty for those of the definition."""
+    is_promoted: bool = True
+    is_each_verified: bool = False
+    """Whether a machine is judged in every place before `latest` names the release there."""
     before_bake: Callable[[str], None] = lambda _image: None
     keeps_rejected: bool = True
     """Whether an image that did not pass can be judged again as it is."""
@@ -74,16 +77,20 @@ class There:
     def settle(self, release: str, *, console: Console) -> list[str]:
         """Bring a release to all of its places, and `latest` to it unless it is marked as bad; return what was done.
 
-        Raises BakeryError like `promote.promote`.
+        Raises BakeryError like `promote.promote`, and (exit code 4) where it does not pass in each place that is asked.
         """
         before = self._known()
         one = before.find(release, layers.whole(self.image).arch)
         order = publish.Order(image=self.image, release=release, regions=self.asked)
         bad = self.bad_like(one, before)
-        if bad is None:
-            promote.promote(order, account=self.account, console=console)
-        else:
+        unproven = self._unproven(one, before) if self.is_each_verified and bad is None else ()
+        if bad is not None or unproven or not self.is_promoted:
             publish.publish(order, account=self.account, console=console)
+        if unproven:
+            wanted = judge.Order(image=self.image, release=release, regions=unproven, base=self.base)
+            judge.judge(wanted, account=self.account, console=console)
+        if bad is None and self.is_promoted:
+            promote.promote(order, account=self.account, console=console)
         after = self._known().find(release, one.arch)
         added = [place for place, placed in after.places.items() if one.places.get(place) != placed]
         notes = [f"brought to {', '.join(added)}"] if added else []
@@ -91,9 +98,20 @@ class There:
             latest = promotions.usual(before.history(one.arch))
             told = "it is" if bad.release == one.release else f"it holds the same as {bad.release}, which is"
             notes.append(f"not promoted: {told} marked as bad; latest stays {latest or 'nothing'}")
-        elif any(promotions.current(before.history(one.arch), place) != one.release for place in after.places):
+        elif self.is_promoted and any(
+            promotions.current(before.history(one.arch), place) != one.release for place in after.places
+        ):
             notes.append("promoted")
         return notes
+
+    def _unproven(self, release: Release, known: Catalog) -> tuple[str, ...]:
+        """Return the places where no machine from a release was judged before `latest` was pointed at it."""
+        history = known.history(release.arch)
+        return tuple(
+            place
+            for place in self.places
+            if place != release.baked_in and promotions.current(history, place) != release.release
+        )
 
     def bad_like(self, release: Release, known: Catalog) -> Release | None:
         """Return the release that is marked as bad and holds the same as this one; None where there is none."""

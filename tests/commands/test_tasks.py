@@ -66,6 +66,8 @@ def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
             "--commit is for real releases: no cloud knows those of a rehearsal",
             "leave it out",
         ),
+        (["matrix", "--per", "2"], 2, "--per is for --unproven", "a night has one runner for all regions of an image"),
+        (["verify", "--release", "2026"], 2, "--release and --rehearse are for --region", "--region eu-west-2"),
         (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
     ],
 )
@@ -201,6 +203,8 @@ def test_a_build_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
         ),
         ("./inv bake --image host --base debian-12", "./inv bake --image host --base debian-12"),
         ("./inv doctor  (lists them)", "./inv doctor  (lists them)"),
+        ("./inv verify --region x", "./inv verify --rehearse --region x"),
+        ("./inv verify --image host", "./inv verify --image host"),
         ("./inv publish -h", "./inv publish --rehearse -h"),
         ("did you mean 'prune'?", "did you mean 'prune'?"),
     ],

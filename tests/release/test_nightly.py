@@ -21,7 +21,7 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, Base
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import bake as region_bake
-from bakery.release import changes, nightly, promote, prune, there
+from bakery.release import changes, judge, matrix, nightly, promote, prune, there
 from bakery.release.night import Night, State
 from bakery.release.nightly import Doors, Order
 from bakery.release.publish import Order as Publication
@@ -251,6 +251,67 @@ def test_an_archive_whose_dates_are_wrong_fails_the_night_with_exit_code_3(
     with pytest.raises(BakeryError, match="InRelease was ") as caught:
         nightly.require_done(found)
     assert caught.value.exit_code is ExitCode.MISSING
+
+
+# In every place
+
+
+def each(account: AwsCloud) -> Night:
+    order = Order(images=("host",), places=(HOME, FAR), base="debian-12", is_each_verified=True)
+    (night,) = nightly.nightly(order, doors=Doors(account=lambda _: account), console=Console())
+    return night
+
+
+def test_a_new_release_is_judged_in_every_place_before_it_is_latest_anywhere(
+    kitchen: Kitchen, account: AwsCloud
+) -> None:
+    kitchen.rejected_in = FAR
+    night = each(account)
+    assert (night.state, latest(), kitchen.judged_in) == (State.FAILED, {}, [HOME, FAR])
+    assert night.failure is not None
+    assert night.failure.exit_code is ExitCode.REJECTED
+    kitchen.rejected_in = ""
+    assert each(account).notes == ("promoted",)
+    assert (latest(), kitchen.judged_in) == ({HOME: "01", FAR: "01"}, [HOME, FAR, FAR])
+    each(account)
+    assert (kitchen.judged_in, kitchen.packed) == ([HOME, FAR, FAR], ["host"])
+
+
+def test_a_night_that_does_not_promote_leaves_it_to_another(kitchen: Kitchen, account: AwsCloud) -> None:
+    order = Order(images=("host",), places=(HOME, FAR), base="debian-12", is_promoted=False)
+    (night,) = nightly.nightly(order, doors=Doors(account=lambda _: account), console=Console())
+    assert (night.state, night.notes, latest()) == (State.BAKED, (), {})
+    (job,) = matrix.unproven(("host",), places=(), is_rehearsal=True)
+    assert job.options == f"--image host --release {night.release} --region {FAR}"
+    wanted = judge.Order(image="host", release=night.release, regions=(FAR,))
+    judge.judge(wanted, account=account, console=Console())
+    assert kitchen.judged_in == [HOME, FAR]
+    (after,) = a_night(account)
+    assert (after.state, after.notes, latest()) == (State.UNCHANGED, ("promoted",), {HOME: "01", FAR: "01"})
+
+
+@pytest.mark.parametrize(
+    ("release", "regions", "said"),
+    [("", ("sa-east-1",), "host 2026.* is not in sa-east-1"), ("2025", (FAR,), "there is no release '2025' of host")],
+)
+def test_what_is_nowhere_cannot_be_judged(account: AwsCloud, release: str, regions: tuple[str, ...], said: str) -> None:
+    a_night(account)
+    with pytest.raises(BakeryError, match=said) as caught:
+        judge.judge(judge.Order(image="host", release=release, regions=regions), account=account, console=Console())
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_an_older_release_is_not_judged_by_todays_tests(kitchen: Kitchen, account: AwsCloud) -> None:
+    (first,) = a_night(account)
+    kitchen.night = 2
+    kitchen.stock(security={"openssl": "3.0.17"})
+    a_night(account)
+    kitchen.judged.clear()
+    with pytest.raises(BakeryError, match=f"{FAR}: host {first.release} is of another definition than") as caught:
+        judge.judge(
+            judge.Order(image="host", release=first.release, regions=(FAR,)), account=account, console=Console()
+        )
+    assert (caught.value.exit_code, kitchen.judged) == (ExitCode.IMPOSSIBLE, [])
 
 
 # Bad releases

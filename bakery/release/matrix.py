@@ -1,0 +1,83 @@
+"""How a night is spread over machines: who bakes which images, and who judges which of them where; asks nobody."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from bakery.catalog import catalog, promotions
+from bakery.core.console import table
+from bakery.definition import layers
+
+PLACES_EACH = 4
+"""Places that one runner judges: three minutes each, one after the other."""
+MOST_JOBS = 256
+"""Jobs of one matrix (docs.github.com, "Running variations of jobs in a workflow")."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What one machine does."""
+
+    name: str
+    options: str
+    """For the command, quoted for a shell."""
+
+
+def nights(names: Sequence[str], *, places: Sequence[str]) -> list[Job]:
+    """Return a job of `nightly` for each family of images: those that stand on a common layer bake it once.
+
+    Raises BakeryError (exit code 2) for an unknown image.
+    """
+    families: list[tuple[set[str], list[str]]] = []
+    for name in names or layers.names():
+        chain = {layer.name for layer in layers.chain(name)}
+        near = [family for family in families if family[0] & chain]
+        families = [family for family in families if family not in near]
+        shared = chain.union(*(family[0] for family in near))
+        families.append((shared, [*(one for family in near for one in family[1]), name]))
+    jobs = (
+        Job(name=" ".join(members), options=_options(("--image", members), ("--region", places)))
+        for _, members in families
+    )
+    return sorted(jobs, key=lambda job: job.name)
+
+
+def unproven(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool, most: int = PLACES_EACH) -> list[Job]:
+    """Return jobs of `verify`: places where the newest release is, was not baked, and is not `latest` yet.
+
+    Raises BakeryError (exit code 2) for an unknown image, and for a file that is no catalog.
+    """
+    found = []
+    for name in names or layers.names():
+        definition, known = layers.whole(name), catalog.read(name, is_rehearsal=is_rehearsal)
+        newest = max(known.having(definition.arch), key=lambda one: one.release, default=None)
+        if newest is None or newest.verified_at is None or newest.bad_since is not None:
+            continue
+        history = known.history(definition.arch)
+        left = [
+            place
+            for place in newest.places
+            if place != newest.baked_in
+            and (not places or place in places)
+            and promotions.current(history, place) != newest.release
+        ]
+        for at in range(0, len(left), most):
+            some = left[at : at + most]
+            options = _options(("--image", [name]), ("--release", [newest.release]), ("--region", some))
+            found.append(Job(name=f"{name} in {', '.join(some)}", options=options))
+    return found
+
+
+def as_json(jobs: Sequence[Job]) -> str:
+    """Return a matrix as GitHub Actions reads it: `fromJSON` makes a job of each entry."""
+    return json.dumps({"include": [asdict(job) for job in jobs[:MOST_JOBS]]})
+
+
+def show(jobs: Sequence[Job]) -> None:
+    """Print the jobs, on stdout: they are the result."""
+    table("jobs", ("job", "options"), [(job.name, job.options) for job in jobs], to_stdout=True)
+
+
+def _options(*options: tuple[str, Sequence[str]]) -> str:
+    return shlex.join(word for option, values in options for value in values for word in (option, value))

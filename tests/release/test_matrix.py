@@ -1,0 +1,84 @@
+"""How a night is spread over runners, by definitions and catalogs alone."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from bakery.catalog import catalog, promotions
+from bakery.catalog.catalog import Placed
+from bakery.core.console import Console
+from bakery.definition.bases import Arch
+from bakery.release import matrix
+from tests.rehearsed import HOME, NOW, SIX, verified
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+    monkeypatch.setattr("bakery.definition.layers.chain.__kwdefaults__", {"folder": tmp_path, "arch": None})
+    monkeypatch.setattr("bakery.definition.layers.whole.__kwdefaults__", {"folder": tmp_path})
+    monkeypatch.setattr("bakery.definition.layers.names.__defaults__", (tmp_path,))
+    for name, below in {"host": "", "dokku": "host", "plain": "", "shop": "dokku"}.items():
+        (tmp_path / f"{name}.toml").write_text(f'from = "{below}"\npackages = ["tree"]\n' if below else "")
+    return tmp_path
+
+
+def test_images_on_a_common_layer_are_one_job_and_others_their_own() -> None:
+    found = {job.name: job.options for job in matrix.nights((), places=())}
+    assert found == {"dokku host shop": "--image dokku --image host --image shop", "plain": "--image plain"}
+
+
+def test_only_what_is_named_is_baked_where_it_is_said() -> None:
+    (job,) = matrix.nights(("plain",), places=("eu-west-2", "us-east-1"))
+    assert job.options == "--image plain --region eu-west-2 --region us-east-1"
+
+
+def test_two_images_that_share_only_a_layer_that_is_not_asked_for_stay_together(folder: Path) -> None:
+    (folder / "blog.toml").write_text('from = "host"\npackages = ["tree"]\n')
+    assert [job.name for job in matrix.nights(("blog", "dokku"), places=())] == ["blog dokku"]
+
+
+def publish(*places: str, release: str = "20261127-0415-0123456789ab", is_bad: bool = False) -> None:
+    made = verified(release)
+    there = {name: Placed(image_id=f"ami-{number:017x}", published_at=NOW) for number, name in enumerate(places)}
+    made = made.model_copy(update={"places": there, "bad_since": NOW if is_bad else None})
+    catalog.change("plain", lambda known: known.with_release(made), is_rehearsal=True, console=Console())
+
+
+def unproven(**told: int) -> list[str]:
+    return [job.options for job in matrix.unproven((), places=(), is_rehearsal=True, **told)]
+
+
+def test_each_place_of_a_new_release_but_its_own_is_judged_by_somebody() -> None:
+    publish(*SIX)
+    found = unproven(most=2)
+    assert all(one.startswith("--image plain --release 20261127-0415-0123456789ab --region ") for one in found)
+    assert sorted(re.findall(r"--region (\S+)", " ".join(found))) == sorted({*SIX} - {HOME})
+    assert [one.count("--region") for one in found] == [2, 2, 1]
+
+
+def test_where_it_is_latest_already_nobody_has_anything_to_do() -> None:
+    publish(*SIX)
+
+    def promoted(known: catalog.Catalog) -> catalog.Catalog:
+        release = known.releases[0].release
+        history = promotions.begin((), release, SIX, now=NOW)
+        for place in SIX[:-1]:
+            history = promotions.finish(history, release, place)
+        return known.with_history(Arch.AMD64, history)
+
+    catalog.change("plain", promoted, is_rehearsal=True, console=Console())
+    assert unproven() == [f"--image plain --release 20261127-0415-0123456789ab --region {SIX[-1]}"]
+
+
+def test_a_bad_release_is_judged_nowhere() -> None:
+    publish(*SIX, is_bad=True)
+    assert unproven() == []
+
+
+def test_the_matrix_is_what_github_takes() -> None:
+    told = json.loads(matrix.as_json(matrix.nights((), places=())))
+    assert told["include"][1] == {"name": "plain", "options": "--image plain"}
+    assert json.loads(matrix.as_json([])) == {"include": []}
