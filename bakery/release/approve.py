@@ -8,7 +8,7 @@ from bakery.catalog import record
 from bakery.catalog.record import Made
 from bakery.cloud import naming
 from bakery.cloud.values import Image
-from bakery.contents import collect, kept
+from bakery.contents import changelog, collect, kept
 from bakery.core.console import Console
 from bakery.definition.model import Definition
 from bakery.guests import accelerator, guest, seed, suite, verify
@@ -48,6 +48,7 @@ def approve(place: Place, subject: Subject, *, console: Console, log: Path) -> s
         verdict = verify_image(place, subject, image, console=console, log=log)
         console.update(f"passed {verdict.total} tests on a machine started from {image.id}")
     record.record(made, _marked(place, made), region=place.name, is_rehearsal=place.is_rehearsal, console=console)
+    changelog.write(made.image, is_rehearsal=place.is_rehearsal, console=console)
     return image.id
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog, Release
 from bakery.catalog.promotions import History
+from bakery.contents import changelog
 from bakery.core.console import Console
 from bakery.core.errors import impossible
 from bakery.definition import layers
@@ -52,6 +53,7 @@ def promote(order: Order, *, account: Account, console: Console) -> Release:
         # The region that copies come from is converged too, even where its `latest` is not asked for.
         subjects = dict.fromkeys((*subject.regions, *regions), subject)
         publish.bring(subjects, account=account, console=console, latest=frozenset(regions), edit=finish)
+    changelog.write(order.image, is_rehearsal=account.is_rehearsal, console=console)
     return catalog.read(order.image, is_rehearsal=account.is_rehearsal).find(name, arch)
 
 
@@ -97,6 +99,7 @@ def rollback(order: Order, *, account: Account, console: Console) -> list[Releas
             subject = Subject(definition=definition, release=release, regions=tuple(there))
             publish.require_source(subject, account=account, console=console)
         _go(subjects, arch=definition.arch, account=account, console=console)
+    changelog.write(order.image, is_rehearsal=account.is_rehearsal, console=console)
     now = catalog.read(order.image, is_rehearsal=account.is_rehearsal)
     return [_only_in(now.find(name, definition.arch), ways) for name in {one.release for one in ways.values()}]
 

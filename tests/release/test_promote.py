@@ -15,6 +15,7 @@ from bakery.cloud import naming
 from bakery.clouds.aws import published
 from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.cloud import AwsCloud
+from bakery.contents import changelog
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -119,6 +120,15 @@ def test_promoting_points_latest_and_the_catalog_at_it(account: Account) -> None
         release,
         None,
     ]
+
+
+def test_the_changelog_says_where_a_release_is_latest_and_that_one_is_bad(lived: Account) -> None:
+    move(lived)
+    after = changelog.path_of("host", is_rehearsal=True).read_text()
+    back(lived)
+    now = changelog.path_of("host", is_rehearsal=True).read_text()
+    assert "**latest** in " in after.split(f"## {RELEASE} amd64", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
+    assert "**bad** since " in now.split(f"## {RELEASE} amd64", maxsplit=1)[1].split("\n## ", maxsplit=1)[0]
 
 
 def test_latest_may_come_late_and_is_read_back_until_it_is_true(cloud: Rehearsal, account: Account) -> None:
