@@ -4,7 +4,7 @@ import importlib.resources
 import json
 from typing import Any
 
-import jsonschema  # type: ignore[import-untyped]  # it ships no types
+import jsonschema
 import pytest
 from packageurl import PackageURL
 from referencing import Registry, Resource
