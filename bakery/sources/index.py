@@ -8,7 +8,7 @@ import re
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,26 +79,19 @@ def names(lists: Sequence[PackageList]) -> set[str]:
     return {line.partition(b" ")[0].decode() for lines in _read(lists) for line in lines.splitlines()}
 
 
-def offered(lists: Sequence[PackageList]) -> dict[str, list[str]]:
-    """Return the versions of every package that everybody is to have by now; raises as `available_versions`.
+def offered(lists: Sequence[PackageList], *, of: Collection[str]) -> dict[str, list[str]]:
+    """Return the versions of some packages that everybody is to have by now; raises as `available_versions`.
 
     Ubuntu hands an update to a share of all machines first, and to the others in the days after
     (wiki.ubuntu.com/PhasedUpdates): until then it is nobody's to wait for.
     """
+    wanted = {name.encode() for name in of}
     found: dict[str, list[str]] = {}
     for lines in _read(lists):
-        for name, _, version in (line.partition(" ") for line in lines.decode().splitlines()):
-            if version and " " not in version:
-                found.setdefault(name, []).append(version)
+        for name, _, version in (line.partition(b" ") for line in lines.splitlines()):
+            if name in wanted and version and b" " not in version:
+                found.setdefault(name.decode(), []).append(version.decode())
     return found
-
-
-def fetched(lists: Sequence[PackageList]) -> list[Path]:
-    """Return where each list is kept as the archive has it, packed; raises as `available_versions`."""
-    from bakery.core import http_client
-
-    with http_client.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
-        return list(pool.map(lambda wanted: _packed(wanted, client=client), lists))
 
 
 def condense(packages: bytes) -> bytes:
@@ -122,31 +115,29 @@ def condense(packages: bytes) -> bytes:
 
 
 def _read(lists: Sequence[PackageList]) -> list[bytes]:
+    kept = [_kept(wanted) for wanted in lists]
+    if None not in kept:
+        return [lines for lines in kept if lines is not None]
+    # Here and not above: a web client reads every certificate there is, and most often all lists are kept already.
     from bakery.core import http_client
 
     with http_client.client(timeout_s=SILENCE_S) as client, ThreadPoolExecutor(max_workers=8) as pool:
         return list(pool.map(lambda wanted: _lines(wanted, client=client), lists))
 
 
+def _kept(wanted: PackageList) -> bytes | None:
+    path = _folder() / wanted.sha256
+    with suppress(FileNotFoundError):
+        os.utime(path)
+        return path.read_bytes()
+    return None
+
+
 def _lines(wanted: PackageList, *, client: "httpx.Client") -> bytes:
-    kept = _folder() / f"{wanted.sha256}.versions"
-    if kept.exists():
-        os.utime(kept)
-        return kept.read_bytes()
-    packed = _folder() / _name(wanted)
-    lines = condense(_unpacked(packed.read_bytes() if packed.exists() else _get(wanted, client=client), wanted))
-    _keep(kept, lines)
-    return lines
-
-
-def _packed(wanted: PackageList, *, client: "httpx.Client") -> Path:
-    kept = _folder() / _name(wanted)
-    if kept.exists():
-        os.utime(kept)
-    else:
-        content = _get(wanted, client=client)
-        _unpacked(content, wanted)
-        _keep(kept, content)
+    kept = _kept(wanted)
+    if kept is None:
+        kept = condense(_unpacked(_get(wanted, client=client), wanted))
+        _keep(_folder() / wanted.sha256, kept)
     return kept
 
 
@@ -173,10 +164,6 @@ def _unpacked(content: bytes, wanted: PackageList) -> bytes:
 
 def _folder() -> Path:
     return folders.cache_dir() / "lists"
-
-
-def _name(wanted: PackageList) -> str:
-    return f"{wanted.sha256}{wanted.url[-3:]}"
 
 
 def _keep(kept: Path, content: bytes) -> None:

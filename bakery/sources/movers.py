@@ -73,7 +73,8 @@ def find(
     if silent:
         raise SilentError(f"no answer from {', '.join(silent)}")
     lists = {one.source: _lists(one, answers, demand=demand, now=now or datetime.now(UTC)) for one in archives}
-    shelves = [(one, offered(lists[one.source])) for one in archives]
+    names = {one.name for one in installed}
+    shelves = [(one, offered(lists[one.source], of=names)) for one in archives]
     pins = pins_of(demand.image, demand.base)
     found = [move for one in installed if (move := _move(one, shelves, pins=pins)) is not None]
     return sorted(found, key=lambda move: (not move.is_security, move.name))
