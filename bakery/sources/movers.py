@@ -100,27 +100,31 @@ Shelves = Sequence[tuple[Archive, Mapping[str, Sequence[str]]]]
 
 
 def _move(one: Installed, shelves: Shelves, *, pins: Sequence[Pin]) -> Move | None:
-    """Return where a package would move to; None where it stays, or where no archive has it."""
-    offers = [
-        (sort_key(version), version, archive.is_security)
-        for archive, versions in _preferred(one.name, shelves)
-        for version in versions[one.name]
-    ]
-    # A pin that no version matches has no effect (apt_preferences(5)), as for a module that is no part of nginx.
-    fitting = [offer for offer in offers if _is_wanted(one.name, offer[1], pins)] or offers
-    newest = max(fitting, default=None)
-    if newest is None or newest[0] <= sort_key(one.version):
+    """Return where apt would move a package to; None where it stays, and where a pin would take it back."""
+    offers = [(archive, version) for archive, versions in shelves for version in versions.get(one.name, ())]
+    ranks = {one.version: _PINNED if _is_pinned(one.name, one.version, pins) else _BESIDE}
+    for archive, version in offers:
+        rank = _PINNED if _is_pinned(one.name, version, pins) else _rank(archive, one.name)
+        ranks[version] = max(rank, ranks.get(version, 0))
+    own = sort_key(one.version)
+    # apt goes back to an older version for a pin alone.
+    fitting = [(rank, sort_key(version), version) for version, rank in ranks.items()]
+    _, key, now = max(found for found in fitting if found[1] >= own or found[0] == _PINNED)
+    if key <= own:
         return None
-    is_security = any(is_security and key > sort_key(one.version) for key, _, is_security in fitting)
-    return Move(name=one.name, before=one.version, now=newest[1], is_security=is_security)
+    urgent = [sort_key(version) for archive, version in offers if archive.is_security]
+    return Move(name=one.name, before=one.version, now=now, is_security=any(own < found <= key for found in urgent))
 
 
-def _preferred(name: str, shelves: Shelves) -> Shelves:
-    """Return the shelves that a package is taken from: its vendor's, or the distribution's, or whoever has it."""
-    having = [(archive, versions) for archive, versions in shelves if name in versions]
-    own = [shelf for shelf in having if shelf[0].own and name in shelf[0].own]
-    return own or [shelf for shelf in having if not shelf[0].is_vendor] or having
+_PINNED, _USUAL, _BESIDE = 1001, 500, 100
+"""Priorities as apt_preferences(5) has them: of what steps pin, of archives, and of what is installed or a vendor's."""
 
 
-def _is_wanted(name: str, version: str, pins: Sequence[Pin]) -> bool:
-    return all(fnmatchcase(version, pin.version) for pin in pins if pin.holds(name))
+def _rank(archive: Archive, name: str) -> int:
+    if archive.own is None:
+        return _USUAL
+    return _PINNED if name in archive.own else _BESIDE
+
+
+def _is_pinned(name: str, version: str, pins: Sequence[Pin]) -> bool:
+    return any(pin.holds(name) and fnmatchcase(version, pin.version) for pin in pins)

@@ -28,7 +28,7 @@ class Archive:
     source: AptSource
     is_security: bool = False
     own: tuple[str, ...] | None = None
-    """The packages that come from this vendor and from nobody else; None for the distribution's own archives."""
+    """The packages that are taken from this vendor before all others; None for the distribution's own archives."""
 
     @property
     def is_vendor(self) -> bool:
@@ -81,6 +81,7 @@ def _of_vendor(name: str, image: Definition, base: Base) -> Iterator[str]:
         NGINX: nginx_packages(image, base),
         DOKKU: dokku_packages(image),
     }[name]
-    yield from (package.partition("=")[0] for package in packages)
+    # One whose version is pinned comes from wherever that version is (provision/vendor.sh).
+    yield from (package for package in packages if "=" not in package)
     if name == DOCKER:
         yield from docker_plugins(image, base)
