@@ -1,20 +1,16 @@
 """What dokku's apps are now, read from dokku's files and Docker's socket: no program is started, nothing changes."""
 
 import json
-import os
 import re
 import socket
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from files import at
+
 # A server block, and an upstream's server in it, as dokku's nginx.conf.sigil writes them.
 SERVER = re.compile(r"^\s*server\s*\{(.*?)(?=^\s*(?:server|upstream)\b[^;\n]*\{|\Z)", re.MULTILINE | re.DOTALL)
 UPSTREAM = re.compile(r"^\s*server\s+([\d.]+):(\d+);", re.MULTILINE)
-
-
-def at(path: str) -> Path:
-    """Return the path, below BAKERY_ROOT when a test has set it."""
-    return Path(os.environ.get("BAKERY_ROOT", "") + path)
 
 
 class Container(NamedTuple):

@@ -52,9 +52,10 @@ def load(name: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def asking() -> Iterator[Any]:
+    load("files")
     load("apps")
     yield load("asking")
-    del sys.modules["apps"], sys.modules["asking"]
+    del sys.modules["files"], sys.modules["apps"], sys.modules["asking"]
 
 
 class Web:

@@ -22,6 +22,7 @@ from bakery.vagrant.vagrantfile import INSECURE_PUBLIC_KEY
 
 FILES = ROOT / "provision/files"
 PROGRAM = FILES / "bakery-firstboot"
+MODULES = [FILES / f"{name}.py" for name in ("files", "programs", "dokku")] + sorted(FILES.glob("node_*.py"))
 UNITS = ("bakery-firstboot.service", "bakery-certificate-renewal.service", "bakery-certificate-renewal.timer")
 INSECURE_ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1YdxBpNlzxDqfJyw/QKow1F+wvG9hXGoqiysfJOn5Y vagrant"
 SECRET = "AKIAVERYSECRET"
@@ -210,8 +211,22 @@ def machine(tmp_path: Path, python: str) -> Iterator[Machine]:
 def test_it_needs_no_python_newer_than_the_oldest_base_has() -> None:
     assert PROGRAM.read_text().startswith("#!/usr/bin/python3\n")
     assert os.access(PROGRAM, os.X_OK)
-    compile(PROGRAM.read_text(), str(PROGRAM), "exec")
-    assert not re.search(r"\b(tomllib|StrEnum|Self|except\*|datetime\.UTC|import UTC)\b", PROGRAM.read_text())
+    for file in (PROGRAM, *MODULES):
+        compile(file.read_text(), str(file), "exec")
+        assert not re.search(r"\b(tomllib|StrEnum|Self|except\*|datetime\.UTC|import UTC)\b", file.read_text())
+
+
+def test_the_step_installs_every_module_that_it_imports() -> None:
+    imported = {
+        name
+        for file in (PROGRAM, *MODULES)
+        for name in re.findall(r"^(?:from|import) (\w+)", file.read_text(), flags=re.MULTILINE)
+        if (FILES / f"{name}.py").exists()
+    }
+    step = (ROOT / "provision/74-firstboot.sh").read_text()
+    found = re.findall(r"^put_file (\w+)\.py /usr/local/lib/bakery/\1\.py 0644$", step, flags=re.MULTILINE)
+    assert imported
+    assert set(found) == imported == {file.stem for file in MODULES}
 
 
 def test_the_platforms_keys_reach_dokku_once(machine: Machine, tmp_path: Path) -> None:
@@ -687,6 +702,6 @@ def test_the_documentations_example_is_understood(machine: Machine, tmp_path: Pa
 
 
 def test_the_documentation_has_every_key() -> None:
-    types = re.findall(r"^TYPES = .*", PROGRAM.read_text(), flags=re.MULTILINE)[0]
+    types = re.findall(r"^TYPES = .*", (FILES / "node_file.py").read_text(), flags=re.MULTILINE)[0]
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/first-boot.md").read_text(), flags=re.MULTILINE)
     assert rows[:5] == re.findall(r'"(\w+)":', types)

@@ -1,0 +1,46 @@
+"""Runs dokku, and tells of its words only what may be told."""
+
+import re
+
+from files import at
+from node_task import InputError
+from programs import run
+
+# What may be otherwise the next time, in dokku's words or in those of what it runs.
+PASSING = r"(?i)no space left|the disk (is|became) full|panic: |command not found|cannot allocate|access denied|refused"
+PLUGINS = at("/var/lib/dokku/plugins/enabled")
+
+
+def dokku_argv(*words: str) -> tuple[str, ...]:
+    """Return the command that runs dokku, as root where it insists on that, else as the user dokku.
+
+    Root's other calls would go through sudo, and sudo writes every argument, secrets too, into the journal.
+    """
+    if words[0].startswith("ssh-keys:"):
+        return ("dokku", *words)
+    return ("setpriv", "--reuid=dokku", "--regid=dokku", "--init-groups", "env", "HOME=/home/dokku", "dokku", *words)
+
+
+def hide(words: str, values: tuple[str, ...]) -> str:
+    """Return dokku's words without the values; nothing where a piece of one is left, whatever dokku made of it."""
+    for value in filter(None, values):
+        words = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", words)
+    pieces = [piece for value in values for piece in re.findall(r"[^\s,:;=/]{4,}", value.lower())]
+    return "" if any(piece in words.lower() for piece in pieces) else words
+
+
+def dokku(*argv: str, given: bytes | None = None, secrets: tuple[str, ...] | None = None) -> str:
+    """Return what dokku prints. Raises InputError for a setting that it refuses, else ChildProcessError.
+
+    Of its words nothing is told that has a secret in it; without knowing which those are (None) all may be told.
+    """
+    code, out, err = run(*dokku_argv(*argv), given=given, timeout_s=300)
+    if not code:
+        return out
+    refusals = re.findall(r"^ !\s+(\S.*)$", err + out, flags=re.MULTILINE)
+    words = refusals[0] if refusals else (err.strip() or out.strip()).rpartition("\n")[2]
+    said = hide(words, secrets or ())
+    said = f": {said}" if said else ""
+    if argv[0].endswith(":set") and 0 < code < 64 and not re.search(PASSING, err + out):
+        raise InputError(f"is refused by dokku {argv[0]}{said}")
+    raise ChildProcessError(f"dokku {argv[0]} failed with exit code {code}{said}")
