@@ -23,6 +23,7 @@ CHAINS = {
     "tests/slow/test_debian_13.py": "machines of bakes",
     "tests/slow/test_failures.py": "machines of bakes",
     "tests/slow/test_native.py": "machines of bakes",
+    "tests/slow/test_nightly.py": "machines of bakes",
     "tests/slow/test_vagrant_up.py": "machines of bakes",
     "tests/slow/test_import.py": "machines from a bake",
     "tests/slow/test_rehearsal.py": "machines from a bake",
