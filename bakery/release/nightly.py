@@ -94,32 +94,34 @@ def nightly(order: Order, *, doors: Doors, console: Console) -> list[Night]:
 def _ways(order: Order, *, doors: Doors) -> list[Way]:
     """Return where each image is baked, the layers below others first."""
     names = order.images or tuple(layers.names())
-    chains = {name: layers.chain(name) for name in names}
-    found: list[Way] = []
-    account: Account | None = None
-    for name in sorted(names, key=lambda name: (len(chains[name]), name)):
-        places = order.places or layers.whole(name).places
-        if not places and doors.is_rehearsal:
-            raise impossible(
-                f"{name} is for no region, and a rehearsal is of regions", hint="--region eu-west-2, or no --rehearse"
-            )
-        if not places:
-            found.append(Here(image=name, base=order.base, accelerator=order.accelerator))
-            continue
-        account = account or doors.account(places)
-        found.append(
-            There(
-                image=name,
-                places=places,
-                account=account,
-                base=order.base,
-                asked=order.places,
-                is_promoted=order.is_promoted,
-                is_each_verified=order.is_each_verified,
-                before_bake=doors.before_bake,
-            )
+    depth = {name: len(layers.chain(name)) for name in names}
+    places = {
+        name: order.places or layers.whole(name).places for name in sorted(names, key=lambda one: (depth[one], one))
+    }
+    homeless = [name for name, there in places.items() if not there]
+    if homeless and doors.is_rehearsal:
+        raise impossible(
+            f"{homeless[0]} is for no region, and a rehearsal is of regions",
+            hint="--region eu-west-2, or no --rehearse",
         )
-    return found
+    every = tuple(dict.fromkeys(place for there in places.values() for place in there))
+    account = doors.account(every) if every else None
+    return [_way(name, there, order, doors=doors, account=account) for name, there in places.items()]
+
+
+def _way(name: str, places: tuple[str, ...], order: Order, *, doors: Doors, account: Account | None) -> Way:
+    if not places or account is None:
+        return Here(image=name, base=order.base, accelerator=order.accelerator)
+    return There(
+        image=name,
+        places=places,
+        account=account,
+        base=order.base,
+        asked=order.places,
+        is_promoted=order.is_promoted,
+        is_each_verified=order.is_each_verified,
+        before_bake=doors.before_bake,
+    )
 
 
 def _outlook(way: Way) -> Outlook:
