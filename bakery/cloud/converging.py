@@ -10,6 +10,7 @@ from bakery.cloud.place import Place, RefusedError, Sequel, gone
 from bakery.cloud.reconcile import Act, Difference, Seen, Wanted, differences
 from bakery.cloud.values import ImageState
 from bakery.core.errors import BakeryError, ExitCode, impossible
+from bakery.core.waiting import Patience
 
 LAST = frozenset({Act.LATEST, Act.LAUNCH})
 """What moves others to a release, and is done only when all else is."""
@@ -129,7 +130,7 @@ def converge(place: Place, wanted: Wanted, *, say: Say, deadline_s: float = DEAD
     part is refused, after all other parts are done, when another command moves `latest` after us, or when there is
     still something to do after *deadline_s*; the next run goes on from there.
     """
-    ends, (pause_s, longest_pause_s) = time.monotonic() + deadline_s, place.pauses_s
+    patience = Patience(deadline_s=deadline_s, pauses_s=place.pauses_s, pause=place.pause)
     place.begin(wanted)
     work = Work(place=place, wanted=wanted, say=say)
     began_with = place.look(wanted)
@@ -138,15 +139,14 @@ def converge(place: Place, wanted: Wanted, *, say: Say, deadline_s: float = DEAD
         possible = work.possible(left, seen)
         if not possible:
             raise _together(work.refused)
-        if time.monotonic() > ends:
+        if patience.is_over:
             todo = "; ".join(f"{difference.act}: {difference.why}" for difference in left)
             text = f"{place.name}: not done after {deadline_s:.0f} s: {todo}"
             raise BakeryError(text, hint="run it again: it goes on")
         if seen.state == ImageState.FAILED and seen.image_id != began_with.image_id:
             raise BakeryError(f"{place.name}: {left[0].why}", hint="what it says, then run it again")
         work.do(possible, seen)
-        place.pause(pause_s)
-        pause_s = min(pause_s * 1.5, longest_pause_s)
+        patience.pause()
         seen = place.look(wanted)
     return seen
 

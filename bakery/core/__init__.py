@@ -16,4 +16,5 @@ __all__ = [
     "scratch",
     "texts",
     "tools",
+    "waiting",
 ]

@@ -2,13 +2,13 @@
 
 import http.client
 import json
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
 from bakery.core.reasons import reason
+from bakery.core.waiting import Patience, Pause
 
 ANSWER_S = 5.0
 PAUSE_S = 2.0
@@ -17,7 +17,6 @@ HEALTHY = 200
 DEGRADED = "degraded"
 """The state of a machine whose first boot could not do all its owner asked for: only the owner changes that."""
 
-Pause = Callable[[float], None]
 Say = Callable[[str], None]
 
 
@@ -47,14 +46,15 @@ def wait_healthy(addresses: Sequence[str], *, port: int, deadline_s: float, paus
         return {}
 
     def wait(address: str) -> str:
-        ends, told = time.monotonic() + deadline_s, ""
+        patience = Patience(deadline_s=deadline_s, pauses_s=(PAUSE_S, PAUSE_S), pause=pause)
+        told = ""
         while not (answer := ask(address, port)).is_final:
-            if time.monotonic() > ends:
+            if patience.is_over:
                 return f"{answer.problem} after {deadline_s:.0f} s"
             if answer.problem != told:
                 say(f"waits: {answer.problem}")
                 told = answer.problem
-            pause(PAUSE_S)
+            patience.pause()
         if not answer.problem:
             say(f"{address} is {answer.state or 'healthy'}")
         return answer.problem

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakery.core import ports, process
 from bakery.core.errors import BakeryError
+from bakery.core.waiting import Patience, wait_until
 from bakery.guests import filesystems
 
 if TYPE_CHECKING:
@@ -106,11 +107,10 @@ def _network(machine: Machine, child: "Popen[bytes]") -> Iterator[int]:
     control, log = machine.folder / f"{machine.name}.slirp", machine.folder / f"{machine.name}.slirp.log"
     argv = ["slirp4netns", "--mtu=1500", f"--api-socket={control}", str(child.pid), "eth0"]
     with process.background(argv, log=log) as slirp:
-        ends = time.monotonic() + START_S
-        while not control.exists():
-            if time.monotonic() > ends or slirp.poll() is not None:
-                raise BakeryError(f"slirp4netns did not start: {_last_line(log)}")
-            time.sleep(0.02)
+        patience = Patience(deadline_s=START_S, pauses_s=(0.02, 0.02))
+        wait_until(lambda: control.exists() or slirp.poll() is not None, patience=patience)
+        if not control.exists():
+            raise BakeryError(f"slirp4netns did not start: {_last_line(log)}")
         yield _forward(control)
 
 

@@ -21,6 +21,7 @@ from bakery import ROOT
 from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible, missing
+from bakery.core.waiting import Patience, wait_until
 from bakery.rehearsal import faults as spoiling
 
 ACCESS_KEY = "AKIAREHEARSAL0000000"
@@ -185,12 +186,7 @@ def _state(there: Running) -> dict[str, Any]:
 
 
 def _is_gone(pid: int) -> bool:
-    deadline = time.monotonic() + ENDS_S
-    while _is_alive(pid):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL_S)
-    return True
+    return wait_until(lambda: not _is_alive(pid), patience=Patience(deadline_s=ENDS_S, pauses_s=(POLL_S, POLL_S)))
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,6 +1,5 @@
 """EC2 instances of ours: started once however often it is asked, tagged from their first moment, and ended for sure."""
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from bakery.clouds.aws.errors import PASSING
 from bakery.clouds.aws.packer import INSTANCE_TYPES
 from bakery.clouds.aws.tags import tag_list
 from bakery.core.errors import BakeryError, did_you_mean, impossible
+from bakery.core.waiting import Patience, wait_until
 from bakery.definition.bases import Arch, Base
 
 RUNNING_DEADLINE_S = 600.0
@@ -90,18 +90,20 @@ def wait_running(region: Region, ids: Sequence[str]) -> list[Instance]:
 
     Raises BakeryError (exit code 1) when one ends instead, or after RUNNING_DEADLINE_S.
     """
-    ends = time.monotonic() + RUNNING_DEADLINE_S
-    while True:
+
+    def look() -> list[Instance]:
         found = describe(region, ids)
-        if len(found) == len(ids) and {one.state for one in found} == {InstanceState.RUNNING}:
-            return found
         for one in found:
             if one.state not in {InstanceState.PENDING, InstanceState.RUNNING}:
                 said = f"{region.name}: instance {one.id} is {one.state} instead of running"
                 raise BakeryError(f"{said}: {one.reason or 'no reason'}")
-        if time.monotonic() > ends:
-            raise BakeryError(f"{region.name}: {', '.join(ids)} did not run after {RUNNING_DEADLINE_S:.0f} s")
-        region.account.pause(PAUSE_S)
+        return found if {one.state for one in found} == {InstanceState.RUNNING} else []
+
+    patience = Patience(deadline_s=RUNNING_DEADLINE_S, pauses_s=(PAUSE_S, PAUSE_S), pause=region.account.pause)
+    found = wait_until(look, patience=patience, is_enough=lambda seen: len(seen) == len(ids))
+    if len(found) != len(ids):
+        raise BakeryError(f"{region.name}: {', '.join(ids)} did not run after {RUNNING_DEADLINE_S:.0f} s")
+    return found
 
 
 def describe(region: Region, ids: Sequence[str]) -> list[Instance]:

@@ -5,11 +5,12 @@ to all calls that follow, so nothing is decided from a look that does not show w
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from bakery.clouds.aws.account import ApiError, Region
+from bakery.core.waiting import Patience, wait_until
 
 DEADLINE_S = 120.0
 """How long it may take until everybody knows of something new."""
@@ -39,11 +40,8 @@ def until(
     longest_pause_s: float = LONGEST_PAUSE_S,
 ) -> T:
     """Look until it is enough and return the last look, which is not enough when *deadline_s* has passed."""
-    for is_last in _tries(region, deadline_s=deadline_s, longest_pause_s=longest_pause_s):
-        seen = look()
-        if is_last or is_enough(seen):
-            return seen
-    raise AssertionError("the last try returns")
+    patience = _patience(region, deadline_s=deadline_s, longest_pause_s=longest_pause_s)
+    return wait_until(look, patience=patience, is_enough=is_enough)
 
 
 def known(region: Region, act: Callable[[], T], *, codes: Collection[str], deadline_s: float = DEADLINE_S) -> T:
@@ -51,20 +49,16 @@ def known(region: Region, act: Callable[[], T], *, codes: Collection[str], deadl
 
     Raises ApiError when it is refused otherwise, or still after *deadline_s*.
     """
-    for is_last in _tries(region, deadline_s=deadline_s, longest_pause_s=LONGEST_PAUSE_S):
+    patience = _patience(region, deadline_s=deadline_s, longest_pause_s=LONGEST_PAUSE_S)
+    while True:
         try:
             return act()
         except ApiError as error:
-            if is_last or error.code not in codes:
+            if patience.is_over or error.code not in codes:
                 raise
-    raise AssertionError("the last try returns or raises")
+        patience.pause()
 
 
-def _tries(region: Region, *, deadline_s: float, longest_pause_s: float) -> Iterator[bool]:
-    """Give before each try whether it is the last one; the pauses between them grow."""
-    ends, pause_s = time.monotonic() + deadline_s, FIRST_PAUSE_S
-    while time.monotonic() < ends:
-        yield False
-        region.account.pause(pause_s)
-        pause_s = min(pause_s * 1.5, longest_pause_s)
-    yield True
+def _patience(region: Region, *, deadline_s: float, longest_pause_s: float) -> Patience:
+    pauses_s = (FIRST_PAUSE_S, longest_pause_s)
+    return Patience(deadline_s=deadline_s, pauses_s=pauses_s, pause=region.account.pause)

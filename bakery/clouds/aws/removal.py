@@ -3,7 +3,6 @@
 An image is tagged before anything else, with its snapshots: whoever comes after a kill knows what was meant.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,7 +21,6 @@ IN_USE = "InvalidSnapshot.InUse"
 HELD = "DependencyViolation"
 HELD_DEADLINE_S = 120.0
 """How long a security group may be held by an instance that is ending."""
-PAUSE_S = 2.0
 
 
 def remove_image(region: Region, image: Image, *, parameter: str) -> str:
@@ -77,17 +75,12 @@ def remove_group(region: Region, group: str) -> None:
 
     Raises ApiError when one still holds it after HELD_DEADLINE_S.
     """
-    ends = time.monotonic() + HELD_DEADLINE_S
-    while True:
-        try:
-            with _gone_is_fine():
-                region.ec2("delete_security_group", GroupId=group)
-        except ApiError as error:
-            if error.code != HELD or time.monotonic() > ends:
-                raise
-            region.account.pause(PAUSE_S)
-        else:
-            return
+
+    def act() -> None:
+        with _gone_is_fine():
+            region.ec2("delete_security_group", GroupId=group)
+
+    lateness.known(region, act, codes={HELD}, deadline_s=HELD_DEADLINE_S)
 
 
 def remove_key(region: Region, name: str) -> None:

@@ -157,7 +157,7 @@ def hold(monkeypatch: pytest.MonkeyPatch, *, times: int) -> list[str]:
 
 
 def test_a_group_is_deleted_as_soon_as_nobody_holds_it(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removal, "PAUSE_S", 0.01)
+    monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
     group, left = group_of(region), hold(monkeypatch, times=2)
     removal.remove_group(region, group)
     assert left == []
