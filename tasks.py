@@ -1,6 +1,6 @@
 """The door to the commands: `./inv`, and invoke itself, find them here; they are in `bakery/commands`."""
 
-from bakery.commands.contents import diff, sbom
+from bakery.commands.contents import diff, report, sbom
 from bakery.commands.fleet import amis, catalog, launch, prune, validate
 from bakery.commands.images import bake, render, verify
 from bakery.commands.machine import destroy, halt, ssh, status, up

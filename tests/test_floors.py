@@ -14,7 +14,20 @@ from bakery import ROOT
 from bakery.core import process
 
 ROOMS = (
-    *("core", "definition", "sources", "disk", "guests", "packer", "vagrant", "cloud", "catalog", "contents", "local"),
+    *(
+        "core",
+        "definition",
+        "sources",
+        "disk",
+        "guests",
+        "packer",
+        "vagrant",
+        "cloud",
+        "catalog",
+        "contents",
+        "report",
+        "local",
+    ),
     *("places", "clouds.aws", "release", "commands"),
 )
 """From the lowest to the highest: a room imports those before it. docs/architecture.md shows them as a picture."""

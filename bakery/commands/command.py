@@ -26,7 +26,7 @@ REHEARSE_HELP = {
     "rehearse": "on an AWS that is started on this machine; nothing of it is real, and no account is needed"
 }
 _IN_AWS = re.compile(
-    r"\./inv (amis|bake|catalog|diff|launch|matrix|nightly|plan|promote|prune|publish|regions|rollback|sbom"
+    r"\./inv (amis|bake|catalog|diff|launch|matrix|nightly|plan|promote|prune|publish|regions|report|rollback|sbom"
     r"|validate|verify)\b"
     r"((?:(?!\./inv).)*)",
     re.DOTALL,

@@ -1,5 +1,7 @@
 """The tasks about what is in a release, as the machine told that was booted from it."""
 
+from collections.abc import Sequence
+
 from bakery.commands.command import IMAGE, IMAGE_HELP, Context, task
 
 SIDE = "a release, how its name begins, latest, newest, or local: the image that was baked on this machine"
@@ -65,3 +67,18 @@ def sbom(
 
     shelf = sides.shelf(image, arch=arch, base=base, is_rehearsal=rehearse)
     print(sbom.text(shelf.manifest(release or "")), end="")
+
+
+@task(
+    help={
+        "image": "only this definition's releases; give it as often as there are (default: all)",
+        "rehearse": "what was published in a rehearsal, on this machine",
+    },
+    iterable=["image"],
+)
+def report(_context: Context, image: Sequence[str] | None = None, rehearse: bool = False) -> None:
+    """Write pages about all images and each release to build/report/, for a browser; prints the first one's path."""
+    from bakery.core.console import Console
+    from bakery.report import site
+
+    print(site.write(site.Order(images=tuple(image or ()), is_rehearsal=rehearse), console=Console()))

@@ -12,6 +12,8 @@ LEAST_BYTES = 1_000_000
 """A directory that grew by less is not told of: that is caches and the leftovers of a boot."""
 LEAST_BOOT = 0.2
 """Two boots of the very same image differ by less, as a part of the first."""
+EMULATED = "tcg"
+"""There a boot takes twice as long when something else runs beside it: that tells nothing of the image."""
 
 
 class Kind(StrEnum):
@@ -182,8 +184,8 @@ def megabytes(size: int) -> str:
 
 
 def _boot(old: Manifest, new: Manifest) -> Iterator[Change]:
-    """Return how much longer or shorter a boot took, where both were of the same kind of machine."""
-    if old.boot and new.boot and old.machine == new.machine:
+    """Return how much longer or shorter a boot took, where both were of one kind of machine, and not emulated."""
+    if old.boot and new.boot and old.machine == new.machine != EMULATED:
         was, now = old.boot.total_s, new.boot.total_s
         if abs(now - was) > was * LEAST_BOOT:
             yield Change(kind=Kind.CHANGED, name=f"on {new.machine}", old=f"{was:.1f} s", new=f"{now:.1f} s")

@@ -146,11 +146,12 @@ def test_directories_are_told_of_from_a_megabyte_on() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ({"boot": Boot(total_s=20)}, {"boot": Boot(total_s=23)}, False),
-        ({"boot": Boot(total_s=20)}, {"boot": Boot(total_s=25)}, True),
-        ({"boot": Boot(total_s=20)}, {"boot": Boot(total_s=15)}, True),
-        ({"boot": Boot(total_s=20)}, {"boot": Boot(total_s=60), "machine": "aws"}, False),
-        ({"boot": Boot(total_s=20)}, {"boot": None}, False),
+        ({"boot": Boot(total_s=20), "machine": "aws"}, {"boot": Boot(total_s=23), "machine": "aws"}, False),
+        ({"boot": Boot(total_s=20), "machine": "aws"}, {"boot": Boot(total_s=25), "machine": "aws"}, True),
+        ({"boot": Boot(total_s=20), "machine": "aws"}, {"boot": Boot(total_s=15), "machine": "aws"}, True),
+        ({"boot": Boot(total_s=20), "machine": "kvm"}, {"boot": Boot(total_s=60), "machine": "aws"}, False),
+        ({"boot": Boot(total_s=20), "machine": "tcg"}, {"boot": Boot(total_s=60), "machine": "tcg"}, False),
+        ({"boot": Boot(total_s=20), "machine": "aws"}, {"boot": None, "machine": "aws"}, False),
     ],
 )
 def test_boots_are_compared_on_machines_of_one_kind_and_beyond_their_spread(
