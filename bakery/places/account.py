@@ -52,8 +52,10 @@ class Account(Protocol):
         Raises BakeryError (exit code 2) for one that does not exist or that this account may not use.
         """
 
-    def prices(self, names: Sequence[str], *, is_asked: bool, console: Console) -> Prices:
-        """Return what these places take: from the table that comes with the bakery, or as the cloud says now.
+    def prices(self, names: Sequence[str], *, is_asked: bool, console: Console) -> Mapping[str, Prices]:
+        """Return what each place takes: by the table that comes with the bakery, or as its cloud says now.
+
+        Places of one cloud share their prices.
 
         Raises BakeryError: exit code 2 where it cannot be asked, 3 when it does not answer.
         """

@@ -1,7 +1,7 @@
 """An image that was baked on this machine, on its way to the places of one cloud."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -35,6 +35,10 @@ class Parcel:
     fan_out: FanOut
     is_read_back: bool = False
     """Whether what was sent is read again and compared."""
+
+    def to(self, places: tuple[str, ...]) -> "Parcel":
+        """Return the same for these places alone."""
+        return replace(self, places=places)
 
 
 class Shipment(Protocol):

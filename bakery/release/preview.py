@@ -58,8 +58,10 @@ def show(order: Order, *, account: Account, console: Console, is_price_asked: bo
     rows = [_row(name, outcome) for name, outcome in outcomes.items()]
     table("In each region", ("region", "base", "is there", "to do", "default quotas leave"), rows, to_stdout=True)
     known = account.prices(order.regions, is_asked=is_price_asked, console=console)
-    title = f"What it costs, by prices of {known.date}"
-    table(title, ("what", known.currency), costs(order, outcomes, of=known), to_stdout=True)
+    for one in {id(prices): prices for prices in known.values()}.values():
+        told = {name: outcome for name, outcome in outcomes.items() if known[name] is one}
+        title = f"What it costs, by prices of {one.date}"
+        table(title, ("what", one.currency), costs(order, told, of=one), to_stdout=True)
     silent = [outcome for outcome in outcomes.values() if isinstance(outcome, BakeryError)]
     if silent:
         raise silent[0]

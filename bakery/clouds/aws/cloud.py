@@ -56,16 +56,17 @@ class AwsCloud:
         """Return the regions of these names."""
         return [AwsPlace(region=one) for one in self.account.require(names)]
 
-    def prices(self, names: Sequence[str], *, is_asked: bool, console: Console) -> Known:
+    def prices(self, names: Sequence[str], *, is_asked: bool, console: Console) -> Mapping[str, Known]:
         """Return what AWS takes."""
         if not is_asked:
-            return Known(table=prices.table())
+            return dict.fromkeys(names, Known(table=prices.table()))
         if self.account.partition is not Partition.AWS:
             said = f"--prices asks a price list that accounts of {self.account.partition} cannot read"
             raise impossible(said, hint="leave it out")
         home = self.account.region(prices.HOME)
         with console.phase("prices"):
-            return Known(table=prices.fetch(names, pricing=home, today=datetime.now(UTC).date()))
+            fetched = prices.fetch(names, pricing=home, today=datetime.now(UTC).date())
+        return dict.fromkeys(names, Known(table=fetched))
 
     def require_shippable(self, image: str, names: Sequence[str]) -> None:
         """Raise BakeryError (exit code 2) for what would be refused after minutes of baking."""
