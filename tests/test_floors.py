@@ -131,6 +131,12 @@ def test_only_the_way_to_aws_knows_boto3(path: Path) -> None:
     assert not top_level(path) & {"boto3", "botocore"} or name_of(path) in AWS
 
 
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_scaleways_room_and_its_rehearsal_know_its_sdk(path: Path) -> None:
+    is_theirs = name_of(path).startswith(("clouds.scaleway.", "rehearsal.scaleway."))
+    assert not top_level(path) & {"scaleway", "scaleway_core"} or is_theirs
+
+
 @functools.cache
 def fields() -> frozenset[str]:
     """Return what EC2, SSM and EBS call the parts of what they are asked and answer, as botocore knows it."""

@@ -1,6 +1,6 @@
 """The gate that every call comes through: counted, spoilt as asked, refused in regions that are not open, or let in.
 
-Calls to ec2, ssm and ebs are counted; what is not signed for one of them passes to moto untouched.
+Calls to ec2, ssm and ebs are counted, and those to Scaleway's APIs and its object storage; all else passes to moto.
 """
 
 import os
@@ -19,6 +19,7 @@ from bakery.rehearsal import answers, control, parameters, regions
 from bakery.rehearsal.answers import Answer
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.lagging import Lagging, Question
+from bakery.rehearsal.scaleway import door, spoilt, storage
 from bakery.rehearsal.stage import Call, Rehearsal
 from bakery.rehearsal.world import World
 
@@ -95,10 +96,13 @@ class Gate:
         if spoiling.latency_s:
             # Whoever ends the rehearsal does not wait for calls that are only late.
             self.rehearsal.over.wait(spoiling.latency_s)
+        words = words_of(service)
         if spoiling.is_throttled:
-            answer = answers.throttled(service)
+            answer = words.throttled(service)
         elif spoiling.is_refused:
-            answer = answers.unavailable(service)
+            answer = words.unavailable(service)
+        elif service in spoilt.SERVICES:
+            answer = self.carry_out_in_zone(call)
         elif not regions.is_open(call.region, self.rehearsal.world):
             answer = answers.unknown_caller(service)
         else:
@@ -106,7 +110,8 @@ class Gate:
         if spoiling.kill_pid:
             with suppress(ProcessLookupError):
                 os.kill(spoiling.kill_pid, signal.SIGKILL)
-        return answers.lost(service) if spoiling.is_lost else answer
+        lost: Answer = words.lost(service)
+        return lost if spoiling.is_lost else answer
 
     def carry_out(self, call: Question) -> Answer:
         """Answer a call as things are, or as they were where that is asked for."""
@@ -116,6 +121,19 @@ class Gate:
             self.world = world
             self.lagging.forget()
         return self.lagging.answer(call, lag_s=lag_s) if lag_s else self.let_in(_again(call), service=call.service)
+
+    def carry_out_in_zone(self, question: Question) -> Answer:
+        """Answer a call to one of the other cloud's zones, or to a region of its object storage."""
+        environ = _again(question)
+        if question.service == "s3":
+            return storage.refusal(environ) or self.let_in(storage.narrowed(environ), service="s3")
+        call = door.read(environ, question.body)
+        assert call is not None
+        try:
+            return door.answer(call, self.rehearsal.ground)
+        except Exception as error:  # noqa: BLE001  # as in let_in
+            traceback.print_exc()
+            return spoilt.broken_stage(question.service, error)
 
     def count(self, service: str, region: str, action: str) -> Spoiling:
         """Write a call down and decide what happens to it: for one seed, the n-th call always has the same fate."""
@@ -149,9 +167,15 @@ class Gate:
             return answers.invalid_action(service, str(error))
         except Exception as error:  # noqa: BLE001  # whatever it is, the caller gets an answer, and the log the reason
             traceback.print_exc()
-            return answers.broken_stage(service, error)
+            fault: Answer = words_of(service).broken_stage(service, error)
+            return fault
         status, headers = begun[-1]
         return Answer(status=status, headers=tuple(headers), body=body)
+
+
+def words_of(service: str) -> Any:
+    """Return the module whose answers are those of the cloud that a service belongs to."""
+    return spoilt if service in spoilt.SERVICES else answers
 
 
 def _again(call: Question) -> dict[str, Any]:
@@ -161,6 +185,11 @@ def _again(call: Question) -> dict[str, Any]:
 
 def asked_for(environ: Mapping[str, Any], body: bytes) -> tuple[str, str, str] | None:
     """Return service, region and action of a call; None where it is not one that we know."""
+    call = door.read(environ, body)
+    if call is not None:
+        return door.names(call)
+    if region := storage.region(environ):
+        return "s3", region, storage.action(environ)
     scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
     if scope is None:
         return None

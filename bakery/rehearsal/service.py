@@ -28,6 +28,13 @@ ACCESS_KEY = "AKIAREHEARSAL0000000"
 """The key id of whoever rehearses: AWS's ids, and what moto reads as one, have 20 letters and digits."""
 SECRET_KEY = "rehearsal"  # noqa: S105  # it opens nothing but the rehearsal
 
+SCALEWAY_ACCESS_KEY = "SCWREHEARSAL00000000"
+SCALEWAY_SECRET_KEY = "5ca1ab1e-0000-4000-8000-000000000001"  # noqa: S105  # likewise, and a UUID as all of theirs are
+PROJECT = "5ca1ab1e-0000-4000-8000-000000000002"
+ORGANIZATION = "5ca1ab1e-0000-4000-8000-000000000003"
+FOREIGN_SECRET_KEY = "5ca1ab1e-0000-4000-8000-000000000004"  # noqa: S105  # of a project that has nothing here
+FOREIGN_PROJECT = "5ca1ab1e-0000-4000-8000-000000000005"
+
 PORTS = {22: 2222, 80: 8080, 443: 8443, 8077: 8077}
 """TCP ports of a machine, and where its own address of the loopback has them: ports that need no root."""
 
@@ -126,6 +133,18 @@ def stop_begun_here() -> bool:
     """
     there = running() if _begun_here else None
     return there is not None and there.pid in _begun_here and stop()
+
+
+def scaleway_environment(there: Running) -> dict[str, str]:
+    """Return what makes Scaleway's SDK, and Packer, call a rehearsal; its object storage is at the same address."""
+    return {
+        "SCW_API_URL": there.url,
+        "SCW_ACCESS_KEY": SCALEWAY_ACCESS_KEY,
+        "SCW_SECRET_KEY": SCALEWAY_SECRET_KEY,
+        "SCW_DEFAULT_PROJECT_ID": PROJECT,
+        "SCW_DEFAULT_ORGANIZATION_ID": ORGANIZATION,
+        "SCW_PROFILE": "",
+    }
 
 
 def describe() -> list[str]:

@@ -11,9 +11,12 @@ from typing import Any
 from moto.core.base_backend import BackendDict, backend_lock
 from moto.core.model_instances import reset_model_data
 from moto.ec2.models import ec2_backends
+from moto.s3.models import s3_backends
 
 from bakery.rehearsal import seeds
 from bakery.rehearsal.faults import NONE, Faults
+from bakery.rehearsal.scaleway import market
+from bakery.rehearsal.scaleway.ground import Ground
 from bakery.rehearsal.world import ACCOUNT, World
 
 
@@ -32,6 +35,8 @@ class Rehearsal:
     """A running rehearsal cloud."""
 
     world: World
+    ground: Ground = field(init=False)
+    """The zones beside AWS's regions."""
     url: str = ""
     faults: Faults = NONE
     """May be replaced at any time; what is random begins anew with its seed."""
@@ -43,6 +48,9 @@ class Rehearsal:
     """Gives the disk of an instance by its id, so that an image can be made of it; None while nothing can boot."""
     over: threading.Event = field(default_factory=threading.Event)
     """Set when somebody asked it to end."""
+
+    def __post_init__(self) -> None:
+        self.ground = self._new_ground()
 
     def note(self, call: Call) -> None:
         """Remember a call, and that somebody still rehearses."""
@@ -68,18 +76,28 @@ class Rehearsal:
         self.close()
         self.world = World(folder=self.world.folder, base_disks=self.world.base_disks)
         seeds.sow(self.world)
+        self.ground = self._new_ground()
         empty_moto()
         self.calls.clear()
         self.faults = NONE
+
+    def _new_ground(self) -> Ground:
+        ground = Ground(folder=self.world.folder / "zones", pending_s=lambda: self.faults.pending_s)
+        market.sow(ground)
+        return ground
 
 
 def empty_moto() -> None:
     """Forget all that moto holds.
 
     moto's own reset makes the backend of every region anew before it drops it, which takes most of a second; nothing
-    that we use has an end of its own.
+    that we use but object storage has an end of its own.
     """
     in_use: list[BackendDict[Any]] = BackendDict._instances  # type: ignore[misc]  # noqa: SLF001  # no public way
+    for storages in list(s3_backends.values()):
+        for storage in list(storages.values()):
+            # It holds open files, and the names of all buckets are kept apart.
+            storage.reset()
     with backend_lock:
         for backend in in_use:
             backend.clear()
