@@ -20,6 +20,8 @@ FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", 
 
 BEGIN = "bakery:begin"
 """Of an image that was baked there: the id of the one that the bake began with."""
+PROVENANCE = "bakery:provenance"
+"""Of the image that was judged: the SHA-256 of the statement beside the catalog that says where it comes from."""
 
 TITLE = "Name"
 """The tag that a cloud's own pages show a thing by."""

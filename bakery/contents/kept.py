@@ -33,9 +33,15 @@ def write(path: Path, manifest: Manifest) -> None:
         raise BakeryError(f"{shown(path)} could not be written: {error.strerror}") from error
 
 
+def provenance_of(path: Path) -> Path:
+    """Return where the statement is that says where what a manifest is about comes from."""
+    return path.with_suffix(".provenance.json")
+
+
 def remove(path: Path) -> None:
-    """Remove the manifest of a release; it is no error when there is none."""
+    """Remove the manifest of a release, and where that comes from; it is no error when there is none."""
     path.unlink(missing_ok=True)
+    provenance_of(path).unlink(missing_ok=True)
 
 
 def text(manifest: Manifest) -> str:

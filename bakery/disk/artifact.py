@@ -61,6 +61,11 @@ class Artifact:
         return self.folder / f"{self.stem}.cdx.json"
 
     @property
+    def provenance(self) -> Path:
+        """Where it comes from and what it passed, as a statement in in-toto's form."""
+        return self.folder / f"{self.stem}.provenance.json"
+
+    @property
     def blocks(self) -> Path:
         """The digests of the disk's blocks, made when it is first brought to a cloud."""
         return self.folder / f"{self.stem}.blocks.tsv"

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bakery.contents import collect, kept, sbom
+from bakery.contents import collect, kept, provenance, sbom
+from bakery.contents.provenance import Origin
 from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -107,6 +108,7 @@ def _bake_one(
             record = _record(planned, disk=disk, packer=packer, machine=machine)
             record |= {"seconds": dict(console.seconds), "step_seconds": steps}
             record["answered"] = {name: list(verdict.asked) for name, verdict in found.items()}
+            _state(planned, draft=draft, disk=disk, packer=packer, tests=found)
             _keep(planned, draft=draft, record=record)
     finally:
         space.clear()
@@ -184,6 +186,21 @@ def _record(planned: Plan, *, disk: BaseDisk, packer: Packer, machine: Accelerat
         "packer": str(packer),
         "accelerator": machine.name,
     }
+
+
+def _state(planned: Plan, *, draft: Artifact, disk: BaseDisk, packer: Packer, tests: Mapping[str, Verdict]) -> None:
+    """Write where the image comes from and what it passed."""
+    manifest = kept.read(draft.manifest)
+    assert manifest is not None
+    origin = Origin(
+        begin=disk.path.name,
+        begin_digest=disk.sha256,
+        steps=planned.definition.all_steps,
+        tools={"packer": str(packer)},
+        products={path.name: base.sha256(path) for path in (draft.disk, draft.sbom)},
+    )
+    asked = {name: verdict.asked for name, verdict in tests.items()}
+    provenance.write(draft.provenance, manifest, origin=origin, tests=asked)
 
 
 def _keep(planned: Plan, *, draft: Artifact, record: dict[str, object]) -> None:

@@ -8,7 +8,8 @@ from bakery.catalog import record
 from bakery.catalog.record import Made
 from bakery.cloud import naming
 from bakery.cloud.values import Image
-from bakery.contents import changelog, collect, kept
+from bakery.contents import changelog, collect, kept, provenance
+from bakery.contents.provenance import Origin
 from bakery.core.console import Console
 from bakery.definition.model import Definition
 from bakery.guests import accelerator, guest, seed, suite, verify
@@ -47,17 +48,26 @@ def approve(place: Place, subject: Subject, *, console: Console, log: Path) -> s
     with console.phase(f"verify in {place.name}"):
         verdict = verify_image(place, subject, image, console=console, log=log)
         console.update(f"passed {verdict.total} tests on a machine started from {image.id}")
-    record.record(made, _marked(place, made), region=place.name, is_rehearsal=place.is_rehearsal, console=console)
+    record.record(made, marked(place, made), region=place.name, is_rehearsal=place.is_rehearsal, console=console)
     changelog.write(made.image, is_rehearsal=place.is_rehearsal, console=console)
     return image.id
 
 
-def _marked(place: Place, made: Made) -> Image:
+def marked(place: Place, made: Made) -> Image:
     """Return the image with the mark that it passed; where another run has marked it meanwhile, that one counts."""
     image = place.wait_available(made.name)
     if naming.VERIFIED in image.tags:
         return image
-    return place.mark(image, {naming.VERIFIED: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"})
+    statement = kept.provenance_of(_manifest(place, made))
+    marks = {
+        naming.VERIFIED: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        naming.PROVENANCE: provenance.digest(statement),
+    }
+    return place.mark(image, {name: value for name, value in marks.items() if value})
+
+
+def _manifest(place: Place, made: Made) -> Path:
+    return kept.of_release(made.image, made.release, made.arch, is_rehearsal=place.is_rehearsal)
 
 
 def verify_image(place: Place, subject: Subject, image: Image, *, console: Console, log: Path) -> Verdict:
@@ -94,9 +104,13 @@ def verify_image(place: Place, subject: Subject, image: Image, *, console: Conso
             # Before the tests, which leave things behind; kept only if they pass.
             manifest = collect.of(one, made, machine=teller)
             verdict = _judge(subject, one, site=site, has_console=bool(text), console=console, log=log)
-            path = kept.of_release(made.image, made.release, made.arch, is_rehearsal=place.is_rehearsal)
+            path = _manifest(place, made)
             if not path.exists():  # a copy of the same holds the same
                 kept.write(path, manifest)
+                begin = image.tags.get(naming.BEGIN, image.tags.get(naming.DISK, ""))
+                origin = Origin(begin=begin, steps=definition.all_steps, judged=image.id)
+                tests = {place.name: verdict.asked}
+                provenance.write(kept.provenance_of(path), manifest, origin=origin, tests=tests)
             return verdict
 
 

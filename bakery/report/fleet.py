@@ -1,12 +1,12 @@
 """What the pages tell: every release of every image with what it holds and what it brought; values, and no markup."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Catalog, Release
-from bakery.contents import differences, kept
+from bakery.contents import differences, kept, provenance
 from bakery.contents.differences import Differences
 from bakery.contents.manifest import Manifest
 from bakery.definition import layers
@@ -33,6 +33,8 @@ class Entry:
     release: Release
     manifest: Manifest | None = None
     found: Differences | None = None
+    passed: Mapping[str, int] = field(default_factory=dict)
+    """How many tests it passed, by the place or the kind of machine that answered."""
 
     @property
     def image(self) -> str:
@@ -123,6 +125,7 @@ def _entries(known: Catalog, arch: Arch) -> list[Entry]:
         path = kept.of_release(known.image, release.release, arch, is_rehearsal=known.is_rehearsal)
         manifest = kept.read(path)
         compared = differences.of(last, manifest) if last and manifest else None
-        found.append(Entry(known=known, release=release, manifest=manifest, found=compared))
+        passed = provenance.passed(kept.provenance_of(path))
+        found.append(Entry(known=known, release=release, manifest=manifest, found=compared, passed=passed))
         last = manifest or last
     return found

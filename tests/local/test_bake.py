@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bakery.contents import collect, kept
+from bakery.contents import collect, kept, provenance
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -144,7 +144,8 @@ def test_what_is_in_it_is_kept_with_it_as_the_guest_told(kitchen: Kitchen) -> No
     assert found
     assert record
     assert (found.release, found.fingerprint, found.machine) == (record["release"], record["fingerprint"], "tcg")
-    assert {made.manifest.name, made.sbom.name} <= {*record["files"]}
+    assert {made.manifest.name, made.sbom.name, made.provenance.name} <= {*record["files"]}
+    assert provenance.passed(made.provenance) == {"guest": 2}
     assert json.loads(made.sbom.read_text())["metadata"]["component"]["version"] == record["release"]
 
 

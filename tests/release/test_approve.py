@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from bakery.catalog import record
+from bakery.cloud import naming
 from bakery.cloud.values import Instance
 from bakery.clouds.aws import base_images, images, tunnels
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.place import AwsPlace
-from bakery.contents import collect, kept
+from bakery.contents import collect, kept, provenance
 from bakery.contents.manifest import Manifest
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
@@ -30,6 +31,7 @@ from bakery.release import approve
 from bakery.release.approve import Subject
 from tests import manifests, releases
 from tests.aws_account import account_of, forget_aws
+from tests.rehearsed_images import a_snapshot, an_image
 
 HOME = "eu-west-2"
 
@@ -107,6 +109,18 @@ def test_what_the_machine_holds_is_kept_beside_the_catalog(region: Region, tmp_p
     found = manifest()
     assert found is not None
     assert (found.release, found.fingerprint, found.machine) == (MADE.release, MADE.fingerprint, "kvm")
+
+
+def test_where_it_comes_from_is_stated_and_the_image_is_marked_with_the_digest(
+    region: Region, stage: Rehearsal, tmp_path: Path
+) -> None:
+    judge(region, releases.definition(), log=tmp_path / "log")
+    path = kept.provenance_of(kept.of_release("host", MADE.release, MADE.arch, is_rehearsal=True))
+    assert provenance.passed(path) == {HOME: 1}
+    an_image(stage, region=HOME, name=MADE.name, snapshot=a_snapshot(stage, region=HOME).id)
+    found = approve.marked(AwsPlace(region=region), MADE)
+    assert found.tags[naming.PROVENANCE] == provenance.digest(path)
+    assert naming.VERIFIED in found.tags
 
 
 def test_what_a_machine_holds_that_does_not_pass_is_not_kept(

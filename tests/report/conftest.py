@@ -9,8 +9,9 @@ import pytest
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Placed, Release
 from bakery.catalog.promotions import Promotion
-from bakery.contents import kept
+from bakery.contents import kept, provenance
 from bakery.contents.manifest import Boot, CronEntry, Listening, Package, Plugin, Timer
+from bakery.contents.provenance import Origin
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, BaseName
 from tests.manifests import a_manifest, a_package
@@ -68,7 +69,10 @@ def publish(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Publish:
                 timers=(Timer(unit="apt-daily.timer", due=("OnCalendar=daily",)),),
                 listening=(Listening(protocol="tcp", address="*", port=22, program="sshd"),),
             )
-            kept.write(kept.of_release("host", one.release, one.arch, is_rehearsal=False), manifest)
+            path = kept.of_release("host", one.release, one.arch, is_rehearsal=False)
+            kept.write(path, manifest)
+            tests = {"eu-west-2": ["test"] * 119}
+            provenance.write(kept.provenance_of(path), manifest, origin=Origin(begin="ami-1"), tests=tests)
         last = releases[-1]
         promotion = Promotion(release=last.release, promoted_at=last.baked_at, regions=tuple(sorted(last.places)))
         catalog.change(

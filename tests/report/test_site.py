@@ -39,6 +39,7 @@ def test_a_release_has_its_ids_its_changes_and_the_way_back(publish: Publish) ->
     for placed in last.places.values():
         assert f'data-copy="{placed.image_id}"' in text
     assert "./inv rollback --image host" in text
+    assert "<dt>Tests passed in eu-west-2</dt><dd>119</dd>" in text
     assert re.search(r"openssl.*3\.0\.0.*3\.0\.1", text)
     assert "<strong>security</strong>" in text
     assert f'Since <a href="{name_of(0)}-amd64.html">{name_of(0)}</a>' in text
@@ -96,10 +97,12 @@ def test_of_many_releases_the_first_page_lists_the_newest_and_links_the_rest(pub
     assert f'<li><a href="host/{name_of(0)}-amd64.html">' in text
 
 
-def test_a_year_of_releases_in_every_region_makes_pages_below_200_kb(publish: Publish) -> None:
-    publish(365, regions=[*REGIONS], packages=400)
+def test_neither_a_year_of_releases_nor_one_in_every_region_makes_a_page_of_200_kb(publish: Publish) -> None:
+    publish(365, packages=1)
     sizes = {path.name: path.stat().st_size for path in written().rglob("*.html")}
     assert len(sizes) == 366
+    publish(2, regions=[*REGIONS], packages=600)
+    sizes |= {path.name: path.stat().st_size for path in written().rglob("*.html")}
     assert max(sizes.values()) < 200_000, sizes
 
 

@@ -22,7 +22,17 @@ def test_its_one_result_is_the_images_path(baked: Baked) -> None:
 def test_it_leaves_the_image_its_boxes_and_its_records_and_nothing_else(baked: Baked) -> None:
     left = {path.name for path in baked.folder.iterdir() if not path.name.startswith(".")}
     disks = ("qcow2", "blocks.tsv", "libvirt.box", "virtualbox.box", "packer")
-    endings = (*disks, "packages.tsv", "manifest.json", "cdx.json", "env", "json", "log", "verify.log")
+    endings = (
+        *disks,
+        "packages.tsv",
+        "manifest.json",
+        "cdx.json",
+        "provenance.json",
+        "env",
+        "json",
+        "log",
+        "verify.log",
+    )
     assert left == {f"{NAME}.{ending}" for ending in endings}
     assert [path.name for path in baked.folder.glob(".*")] == [f".{NAME}.lock"]
 

@@ -1,0 +1,110 @@
+"""Where a release comes from, and what it passed, as a statement in in-toto's form with SLSA's provenance.
+
+https://slsa.dev/spec/v1.0/provenance. Its subject is the manifest, since no cloud tells the digest of an image; of an
+image on this machine also the disk. An image's tag has the digest of the statement, which is nowhere signed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bakery import ROOT
+from bakery.contents import kept
+from bakery.contents.manifest import Manifest
+from bakery.core import process
+from bakery.core.errors import impossible
+from bakery.core.files import write_whole
+from bakery.definition.problems import shown
+
+STATEMENT = "https://in-toto.io/Statement/v1"
+PREDICATE = "https://slsa.dev/provenance/v1"
+BUILD = "urn:dokku-bakery:bake:1"
+TESTS = "image tests"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a bake began with, what it ran, and what came of it beside the manifest: digests are SHA-256."""
+
+    begin: str
+    """The id of the image or the name of the disk; empty where that is not known."""
+    begin_digest: str = ""
+    steps: Sequence[str] = ()
+    tools: Mapping[str, str] = field(default_factory=dict)
+    """Names and versions of what made it."""
+    judged: str = ""
+    """The id of the image that was judged, in a cloud."""
+    products: Mapping[str, str] = field(default_factory=dict)
+    """Files that were made, by name, with their digests."""
+
+
+def write(path: Path, manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequence[str]]) -> None:
+    """Write the statement about a release whose *tests* passed, by the kind of machine or the place that answered.
+
+    Raises OSError when it cannot be written.
+    """
+    write_whole(path, json.dumps(statement(manifest, origin=origin, tests=tests), indent=1) + "\n")
+
+
+def statement(manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """Return the statement about a release."""
+    products = {f"{manifest.release}.manifest.json": hashlib.sha256(kept.text(manifest).encode()).hexdigest()}
+    products |= origin.products
+    inside: dict[str, object] = {"fingerprint": manifest.fingerprint, "steps": [*origin.steps]}
+    inside |= {"judged": origin.judged} if origin.judged else {}
+    began = {"name": "begin", "uri": origin.begin}
+    taken: list[Mapping[str, object]] = [
+        {**began, "digest": {"sha256": origin.begin_digest}} if origin.begin_digest else began
+    ]
+    if commit := _commit():
+        taken.append({"name": "bakery", "digest": {"gitCommit": commit}})
+    return {
+        "_type": STATEMENT,
+        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in sorted(products.items())],
+        "predicateType": PREDICATE,
+        "predicate": {
+            "buildDefinition": {
+                "buildType": BUILD,
+                "externalParameters": {"image": manifest.image, "base": manifest.base, "arch": manifest.arch},
+                "internalParameters": inside,
+                "resolvedDependencies": taken,
+            },
+            "runDetails": {
+                "builder": {"id": f"{BUILD}#{manifest.machine}", "version": dict(origin.tools)},
+                "metadata": {"invocationId": manifest.release, "finishedOn": f"{manifest.asked_at:%Y-%m-%dT%H:%M:%SZ}"},
+                "byproducts": [
+                    {"name": TESTS, "annotations": {"passed": {name: [*asked] for name, asked in tests.items()}}}
+                ],
+            },
+        },
+    }
+
+
+def _commit() -> str:
+    """Return the commit of this checkout; empty where it is none, or where something differs from it."""
+    ask = ["git", "-C", str(ROOT)]
+    found = process.run([*ask, "rev-parse", "HEAD"], is_checked=False)
+    changed = process.run([*ask, "status", "--porcelain", "--untracked-files=no"], is_checked=False)
+    return found.output if found.exit_code == 0 and not changed.output else ""
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a statement's file; empty where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def passed(path: Path) -> dict[str, int]:
+    """Return how many tests a release passed, by who answered; empty where there is no statement.
+
+    Raises BakeryError (exit code 2) for a file that is none.
+    """
+    if not path.exists():
+        return {}
+    try:
+        top = json.loads(path.read_bytes())
+        (told,) = (one for one in top["predicate"]["runDetails"]["byproducts"] if one["name"] == TESTS)
+        return {str(name): len(asked) for name, asked in told["annotations"]["passed"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise impossible(f"{shown(path)} is damaged", hint=f"git checkout HEAD {shown(path)}, or rm it") from error
