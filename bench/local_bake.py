@@ -24,7 +24,7 @@ from bakery.core import process  # noqa: E402
 from bakery.core.console import Console, table  # noqa: E402
 from bakery.definition.bases import BaseName  # noqa: E402
 from bakery.disk import archive, artifact, qemu_img  # noqa: E402
-from bakery.disk import base as basedisk  # noqa: E402
+from bakery.disk.base import sha256  # noqa: E402
 from bakery.guests import accelerator, guest, qemu, seed  # noqa: E402
 from bakery.local import plan  # noqa: E402
 from bakery.local.plan import Order  # noqa: E402
@@ -65,7 +65,7 @@ def plain_packer(folder: Path, base: Path) -> None:
     machine = accelerator.probe()
     values = {
         "base_disk": base,
-        "base_sha256": basedisk.sha256(base),
+        "base_sha256": sha256(base),
         "seed": folder / "seed.iso",
         "private_key": folder / "key",
         "firmware": qemu.firmware(),

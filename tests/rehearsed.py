@@ -25,7 +25,7 @@ from bakery.clouds.aws.account import Account, rehearse
 from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console, table
 from bakery.definition.bases import Arch, BaseName
-from bakery.rehearsal import service as rehearsing
+from bakery.rehearsal.service import ACCESS_KEY, PORTS, SECRET_KEY
 from bakery.release import promote, publish
 
 HOME = "eu-west-2"
@@ -36,7 +36,7 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def account_at(url: str) -> Account:
-    return rehearse(endpoint=url, keys=(rehearsing.ACCESS_KEY, rehearsing.SECRET_KEY), ports=rehearsing.PORTS)
+    return rehearse(endpoint=url, keys=(ACCESS_KEY, SECRET_KEY), ports=PORTS)
 
 
 def verified(name: str = RELEASE, *, image_id: str = "") -> Release:

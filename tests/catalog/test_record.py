@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery.catalog import catalog
-from bakery.catalog import record as released
+from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
 from bakery.cloud import naming
@@ -37,39 +36,39 @@ def account(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return account_of(stage)
 
 
-def record(region: Region, *, verified: str = "", number: int = 1) -> Release:
+def made_in(region: Region, *, verified: str = "", number: int = 1) -> Release:
     image = values.image(
         f"ami-{number:017x}",
         created_at=datetime(2026, 11, 1, 4, 15, 0, 123000, tzinfo=UTC),
         tags={naming.VERIFIED: verified} if verified else {},
     )
-    released.record(MADE, image, region=region.name, is_rehearsal=True, console=Console())
+    record.record(MADE, image, region=region.name, is_rehearsal=True, console=Console())
     (release,) = catalog.read("host", is_rehearsal=True).releases
     return release
 
 
 def test_the_first_region_is_where_it_was_made(account: Account) -> None:
-    release = record(account.region(HOME))
+    release = made_in(account.region(HOME))
     assert (release.release, release.baked_in, release.verified_at) == (NAME, HOME, None)
     assert release.baked_at == datetime(2026, 11, 1, 4, 15, tzinfo=UTC)
     assert [*release.places] == [HOME]
 
 
 def test_its_verification_counts_where_it_was_made(account: Account) -> None:
-    record(account.region(HOME))
-    assert record(account.region(HOME), verified=EARLY).verified_at == datetime(2026, 11, 1, 5, tzinfo=UTC)
+    made_in(account.region(HOME))
+    assert made_in(account.region(HOME), verified=EARLY).verified_at == datetime(2026, 11, 1, 5, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("verified", ["", LATE])
 def test_another_region_adds_its_place_and_changes_nothing_of_the_verification(account: Account, verified: str) -> None:
-    first = record(account.region(HOME), verified=EARLY)
-    release = record(account.region(FAR), verified=verified, number=2)
+    first = made_in(account.region(HOME), verified=EARLY)
+    release = made_in(account.region(FAR), verified=verified, number=2)
     assert (release.verified_at, release.baked_in) == (first.verified_at, HOME)
     assert sorted(release.places) == [HOME, FAR]
 
 
 def test_a_region_that_made_it_again_takes_the_place_of_its_own_image(account: Account) -> None:
-    record(account.region(HOME), verified=EARLY)
-    release = record(account.region(HOME), number=2)
+    made_in(account.region(HOME), verified=EARLY)
+    release = made_in(account.region(HOME), number=2)
     assert release.places[HOME].image_id == f"ami-{2:017x}"
     assert release.verified_at is None

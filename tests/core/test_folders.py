@@ -81,9 +81,9 @@ def test_a_second_run_says_that_it_waits_and_then_goes_on(tmp_path: Path, capsys
     code = f"""
 import time
 from pathlib import Path
-from bakery.core import folders as store
+from bakery.core import folders
 from bakery.core.console import Console
-with store.locked(Path({str(lock)!r}), what="x", console=Console()):
+with folders.locked(Path({str(lock)!r}), what="x", console=Console()):
     Path({str(tmp_path / "ready")!r}).touch()
     time.sleep(1)
 """

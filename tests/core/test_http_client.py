@@ -16,8 +16,8 @@ from bakery.core import http, http_client, proxies
 from bakery.core.errors import BakeryError
 from bakery.definition import bases, layers
 from bakery.local import packer_input
-from bakery.packer import engine as packer
 from bakery.packer import render
+from bakery.packer.engine import ENVIRONMENT, installed
 
 BODY = b"from behind the proxy"
 
@@ -97,7 +97,7 @@ def test_the_programs_of_the_steps_follow_what_the_steps_are_told(
 
 
 def test_packer_hands_the_proxy_to_the_steps_alone(tmp_path: Path) -> None:
-    engine = packer.installed()
+    engine = installed()
     files = packer_input.packer_files(layers.whole("host"), bases.base("debian-12"), packer=engine)
     render.write(tmp_path, files)
     text = files["image.pkr.hcl"]
@@ -107,7 +107,7 @@ def test_packer_hands_the_proxy_to_the_steps_alone(tmp_path: Path) -> None:
         "PATH": "/usr/bin:/bin",
         "HOME": str(tmp_path),
         "PKR_VAR_http_proxy": "http://me:p'w@10.0.2.2:3128",
-        **packer.ENVIRONMENT,
+        **ENVIRONMENT,
     }
     argv = ["packer", "inspect", str(tmp_path)]
     seen = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
@@ -124,7 +124,7 @@ def test_packer_hands_the_proxy_to_the_steps_alone(tmp_path: Path) -> None:
 def test_sudo_keeps_a_proxy_and_is_asked_for_nothing_without_one(
     environment: dict[str, str], asked: str, tmp_path: Path
 ) -> None:
-    template = packer_input.packer_files(layers.whole("host"), bases.base("debian-12"), packer=packer.installed())
+    template = packer_input.packer_files(layers.whole("host"), bases.base("debian-12"), packer=installed())
     script = re.search(r'"(kept=.*)",\n +"(sudo .*)"', template["image.pkr.hcl"])
     assert script
     (tmp_path / "sudo").write_text('#!/bin/sh\necho "$*"\n')

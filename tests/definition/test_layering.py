@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.definition import bases, sshkeys
-from bakery.definition import layers as images
+from bakery.definition import bases, layers, sshkeys
 from bakery.definition.bases import Arch
 from bakery.definition.choices import DEFAULT_STEPS, Step
 from bakery.definition.layers import chain, effective, names, whole
@@ -115,10 +114,10 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
-def read_by(layers: list[Definition]) -> set[str]:
+def read_by(chained: list[Definition]) -> set[str]:
     """Return the settings that a step of the topmost layer reads, or that a program reads from the layer's record."""
-    own = [path for path in fingerprint.provision_files(layers[-1]) if path.name[0].isdigit()]
-    steps = {path for layer in layers for path in fingerprint.provision_files(layer)}
+    own = [path for path in fingerprint.provision_files(chained[-1]) if path.name[0].isdigit()]
+    steps = {path for layer in chained for path in fingerprint.provision_files(layer)}
     programs = [path for path in steps if path.parent.name == "files" and path.name.startswith("bakery-")]
     lines = [line for path in (*own, *programs) for line in path.read_text().splitlines()[:3]]
     return {name for line in lines if line.startswith("# Needs:") for name in re.findall(r"BAKERY_[A-Z_]+", line)}
@@ -126,26 +125,26 @@ def read_by(layers: list[Definition]) -> set[str]:
 
 def effects(folder: Path) -> dict[str, Any]:
     """Return all that an image's definition decides, as far as anything in its topmost layer can see it."""
-    layers = chain("shop", folder=folder)
+    chained = chain("shop", folder=folder)
     image = whole("shop", folder=folder)
     base = bases.base(image.base)
     keys = sshkeys.resolve(image, folder=folder)
-    told = settings(layers, base, fingerprint="f", release="r", build_user="u", keys=keys)
+    told = settings(chained, base, fingerprint="f", release="r", build_user="u", keys=keys)
     return {
-        **{name: value for name, value in told.items() if name in read_by(layers)},
+        **{name: value for name, value in told.items() if name in read_by(chained)},
         **packer_input.packer_files(image, base, packer=Packer(version=(1, 7, 0))),
         "base": base.name,
-        "arch": {layer.arch for layer in layers},
-        "layers": [layer.name for layer in layers],
-        "steps": layers[-1].steps,
+        "arch": {layer.arch for layer in chained},
+        "layers": [layer.name for layer in chained],
+        "steps": chained[-1].steps,
         "aws": image.aws.model_dump(),
     }
 
 
 def settings_of(folder: Path) -> dict[str, str]:
-    layers = chain("shop", folder=folder)
-    base = bases.base(effective(layers).base)
-    return settings(layers, base, fingerprint="f", release="r", build_user="u")
+    chained = chain("shop", folder=folder)
+    base = bases.base(effective(chained).base)
+    return settings(chained, base, fingerprint="f", release="r", build_user="u")
 
 
 def test_every_key_is_tried() -> None:
@@ -353,7 +352,7 @@ def test_an_image_of_one_s_own_goes_before_the_checkout_s_of_that_name(tmp_path:
 def test_a_mistake_in_a_layer_of_the_checkout_is_told_with_its_own_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images, "OWN", write(tmp_path / "checkout", {"low": "nginx.channel = 'mainline'"}))
+    monkeypatch.setattr(layers, "OWN", write(tmp_path / "checkout", {"low": "nginx.channel = 'mainline'"}))
     folder = write(tmp_path / "own", {"shop": "from = 'low'"})
     with pytest.raises(BakeryError, match=rf"{tmp_path}/checkout/low\.toml: nginx\.channel: does nothing"):
         chain("shop", folder=folder)
@@ -361,7 +360,7 @@ def test_a_mistake_in_a_layer_of_the_checkout_is_told_with_its_own_file(
 
 def test_a_key_s_file_lies_beside_the_definition_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout, own = tmp_path / "checkout", tmp_path / "own"
-    monkeypatch.setattr(images, "OWN", write(checkout, {"low": 'ssh.keys.ci = "ci.pub"'}))
+    monkeypatch.setattr(layers, "OWN", write(checkout, {"low": 'ssh.keys.ci = "ci.pub"'}))
     (checkout / "ci.pub").write_text(PUBLIC_KEY)
     shop = whole("shop", folder=write(own, {"shop": "from = 'low'"}))
     assert [key.text for key in sshkeys.resolve(shop, folder=own)] == [PUBLIC_KEY]

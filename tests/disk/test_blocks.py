@@ -21,9 +21,8 @@ import pytest
 from bakery import ROOT
 from bakery.core import process
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.disk import blocks as disk_blocks
 from bakery.disk import nbd, qemu_img
-from bakery.disk.blocks import BLOCK_SIZE, READ_AHEAD, ZERO_DIGEST, ZEROS
+from bakery.disk.blocks import BLOCK_SIZE, READ_AHEAD, ZERO_DIGEST, ZEROS, opened
 
 KB, MB, GB = 2**10, 2**20, 2**30
 SIZE = 3 * GB + 512
@@ -106,7 +105,7 @@ def block_of(raw: Path, index: int) -> bytes:
 def test_the_blocks_with_data_are_found_and_are_those_of_the_disk(
     raw: Path, disks: dict[str, Path], kind: str, connections: int, servers: list[int]
 ) -> None:
-    with disk_blocks.opened(disks[kind], connections=connections) as disk:
+    with opened(disks[kind], connections=connections) as disk:
         assert tuple(disk.indexes) == INDEXES
         found = list(disk.blocks(disk.indexes))
     wanted = [block_of(raw, index) for index in INDEXES]
@@ -116,20 +115,20 @@ def test_the_blocks_with_data_are_found_and_are_those_of_the_disk(
 
 
 def test_a_volume_has_room_for_the_whole_disk(disks: dict[str, Path]) -> None:
-    with disk_blocks.opened(disks["zstd"]) as disk:
+    with opened(disks["zstd"]) as disk:
         assert disk.size_gb == 4
 
 
 def test_a_disk_of_whole_gib_needs_no_more(tmp_path: Path) -> None:
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(tmp_path / "empty.qcow2"), "3G"])
-    with disk_blocks.opened(tmp_path / "empty.qcow2") as disk:
+    with opened(tmp_path / "empty.qcow2") as disk:
         assert disk.size_gb == 3
         assert tuple(disk.indexes) == ()
         assert list(disk.blocks(disk.indexes)) == []
 
 
 def test_what_is_behind_the_end_is_zeros(raw: Path, disks: dict[str, Path]) -> None:
-    with disk_blocks.opened(disks["zlib"]) as disk:
+    with opened(disks["zlib"]) as disk:
         assert disk.read(6144) == (b"the very end".rjust(100, b".")).rjust(512, b"\0").ljust(BLOCK_SIZE, b"\0")
         assert disk.read(6145) == ZEROS
 
@@ -140,7 +139,7 @@ def test_a_block_of_zeros_that_takes_room_is_given_and_said_to_be_zeros(tmp_path
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "8M"])
     writes = [option for offset in ("0", "1M") for option in ("-c", f"write {packing} -P 0 {offset} 64k")]
     process.run(["qemu-io", "-f", "qcow2", *writes, "-c", f"write {packing} -P 7 2M 64k", str(path)])
-    with disk_blocks.opened(path) as disk:
+    with opened(path) as disk:
         found = [(block.index, block.is_zero, block.digest == ZERO_DIGEST) for block in disk.blocks(disk.indexes)]
     assert found == [(0, True, True), (2, True, True), (4, False, False)]
 
@@ -149,7 +148,7 @@ def test_blocks_that_are_known_to_be_zeros_are_left_out_and_may_be_asked_for(tmp
     path = tmp_path / "zeros.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "8M"])
     process.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 0 1M", "-c", "write -z 0 512k", str(path)])
-    with disk_blocks.opened(path) as disk:
+    with opened(path) as disk:
         assert tuple(disk.indexes) == (1,)
         assert [block.is_zero for block in disk.blocks([0, 1, 9])] == [True, False, True]
 
@@ -158,7 +157,7 @@ def test_room_that_was_set_aside_and_never_written_is_known_to_be_zeros(tmp_path
     path = tmp_path / "aside.qcow2"
     process.run(["qemu-img", "create", "-q", "-f", "qcow2", "-o", "preallocation=metadata", str(path), "8M"])
     process.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 5M 64k", str(path)])
-    with disk_blocks.opened(path) as disk:
+    with opened(path) as disk:
         assert tuple(disk.indexes) == (10,)
 
 
@@ -166,7 +165,7 @@ def test_a_disk_is_read_through_its_backing_file(raw: Path, disks: dict[str, Pat
     overlay = tmp_path / "overlay.qcow2"
     process.run(qemu_img.overlay_argv(disks["zstd"], out=overlay, size_gb=5))
     process.run(["qemu-io", "-f", "qcow2", "-c", "write -P 7 4M 64k", "-c", "write -z 0 1M", str(overlay)])
-    with disk_blocks.opened(overlay) as disk:
+    with opened(overlay) as disk:
         assert tuple(disk.indexes) == (6, 8, 2047, 2048, 6144)
         assert disk.read(2047) == block_of(raw, 2047)
         assert disk.size_gb == 5
@@ -174,7 +173,7 @@ def test_a_disk_is_read_through_its_backing_file(raw: Path, disks: dict[str, Pat
 
 def test_blocks_come_in_the_order_they_are_asked_for(raw: Path, disks: dict[str, Path]) -> None:
     order = [2048, 0, 5, 2048, *range(30), 1] * 3
-    with disk_blocks.opened(disks["zlib"], connections=4) as disk:
+    with opened(disks["zlib"], connections=4) as disk:
         assert [(block.index, block.data) for block in disk.blocks(order)] == [
             (index, block_of(raw, index)) for index in order
         ]
@@ -188,7 +187,7 @@ def test_only_a_few_blocks_are_read_ahead(disks: dict[str, Path]) -> None:
             asked.append(index)
             yield index
 
-    with disk_blocks.opened(disks["zlib"]) as disk:
+    with opened(disks["zlib"]) as disk:
         blocks = disk.blocks(endless())
         for _ in range(5):
             next(blocks)
@@ -196,7 +195,7 @@ def test_only_a_few_blocks_are_read_ahead(disks: dict[str, Path]) -> None:
 
 
 def test_reading_may_stop_early_and_begin_again(raw: Path, disks: dict[str, Path], servers: list[int]) -> None:
-    with disk_blocks.opened(disks["zlib"]) as disk:
+    with opened(disks["zlib"]) as disk:
         for _ in range(3):
             blocks = disk.blocks(itertools.count())
             assert next(blocks).data == block_of(raw, 0)
@@ -207,14 +206,14 @@ def test_reading_may_stop_early_and_begin_again(raw: Path, disks: dict[str, Path
 
 
 def test_two_readers_do_not_wait_for_one_another(disks: dict[str, Path]) -> None:
-    with disk_blocks.opened(disks["zstd"], connections=1) as disk:
+    with opened(disks["zstd"], connections=1) as disk:
         one, two = disk.blocks(itertools.count()), disk.blocks(itertools.count())
         assert [next(one).index, next(two).index, next(one).index, next(two).index] == [0, 0, 1, 1]
 
 
 def test_an_error_of_the_body_goes_through_and_ends_the_server(disks: dict[str, Path], servers: list[int]) -> None:
     def fail() -> None:
-        with disk_blocks.opened(disks["zlib"]) as disk:
+        with opened(disks["zlib"]) as disk:
             next(disk.blocks(itertools.count()))
             raise ZeroDivisionError
 
@@ -226,10 +225,10 @@ CHILD = """
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from bakery.disk import blocks as disk_blocks
+from bakery.disk.blocks import opened
 from bakery.core import process
 process.interrupt_on_sigterm()
-with disk_blocks.opened(Path(sys.argv[1])) as disk:
+with opened(Path(sys.argv[1])) as disk:
     while True:
         for block in disk.blocks(disk.indexes):
             print(block.index, flush=True)
@@ -289,7 +288,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def test_a_server_that_was_killed_half_way_is_one_error(disks: dict[str, Path], servers: list[int]) -> None:
-    with disk_blocks.opened(disks["zlib"]) as disk:
+    with opened(disks["zlib"]) as disk:
         blocks = disk.blocks(itertools.cycle(INDEXES))
         next(blocks)
         os.kill(servers[0], signal.SIGKILL)
@@ -313,7 +312,7 @@ def test_a_disk_that_was_cut_is_refused(disks: dict[str, Path], tmp_path: Path, 
     cut = tmp_path / "cut.qcow2"
     content = disks[kind].read_bytes()
     cut.write_bytes(content[: int(len(content) * part)])
-    with pytest.raises(BakeryError) as caught, disk_blocks.opened(cut):
+    with pytest.raises(BakeryError) as caught, opened(cut):
         pass
     assert_is_damage(caught.value, cut)
 
@@ -321,7 +320,7 @@ def test_a_disk_that_was_cut_is_refused(disks: dict[str, Path], tmp_path: Path, 
 def test_what_is_no_disk_or_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("text")
     for path, reason in (tmp_path / "text", "Image is not in qcow2 format"), (tmp_path / "none", "No such file"):
-        with pytest.raises(BakeryError, match=f"image: {reason}") as caught, disk_blocks.opened(path):
+        with pytest.raises(BakeryError, match=f"image: {reason}") as caught, opened(path):
             pass
         assert_is_damage(caught.value, path)
 
@@ -347,7 +346,7 @@ def test_data_that_does_not_unpack_is_an_error_half_way(
     begin = packed_at(content, 1 * GB)
     content[begin : begin + 64] = bytes(byte ^ 0xFF for byte in content[begin : begin + 64])
     path.write_bytes(content)
-    with disk_blocks.opened(path) as disk:
+    with opened(path) as disk:
         blocks = disk.blocks(disk.indexes)
         assert [next(blocks).index for _ in range(4)] == [0, 1, 6, 2047]
         with pytest.raises(BakeryError, match=f"byte {1 * GB} cannot be read: Input/output error") as caught:
@@ -362,7 +361,7 @@ def test_a_missing_qemu_nbd_is_exit_code_3(
     (tmp_path / "qemu-img").symlink_to(process.find("qemu-img"))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(process, "SYSTEM_FOLDERS", ())
-    with pytest.raises(BakeryError, match="qemu-nbd is not installed") as caught, disk_blocks.opened(disks["zlib"]):
+    with pytest.raises(BakeryError, match="qemu-nbd is not installed") as caught, opened(disks["zlib"]):
         pass
     assert caught.value.exit_code is ExitCode.MISSING
 
@@ -371,7 +370,7 @@ def test_a_qemu_nbd_that_does_not_start_says_why(disks: dict[str, Path], monkeyp
     monkeypatch.setattr(qemu_img, "nbd_argv", lambda *disk, **how: ["qemu-nbd", "-f", "qcow2", "/not/there"])
     with (
         pytest.raises(BakeryError, match=r"qemu-nbd did not start: qemu-nbd: .*/not/there.*No such file") as caught,
-        disk_blocks.opened(disks["zlib"]),
+        opened(disks["zlib"]),
     ):
         pass
     assert caught.value.exit_code is ExitCode.FAILED

@@ -16,16 +16,14 @@ from bakery.contents import collect, kept, provenance
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.disk import base as basedisk
-from bakery.disk import digests
+from bakery.disk import base, digests
 from bakery.disk.artifact import Artifact
 from bakery.disk.base import BaseDisk
 from bakery.disk.digests import Digests
 from bakery.guests import accelerator, suite, verify
 from bakery.local import bake, native_bake, packer_input, plan
 from bakery.local.plan import Order
-from bakery.packer import build as builder
-from bakery.packer import engine
+from bakery.packer import build, engine
 from bakery.packer.workspace import Workspace
 from bakery.sources import apt, preflight
 from bakery.sources.apt import AptSource, Mirrors, Origin
@@ -92,13 +90,13 @@ def kitchen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Kitchen:
     made = Kitchen(tmp_path)
     source = AptSource(uri="http://mirror.example/debian", suite="bookworm", components=("main",))
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(apt, "mirrors_for", lambda base: Mirrors(origin=Origin.HOST, sources=(source,)))
+    monkeypatch.setattr(apt, "mirrors_for", lambda _: Mirrors(origin=Origin.HOST, sources=(source,)))
     monkeypatch.setattr(engine, "installed", lambda: engine.Packer(version=(1, 6, 6)))
     monkeypatch.setattr(accelerator, "choose", lambda _: accelerator.Accelerator(name="tcg", reason="a test"))
     monkeypatch.setattr(preflight, "preflight", made.played("preflight"))
-    monkeypatch.setattr(basedisk, "from_archive", made.played("from_archive"))
+    monkeypatch.setattr(base, "from_archive", made.played("from_archive"))
     monkeypatch.setattr(packer_input, "prepare", made.played("prepare"))
-    monkeypatch.setattr(builder, "build", made.played("build"))
+    monkeypatch.setattr(build, "build", made.played("build"))
     monkeypatch.setattr(native_bake, "build", made.played("build_natively"))
     convert, run = made.played("convert"), process.run
     # git, which the fingerprint asks, is no part of the play.
@@ -237,7 +235,7 @@ def test_an_interrupted_bake_leaves_neither_disk_nor_key(kitchen: Kitchen, monke
         (space.folder / "key").write_text("private")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(builder, "build", interrupted)
+    monkeypatch.setattr(build, "build", interrupted)
     with pytest.raises(KeyboardInterrupt):
         bake.bake(ORDER, console=Console())
     assert {path.name for path in artifact().folder.iterdir()} == {".host-debian-12.lock", "host-debian-12.packer"}
@@ -261,7 +259,7 @@ def test_a_layer_is_baked_on_the_finished_disk_of_the_one_below(
     host = plan.make(ORDER).artifact
     more = plan.make(Order(image="more", base="debian-12")).artifact
     begin = json.loads(more.record.read_text())["begin"]
-    assert begin == {"disk": host.disk.name, "sha256": basedisk.sha256(host.disk)}
+    assert begin == {"disk": host.disk.name, "sha256": base.sha256(host.disk)}
     kitchen.parts.clear()
     bake.bake(Order(image="more", base="debian-12", is_forced=True), console=Console())
     assert kitchen.parts.count("build") == 1

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bakery.definition import layers as images
 from bakery.definition.choices import Step
+from bakery.definition.layers import chain
 from bakery.definition.model import Definition
 from bakery.packer import fingerprint
 
-HOST, DOKKU = images.chain("dokku")
+HOST, DOKKU = chain("dokku")
 BENEATH = ("debian-12", "archive", "a recipe")
 
 

@@ -15,9 +15,8 @@ from bakery import ROOT
 from bakery.core import process
 from bakery.definition import bases, layers
 from bakery.local import packer_input
-from bakery.packer import engine as packer
 from bakery.packer import render
-from bakery.packer.engine import Packer
+from bakery.packer.engine import ENVIRONMENT, Packer, build_argv, installed
 
 IMAGES = layers.names()
 GENERATIONS = {"packer-1.6": Packer(version=(1, 6, 6)), "packer-1.7": Packer(version=(1, 7, 0))}
@@ -41,7 +40,7 @@ def test_templates_are_as_the_golden_files_say(image: str, generation: str, gold
 @pytest.mark.parametrize("image", IMAGES)
 def test_templates_are_formatted_as_packer_would(image: str, generation: str, tmp_path: Path) -> None:
     render.write(tmp_path, rendered(image, generation))
-    process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=packer.ENVIRONMENT)
+    process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=ENVIRONMENT)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -55,16 +54,16 @@ def test_a_machine_that_runs_natively_is_given_to_either_generation_of_packer(
         golden(f"packer/host-native/{generation}/{name}", text)
     assert "plugins.pkr.hcl" not in files  # `null` is in Packer itself
     render.write(tmp_path, files)
-    process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=packer.ENVIRONMENT)
+    process.run(["packer", "fmt", "-check", "-diff", str(tmp_path)], env=ENVIRONMENT)
     (tmp_path / "key").write_text(process.run(["openssl", "genrsa", "2048"]).output)
     values = {"private_key": str(tmp_path / "key"), "provision_dir": str(tmp_path), "packages_file": "packages.tsv"}
     (tmp_path / "values.auto.pkrvars.json").write_text(json.dumps(values))
-    process.run(["packer", "validate", "-var", "ssh_port=2222", str(tmp_path)], env=packer.ENVIRONMENT)
+    process.run(["packer", "validate", "-var", "ssh_port=2222", str(tmp_path)], env=ENVIRONMENT)
 
 
 def folder(image: str, tmp_path: Path) -> Path:
     """Return a folder for the installed Packer, of its own generation: plugins would have to be fetched for another."""
-    engine = packer.installed()
+    engine = installed()
     generation = "packer-1.7" if engine.has_plugins else "packer-1.6"
     shutil.copytree(ROOT / "tests/golden/packer" / f"{image}-local" / generation, tmp_path / "packer")
     (tmp_path / "key").write_text(process.run(["openssl", "genrsa", "2048"]).output)
@@ -80,7 +79,7 @@ def folder(image: str, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("image", IMAGES)
 def test_the_installed_packer_finds_the_templates_valid(image: str, tmp_path: Path) -> None:
-    process.run(["packer", "validate", str(folder(image, tmp_path))], env=packer.ENVIRONMENT)
+    process.run(["packer", "validate", str(folder(image, tmp_path))], env=ENVIRONMENT)
 
 
 def test_packer_lets_nobody_in_but_this_machine(tmp_path: Path) -> None:
@@ -91,8 +90,8 @@ def test_packer_lets_nobody_in_but_this_machine(tmp_path: Path) -> None:
     script = f'#!/bin/sh\n{version}\necho "$@" >>{tmp_path}/argv\nexit 1\n'
     (tools / "qemu-system-x86_64").write_text(script)
     (tools / "qemu-system-x86_64").chmod(0o755)
-    environment = {**packer.ENVIRONMENT, "PATH": f"{tools}:{os.environ['PATH']}", "PACKER_CACHE_DIR": str(tmp_path)}
-    done = process.run(packer.build_argv(folder("host", tmp_path)), env=environment, is_checked=False)
+    environment = {**ENVIRONMENT, "PATH": f"{tools}:{os.environ['PATH']}", "PACKER_CACHE_DIR": str(tmp_path)}
+    done = process.run(build_argv(folder("host", tmp_path)), env=environment, is_checked=False)
     assert (tmp_path / "argv").exists(), done.output
     argv = (tmp_path / "argv").read_text()
     assert re.findall(r"hostfwd=tcp:(\S*?):\d+-:22", argv) == ["127.0.0.1"]

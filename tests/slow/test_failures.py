@@ -19,8 +19,7 @@ from bakery.disk import base
 from bakery.guests import accelerator
 from bakery.local import native_bake, packer_input, plan
 from bakery.local.plan import Order
-from bakery.packer import build as builder
-from bakery.packer import engine as packer
+from bakery.packer import build, engine
 from bakery.packer.workspace import Workspace
 from tests.slow.conftest import HOST, NAME, ROOT, Baked, environment_in
 
@@ -148,16 +147,16 @@ def test_a_step_that_fails_is_named_with_its_last_lines_and_the_log(
     space = Workspace(folder=tmp_path / "packer")
     disk = base.cached(planned.base, planned.definition.arch)
     assert disk is not None
-    engine, machine = packer.installed(), accelerator.choose("auto")
-    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    packer, machine = engine.installed(), accelerator.choose("auto")
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=packer)
     log = planned.artifact.unfinished.log
     script = space.folder / "provision/10-system.sh"
     script.write_text("#!/usr/bin/env bash\n# Fails.\necho the reason it failed\nexit 7\n")
-    build = functools.partial(builder.build, space, log=log, packer_=engine, console=Console())
+    bake = functools.partial(build.build, space, log=log, packer_=packer, console=Console())
     if machine.is_native:
-        build = functools.partial(native_bake.build, space, planned, disk=disk, packer_=engine, console=Console())
+        bake = functools.partial(native_bake.build, space, planned, disk=disk, packer_=packer, console=Console())
     with pytest.raises(BakeryError, match="the step system failed") as caught:
-        build()
+        bake()
     assert "the reason it failed" in caught.value.message
     assert str(log) in caught.value.hint
     assert caught.value.exit_code is ExitCode.FAILED

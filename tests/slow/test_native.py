@@ -14,8 +14,7 @@ from bakery.guests import accelerator, filesystems
 from bakery.guests.accelerator import Accelerator
 from bakery.local import native_bake, packer_input, plan
 from bakery.local.plan import Order
-from bakery.packer import build as builder
-from bakery.packer import engine as packer
+from bakery.packer import build, engine
 from bakery.packer.workspace import Workspace
 from tests.slow.conftest import Baked
 
@@ -39,17 +38,17 @@ OF_ITS_MAKING = {
 """What differs, and why; the first three also do between two bakes in guests."""
 
 
-def build(machine: Accelerator, *, folder: Path) -> Path:
+def bake(machine: Accelerator, *, folder: Path) -> Path:
     """Bake `host` as far as Packer goes and return its disk, raw."""
     planned = plan.make(Order(image="host", base="debian-12"))
     disk = base.cached(planned.base, planned.definition.arch)
     assert disk is not None
-    space, engine, console = Workspace(folder=folder / machine.name), packer.installed(), Console()
-    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=engine)
+    space, packer, console = Workspace(folder=folder / machine.name), engine.installed(), Console()
+    packer_input.prepare(space, planned, disk=disk, accelerator=machine, packer=packer)
     if machine.is_native:
-        native_bake.build(space, planned, disk=disk, packer_=engine, console=console)
+        native_bake.build(space, planned, disk=disk, packer_=packer, console=console)
         return space.disk
-    builder.build(space, log=folder / f"{machine.name}.log", packer_=engine, console=console)
+    build.build(space, log=folder / f"{machine.name}.log", packer_=packer, console=console)
     raw = folder / f"{machine.name}.raw"
     process.run(qemu_img.to_raw_argv(space.disk, out=raw))
     return raw
@@ -76,7 +75,7 @@ def test_a_native_bake_makes_the_image_that_a_guest_makes(
     for name in ("XDG_CACHE_HOME", "BAKERY_BUILD_DIR"):
         monkeypatch.setenv(name, baked.environment[name])
     native, guest = (
-        tree_of(build(machine, folder=tmp_path)) for machine in (accelerator.choose("native"), accelerator.probe())
+        tree_of(bake(machine, folder=tmp_path)) for machine in (accelerator.choose("native"), accelerator.probe())
     )
     assert len(native) > 10_000
     differing = {path for path in native.keys() | guest.keys() if native.get(path) != guest.get(path)}

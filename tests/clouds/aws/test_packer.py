@@ -16,13 +16,11 @@ from bakery.clouds.aws import base_images, packer
 from bakery.clouds.aws.packer import Build
 from bakery.core import process
 from bakery.core.console import Console
-from bakery.definition import bases
-from bakery.definition import layers as images
+from bakery.definition import bases, layers
 from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
-from bakery.packer import build as builder
 from bakery.packer import engine, render
-from bakery.packer.build import BuiltImage
+from bakery.packer.build import BuiltImage, build_image
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
 from bakery.rehearsal.server import Rehearsal, serving
@@ -48,12 +46,12 @@ RELEASE = "20260110-0415-0123456789ab"
 
 def build(image: str, base: str = "debian-12", arch: str = "amd64", *, aws: Mapping[str, Any] | None = None) -> Build:
     """Return what Packer is to bake, with the table [aws] of the definition as given."""
-    layers = images.chain(image)
+    chain = layers.chain(image)
     update = {"arch": Arch(arch), "aws": Aws.model_validate(aws or {})}
     begin = bases.base(base)
     return Build(
-        layers=layers,
-        definition=images.effective(layers).model_copy(update=update),
+        layers=chain,
+        definition=layers.effective(chain).model_copy(update=update),
         base=begin,
         keys=(),
         fingerprint=FINGERPRINT,
@@ -294,7 +292,7 @@ def pack(wanted: Build, folder: Path, *, cloud: Rehearsal) -> BuiltImage:
     head, _, steps = image.read_text().partition("\n  # cloud-init ends")
     image.write_text(head + steps[steps.index('\n  post-processor "manifest"') :])
     keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    return builder.build_image(space, log=folder / "log", packer_=installed(), console=Console(), env=keys)
+    return build_image(space, log=folder / "log", packer_=installed(), console=Console(), env=keys)
 
 
 def test_packer_leaves_an_image_as_asked_for_and_nothing_else(tmp_path: Path) -> None:

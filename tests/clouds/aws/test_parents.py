@@ -12,7 +12,7 @@ from bakery.catalog.record import Made
 from bakery.clouds.aws import parents
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.parents import Candidate, Encryption
-from bakery.definition import layers as images
+from bakery.definition import layers
 from bakery.definition.bases import Arch, BaseName
 from bakery.disk import digests
 from bakery.disk.digests import Digests
@@ -35,8 +35,8 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    layers = {"host": [HOST], "dokku": [HOST, DOKKU]}
-    monkeypatch.setattr(images, "chain", layers.__getitem__)
+    chains = {"host": [HOST], "dokku": [HOST, DOKKU]}
+    monkeypatch.setattr(layers, "chain", chains.__getitem__)
     return stage
 
 
