@@ -156,15 +156,15 @@ def test_a_night_is_one_command_with_the_options_of_its_job(tmp_path: Path, each
 
 
 @pytest.mark.parametrize(("told", "are_any"), [('{"include": []}', "false"), ('{"include": [{"name": "x"}]}', "true")])
-def test_runners_are_only_begun_where_a_machine_is_to_be_judged(tmp_path: Path, told: str, are_any: str) -> None:
+def test_runners_are_only_begun_where_a_machine_is_to_be_verified(tmp_path: Path, told: str, are_any: str) -> None:
     (tmp_path / "matrix").write_text(told + "\n")
-    said, output = outcome(shell("unproven/Where a machine is still to be judged"), tmp_path)
+    said, output = outcome(shell("unproven/Where a machine is still to be verified"), tmp_path)
     assert said == ["inv matrix --json --unproven"]
     assert output == f"places={told}\nare_any={are_any}\n"
 
 
 def test_nothing_left_is_written_as_the_workflow_compares_it() -> None:
-    assert f"'{matrix.as_json([])}'" in shell("unproven/Where a machine is still to be judged")
+    assert f"'{matrix.as_json([])}'" in shell("unproven/Where a machine is still to be verified")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ ANYWHERE = ("0.0.0.0/0", "::/0")
 
 
 class Login(StrEnum):
-    """How the machine that bakes and the one that is judged are reached."""
+    """How the machine that bakes and the one that is verified are reached."""
 
     SSH = "ssh"
     PRIVATE = "private"

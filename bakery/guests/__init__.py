@@ -1,3 +1,3 @@
-"""Machines on this machine, emulated or native: started, reached over SSH, and judged by the image tests."""
+"""Machines on this machine, emulated or native: started, reached over SSH, and verified by the image tests."""
 
 __all__ = ["accelerator", "guest", "health", "qemu", "seed", "suite", "verify"]

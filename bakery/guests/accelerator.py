@@ -69,7 +69,7 @@ class Accelerator:
 
 
 def choose(wanted: str) -> Accelerator:
-    """Return how to bake and judge here: as *wanted*, or for `auto` with KVM, else natively, else emulated.
+    """Return how to bake and verify here: as *wanted*, or for `auto` with KVM, else natively, else emulated.
 
     Raises BakeryError: exit code 2 when *wanted* is none of CHOICES, 3 when it does not work here.
     """

@@ -1,4 +1,4 @@
-"""Judges an image as a stranger would: boots two fresh copies and asks them from outside, over SSH.
+"""Verifies an image as a stranger would: boots two fresh copies and asks them from outside, over SSH.
 
 The questions are the testinfra suite in tests/image; docs/image.md lists the promise behind each.
 """
@@ -29,7 +29,7 @@ LARGER_BY_GB = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """An image to judge: its disk, the size it was made for, its login user and what its steps were told."""
+    """An image to verify: its disk, the size it was made for, its login user and what its steps were told."""
 
     disk: Path
     size_gb: int

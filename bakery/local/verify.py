@@ -1,4 +1,4 @@
-"""The story of `invoke verify`: find what to judge, judge it."""
+"""The story of `invoke verify`: find what to verify, verify it."""
 
 from bakery.catalog.record import Made
 from bakery.contents import collect, kept
@@ -16,7 +16,7 @@ from bakery.guests.verify import Subject
 
 
 def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdict:
-    """Judge a baked image on fresh copies, which run as *accelerator* says; where it has no manifest it gets one.
+    """Verify a baked image on fresh copies, which run as *accelerator* says; where it has no manifest it gets one.
 
     Raises BakeryError: exit code 2 when it was not baked yet, 3 when machines do not run so here, 4 when it does not
     pass.
@@ -48,7 +48,7 @@ def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdic
 
 
 def host(url: str, *, key: str, console: Console) -> Verdict:
-    """Judge one machine that runs already, at ssh://[user@]address[:port]; its log is build/verify/local/host.log.
+    """Verify one machine that runs already, at ssh://[user@]address[:port]; its log is build/verify/local/host.log.
 
     Raises BakeryError: exit code 2 or 3 when it cannot be reached, 4 when it does not pass.
     """

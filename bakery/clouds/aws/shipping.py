@@ -52,7 +52,7 @@ class AwsShipment:
 
     @property
     def home(self) -> AwsPlace:
-        """Where it is judged."""
+        """Where it is verified."""
         return AwsPlace(region=self.targets[0].region)
 
     @property
