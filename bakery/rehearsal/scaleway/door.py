@@ -12,11 +12,16 @@ from bakery.rehearsal.scaleway import (
     blocks,
     images,
     keys,
+    local_snapshots,
     market,
+    networks,
     refusals,
     routes,
+    server_making,
     server_types,
+    servers,
     shapes,
+    volumes,
     zones,
 )
 from bakery.rehearsal.scaleway.ground import Ground
@@ -24,7 +29,15 @@ from bakery.rehearsal.scaleway.routes import Asked, Page, Route
 
 ROUTES = (
     *(*keys.ROUTES, *market.ROUTES, *server_types.ROUTES),
-    *(*images.ROUTES, *blocks.ROUTES),
+    *(
+        *images.ROUTES,
+        *blocks.ROUTES,
+        *local_snapshots.ROUTES,
+        *volumes.ROUTES,
+        *networks.ROUTES,
+        *server_making.ROUTES,
+        *servers.ROUTES,
+    ),
 )
 APIS = frozenset(route.api for route in ROUTES)
 OPEN = frozenset({"marketplace"})
@@ -98,7 +111,7 @@ def _answered(call: Call, ground: Ground) -> Answer:
     body = {} if is_text or not call.body else _object(call.body)
     if not is_text:
         route.require(body, query, parts)
-    asked = Asked(ground=ground, project=project, zone=zone, ids=parts, query=query, body=body, raw=call.body)
+    asked = Asked(api=api, ground=ground, project=project, zone=zone, ids=parts, query=query, body=body, raw=call.body)
     return told_as_answer(call, route, route.handler(asked), query)
 
 

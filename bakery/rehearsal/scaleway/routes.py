@@ -18,6 +18,7 @@ LISTED = frozenset({"page", "per_page", "page_size"})
 class Asked:
     """One call, read and found to be of its type."""
 
+    api: str
     ground: Ground
     project: str
     """Whose key it comes with."""
