@@ -146,7 +146,7 @@ class Manifest(Entry):
     plugins: tuple[Plugin, ...] = ()
     containers: tuple[ContainerImage, ...] = ()
     units: tuple[Name, ...] = ()
-    """What is enabled at boot, but timers."""
+    """What is enabled at boot, by the links that enabling makes, but timers."""
     timers: tuple[Timer, ...] = ()
     cron: tuple[CronEntry, ...] = ()
     listening: tuple[Listening, ...] = ()
