@@ -10,8 +10,9 @@ from bakery.contents import differences, kept, provenance
 from bakery.contents.differences import Differences
 from bakery.contents.manifest import Manifest
 from bakery.definition import layers
-from bakery.definition.bases import Arch
+from bakery.definition.bases import Arch, BaseName
 from bakery.definition.place_names import city
+from bakery.disk import artifact
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,4 +129,42 @@ def _entries(known: Catalog, arch: Arch) -> list[Entry]:
         passed = provenance.passed(kept.provenance_of(path))
         found.append(Entry(known=known, release=release, manifest=manifest, found=compared, passed=passed))
         last = manifest or last
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """An image that was baked on this machine."""
+
+    image: str
+    base: str
+    release: str
+    baked_at: str
+    disk: str
+    megabytes: str
+    tests: int
+    """How many it passed."""
+
+
+def here(names: Sequence[str]) -> list[Here]:
+    """Return what was baked on this machine of these images, of all where none is named.
+
+    Raises BakeryError (exit code 2) for a record that no bake has written so.
+    """
+    found = []
+    for name in names or layers.names():
+        for base in BaseName:
+            made = artifact.local(name, base)
+            record = made.read_record()
+            if record:
+                one = Here(
+                    image=name,
+                    base=base,
+                    release=record["release"],
+                    baked_at=record["baked_at"].replace("T", " ").removesuffix("+00:00"),
+                    disk=str(made.disk),
+                    megabytes=differences.megabytes(made.disk.stat().st_size),
+                    tests=sum(len(asked) for asked in record.get("answered", {}).values()),
+                )
+                found.append(one)
     return found

@@ -11,7 +11,7 @@ from bakery.contents import forms
 from bakery.contents.differences import megabytes
 from bakery.report import charts
 from bakery.report.charts import Drawing, Point
-from bakery.report.fleet import Entry, Line
+from bakery.report.fleet import Entry, Here, Line
 
 TEMPLATES = Path(__file__).parent / "templates"
 LISTED = 30
@@ -31,10 +31,10 @@ def _template(name: str) -> Jinja:
     return environment.get_template(name)
 
 
-def fleet(lines: Sequence[Line], *, made_at: str, is_rehearsal: bool) -> str:
-    """Return the page about all images; *made_at* is when, in words."""
+def fleet(lines: Sequence[Line], here: Sequence[Here], *, made_at: str, is_rehearsal: bool) -> str:
+    """Return the page about all images and those that are *here*, on this machine; *made_at* is when, in words."""
     drawn = [(line, sizes(line), boots(line)) for line in lines]
-    return _template("fleet.html.j2").render(drawn=drawn, made_at=made_at, is_rehearsal=is_rehearsal)
+    return _template("fleet.html.j2").render(drawn=drawn, here=here, made_at=made_at, is_rehearsal=is_rehearsal)
 
 
 def release(entry: Entry, *, around: tuple[Entry | None, Entry | None], sbom: str, made_at: str) -> str:

@@ -36,6 +36,7 @@ def write(order: Order, *, console: Console) -> Path:
     Raises BakeryError: exit code 2 for an image that there is not, and for a catalog or manifest that cannot be read.
     """
     lines = fleet.lines(order.images, is_rehearsal=order.is_rehearsal)
+    here = [] if order.is_rehearsal else fleet.here(order.images)
     folder = folder_of(is_rehearsal=order.is_rehearsal)
     first = folder / "index.html"
     made_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
@@ -45,7 +46,7 @@ def write(order: Order, *, console: Console) -> Path:
             (folder / line.image).mkdir(parents=True, exist_ok=True)
             written |= {*_write_line(line, folder=folder, made_at=made_at)}
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(first, pages.fleet(lines, made_at=made_at, is_rehearsal=order.is_rehearsal))
+        write_whole(first, pages.fleet(lines, here, made_at=made_at, is_rehearsal=order.is_rehearsal))
         for left in {*folder.rglob("*.html"), *folder.rglob("*.json")} - written:
             left.unlink()
     count = sum(len(line.entries) for line in lines)

@@ -11,7 +11,10 @@ from bakery.contents import kept
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.aws_regions import REGIONS
+from bakery.definition.bases import BaseName
+from bakery.disk import artifact
 from bakery.report import pages, site
+from tests.records import write_record
 from tests.report.conftest import NASTY, Publish, name_of
 
 
@@ -109,6 +112,18 @@ def test_neither_a_year_of_releases_nor_one_in_every_region_makes_a_page_of_200_
 def test_no_release_at_all_is_said_and_no_error(publish: Publish) -> None:
     folder = written()
     assert "No release is known yet" in (folder / "index.html").read_text()
+
+
+def test_what_this_machine_baked_is_there_with_its_tests_and_its_disk(publish: Publish) -> None:
+    made = artifact.local("host", BaseName.DEBIAN_12)
+    made.folder.mkdir(parents=True)
+    made.disk.write_bytes(bytes(2_500_000))
+    write_record(made, answered={"native": ["test"] * 67, "guest": ["test"] * 52})
+    text = (written() / "index.html").read_text()
+    assert 'data-label="Tests passed">119<' in text
+    assert f'data-copy="{made.disk}"' in text
+    assert "2.5 MB" in text
+    assert "On this machine" not in (written(is_rehearsal=True) / "index.html").read_text()
 
 
 def test_a_rehearsals_report_is_elsewhere_and_says_what_it_is(publish: Publish, tmp_path: Path) -> None:
