@@ -12,5 +12,7 @@ __all__ = [
     "place_names",
     "problems",
     "rules",
+    "scaleway",
+    "scaleway_zones",
     "sshkeys",
 ]

@@ -15,6 +15,7 @@ from bakery.definition.choices import DEFAULT_STEPS, DockerSource, NginxSource, 
 from bakery.definition.model import Definition, Disk, Docker, Dokku, Nginx, Plugin, Ssh
 from bakery.definition.own_steps import AnyStep, OwnStep, in_order
 from bakery.definition.rules import Table, wrong
+from bakery.definition.scaleway import Scaleway
 
 _STEP_OF = {
     "packages": Step.SYSTEM,
@@ -184,8 +185,8 @@ def _require_sense(whole: Definition) -> None:
         try:
             if isinstance(table, Disk | Docker | Nginx | Ssh | Dokku):
                 table.require_sense()
-            elif isinstance(table, Aws):
-                Aws.model_validate(table.model_dump(exclude_unset=True))
+            elif isinstance(table, Aws | Scaleway):
+                type(table).model_validate(table.model_dump(exclude_unset=True))
         except PydanticCustomError as error:
             raise _below(name, error.context) from error
         except ValidationError as error:

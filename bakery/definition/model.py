@@ -34,6 +34,7 @@ from bakery.definition.rules import (
     keep_hours,
     wrong,
 )
+from bakery.definition.scaleway import Scaleway
 
 ANY_VERSION = "*"
 SYSTEM_MB = 2300
@@ -162,6 +163,7 @@ class Definition(Table):
     dokku: Dokku = Dokku()
     plugins: tuple[Plugin, ...] = Field(default=(), strict=False)
     aws: Aws = Aws()
+    scaleway: Scaleway = Scaleway()
 
     @model_validator(mode="after")
     def _lists_make_sense(self) -> Self:
@@ -183,7 +185,7 @@ class Definition(Table):
     @property
     def places(self) -> tuple[str, ...]:
         """Return where the image is to be."""
-        return self.aws.regions
+        return (*self.aws.regions, *self.scaleway.zones)
 
     @property
     def own_steps(self) -> tuple[OwnStep, ...]:

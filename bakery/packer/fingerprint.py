@@ -54,7 +54,7 @@ def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Pa
     names, since *beneath* has the one it is baked on. What the package archives hold today is left out too: newer
     packages are no other definition.
     """
-    values = definition.model_dump(exclude={"description", "aws", "base"})
+    values = definition.model_dump(exclude={"description", "aws", "scaleway", "base"})
     digest = hashlib.sha256()
     for part in (json.dumps(values, sort_keys=True), *beneath):
         digest.update(f"{len(part)}:{part}".encode())

@@ -79,6 +79,12 @@ KEYS = {
     "aws.parameters": '[aws]\nparameters = "/elsewhere"',
     "aws.launch_template": '[aws]\nlaunch_template = "nodes"',
     "aws.keep": "[aws]\nkeep = 5",
+    "scaleway.zones": '[scaleway]\nzones = ["fr-par-1"]',
+    "scaleway.instance_type": '[scaleway]\ninstance_type = "DEV1-M"',
+    "scaleway.volume_type": '[scaleway]\nvolume_type = "l_ssd"',
+    "scaleway.buckets": '[scaleway]\nbuckets = { "fr-par" = "images" }',
+    "scaleway.allow_from": '[scaleway]\nallow_from = ["203.0.113.0/24"]',
+    "scaleway.tags": '[scaleway]\ntags = { team = "web" }',
 }
 """Every key, as a file would say it, with what it cannot be without."""
 
@@ -96,7 +102,7 @@ REFUSED: dict[tuple[str, str], set[str]] = {
     ("alone", ""): {"docker.archive", "docker.archive_key"},
     ("layer", ""): INSTALLED,
     ("layer of a layer", ""): {*INSTALLED, "dokku.archive", "dokku.archive_key"},
-    ("alone", "few steps"): {key for key in KEYS if not key.startswith("aws.")}
+    ("alone", "few steps"): {key for key in KEYS if not key.startswith(("aws.", "scaleway."))}
     - {
         *("description", "base", "arch", "from", "steps", "disk.size_gb"),
     },
@@ -138,6 +144,7 @@ def effects(folder: Path) -> dict[str, Any]:
         "layers": [layer.name for layer in chained],
         "steps": chained[-1].steps,
         "aws": image.aws.model_dump(),
+        "scaleway": image.scaleway.model_dump(),
     }
 
 
