@@ -61,6 +61,10 @@ class Wanted:
     """Likewise, the launch template whose default version starts this release."""
     placed: str = ""
     """The id that the catalog has there, empty where it has none."""
+    buckets: Mapping[str, str] = field(default_factory=dict)
+    """By region, where what is on its way to this place lies meanwhile; empty where the cloud carries it itself."""
+    acts: frozenset[Act] = frozenset(Act)
+    """What can be done there at all: a cloud that has no such thing is not asked for it."""
 
     @property
     def is_source(self) -> bool:
@@ -126,6 +130,11 @@ class Difference:
 
 def differences(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference]:
     """Return what is to be done, in order; nothing when the release is there as it should be."""
+    return [one for one in _every(wanted, seen, now=now) if one.act in wanted.acts]
+
+
+def _every(wanted: Wanted, seen: Seen, *, now: datetime) -> list[Difference]:
+    """Likewise, as if the place's cloud had all that another one has."""
     if seen.image is None or seen.state == ImageState.FAILED:
         why = f"there is no {wanted.name}" if seen.image is None else f"the last copy failed: {seen.image.failure}"
         return [Difference(act=Act.COPY, why=why), *_unseen(wanted)]

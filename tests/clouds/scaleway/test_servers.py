@@ -1,0 +1,244 @@
+"""Servers of a stand-in: started once, told their user-data before they start, and ended with all that is theirs."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bakery.cloud import naming
+from bakery.cloud.inventory import Kind, Question
+from bakery.cloud.values import InstanceState
+from bakery.clouds.scaleway import account as scaleway
+from bakery.clouds.scaleway import server_types
+from bakery.clouds.scaleway.account import Account
+from bakery.clouds.scaleway.place import ScalewayPlace
+from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition import layers
+from bakery.definition.bases import Arch
+from bakery.definition.model import Definition
+from bakery.definition.scaleway import Scaleway, Volume
+from bakery.places.place import Start
+from tests.scaleway_server import Cloud, account_of, serving
+
+ZONE, NAME = "fr-par-1", "dokku-bakery/host/20260110-0415-0123456789ab/amd64"
+TAGS = {naming.TITLE: f"verify {NAME}", naming.RUN: "20260110-0415-0123456789ab"}
+
+
+class KilledError(BaseException):
+    """This run is no more."""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scaleway, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(scaleway, "LONGEST_PAUSE_S", 0.01)
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with serving(Cloud(steps=1)) as one:
+        yield one
+
+
+def place_of(cloud: Cloud) -> ScalewayPlace:
+    return ScalewayPlace(zone=account_of(cloud).zone(ZONE))
+
+
+def defined(**table: Any) -> Definition:
+    return layers.whole("host").model_copy(update={"scaleway": Scaleway.model_validate(table)})
+
+
+def a_start(cloud: Cloud, *, definition: Definition | None = None, **told: Any) -> Start:
+    """Return what starts a machine from an image that is put there."""
+    image = place_of(cloud).image(cloud.put(ZONE, NAME, tags=[]))
+    assert image
+    values = {"instance_type": "DEV1-S", "token": "t0", "user_data": b"#cloud-config\n", "tags": TAGS, **told}
+    return Start(image=image, definition=definition or defined(), group="dokku-bakery-verify", **values)
+
+
+def left(cloud: Cloud) -> dict[str, int]:
+    """Return how much there is of what costs money."""
+    return {kind: len(cloud.of(kind)) for kind in ("server", "volume", "local volume", "ip")}
+
+
+NOTHING = {"server": 0, "volume": 0, "local volume": 0, "ip": 0}
+
+
+def test_a_machine_runs_with_an_address_and_what_it_was_told(cloud: Cloud) -> None:
+    place, start = place_of(cloud), a_start(cloud)
+    (identity,) = place.start(start)
+    (one,) = place.wait_running([identity])
+    assert one.state == InstanceState.RUNNING
+    assert place.address(one, start.definition) == "127.0.0.1"
+    assert cloud.users == {identity: b"#cloud-config\n"}
+    assert one.tags[naming.RUN] == TAGS[naming.RUN]
+    (volume,) = cloud.of("volume").values()
+    assert f"{naming.RUN}={TAGS[naming.RUN]}" in volume["tags"]
+
+
+def test_the_same_start_makes_nothing_new_and_another_one_does(cloud: Cloud) -> None:
+    place, start = place_of(cloud), a_start(cloud, count=2)
+    first = place.start(start)
+    assert len({*first}) == 2
+    assert place.start(start) == first
+    assert left(cloud) == {**NOTHING, "server": 2, "volume": 2, "ip": 2}
+
+
+def test_the_end_takes_disk_and_address_and_may_come_twice(cloud: Cloud) -> None:
+    place = place_of(cloud)
+    ids = place.start(a_start(cloud))
+    place.wait_running(ids)
+    place.end(ids)
+    place.end(ids)
+    assert left(cloud) == NOTHING
+
+
+def test_the_end_comes_also_to_one_that_does_not_run_yet_and_after_an_interrupt(cloud: Cloud) -> None:
+    place = place_of(cloud)
+    ids = place.start(a_start(cloud))
+    place.stop()
+    place.end(ids)
+    assert left(cloud) == NOTHING
+
+
+def killing(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a run be killed after so many calls: nothing that it does from there on reaches anybody."""
+    calls, plain = [after], Account.repeat
+
+    def repeat(self: Account, act: Callable[[], Any], **told: Any) -> Any:
+        if calls[0] <= 0:
+            raise KilledError
+        found = plain(self, act, **told)
+        calls[0] -= 1
+        if calls[0] <= 0:
+            raise KilledError
+        return found
+
+    monkeypatch.setattr(Account, "repeat", repeat)
+
+
+def work(place: ScalewayPlace, start: Start) -> None:
+    ids = place.start(start)
+    place.wait_running(ids)
+    place.end(ids)
+
+
+def prune(cloud: Cloud) -> None:
+    """Remove what is found to be ours, as the story does: what holds another thing first."""
+    place = place_of(cloud)
+    found = place.inventory(Question())
+    for one in found.instances:
+        if naming.is_ours(one.tags):
+            place.remove(Kind.INSTANCE, one.id)
+    for thing in place.inventory(Question()).loose:
+        place.remove(thing.kind, thing.id)
+
+
+def test_a_run_that_is_killed_after_any_call_leaves_nothing_that_is_not_found(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = 0
+    while True:
+        after += 1
+        cloud.reset()
+        start = a_start(cloud)
+        with monkeypatch.context() as patched:
+            killing(after, patched)
+            try:
+                work(place_of(cloud), start)
+            except KilledError:
+                is_whole = False
+            else:
+                is_whole = True
+        if is_whole:
+            break
+        prune(cloud)
+        prune(cloud)
+        assert left(cloud) == NOTHING, f"killed after call {after}"
+    assert after > 20
+
+
+def test_a_type_that_is_out_of_stock_leaves_nothing_behind(cloud: Cloud) -> None:
+    cloud.short = {"DEV1-S"}
+    with pytest.raises(BakeryError) as caught:
+        place_of(cloud).start(a_start(cloud))
+    assert "another zone" in caught.value.hint
+    assert left(cloud) == NOTHING
+
+
+def test_a_usual_type_that_is_short_is_passed_over(cloud: Cloud) -> None:
+    zone = place_of(cloud).zone
+    assert server_types.choose(zone, arch=Arch.AMD64) == "DEV1-S"
+    cloud.short = {"DEV1-S"}
+    assert server_types.choose(zone, arch=Arch.AMD64) == "PLAY2-NANO"
+    cloud.short |= {"PLAY2-NANO"}
+    with pytest.raises(BakeryError, match="none of DEV1-S, PLAY2-NANO, PRO2-XXS, DEV1-M is in stock") as caught:
+        server_types.choose(zone, arch=Arch.AMD64)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+@pytest.mark.parametrize(
+    ("wanted", "arch", "said"),
+    [
+        ("DEV1-X", Arch.AMD64, "fr-par-1 has no instance type DEV1-X"),
+        ("DEV1-S", Arch.ARM64, "fr-par-1: DEV1-S is for x86_64, and the image for arm64"),
+    ],
+)
+def test_a_type_that_the_zone_has_not_is_refused(wanted: str, arch: Arch, said: str, cloud: Cloud) -> None:
+    with pytest.raises(BakeryError) as caught:
+        place_of(cloud).instance_type(arch, wanted)
+    assert (caught.value.message, caught.value.exit_code) == (said, ExitCode.IMPOSSIBLE)
+    assert caught.value.hint
+
+
+def test_a_disk_of_the_machine_itself_that_is_too_small_is_told_before(cloud: Cloud) -> None:
+    zone = place_of(cloud).zone
+    server_types.require_room(zone, "DEV1-S", volume=Volume.LOCAL, size_gb=18)
+    with pytest.raises(BakeryError) as caught:
+        server_types.require_room(zone, "DEV1-S", volume=Volume.LOCAL, size_gb=40)
+    assert caught.value.message == f"{ZONE}: DEV1-S has 20 GB of disk itself, and the image wants 43"
+    assert 'scaleway.volume_type = "sbs_volume"' in caught.value.hint
+
+
+def test_a_key_of_ec2_s_is_refused(cloud: Cloud) -> None:
+    with pytest.raises(BakeryError) as caught:
+        place_of(cloud).start(a_start(cloud, key_name="mine"))
+    assert "Scaleway lets in the SSH keys of its project" in caught.value.message
+
+
+def rules(cloud: Cloud) -> set[tuple[int, str]]:
+    return {(rule["dest_port_from"], rule["ip_range"]) for one in cloud.of("group").values() for rule in one["rules"]}
+
+
+def test_machines_let_in_ssh_from_where_the_table_says_and_the_web_from_everywhere(cloud: Cloud) -> None:
+    start = a_start(cloud, definition=defined(allow_from=["203.0.113.0/24"]), ports=(80,))
+    place_of(cloud).start(start)
+    assert rules(cloud) == {(22, "203.0.113.0/24"), (80, "0.0.0.0/0"), (80, "::/0")}
+    (group,) = cloud.of("group").values()
+    assert (group["inbound_default_policy"], group["stateful"]) == ("drop", True)
+    assert group["name"] != "dokku-bakery-verify"
+
+
+def test_a_group_is_found_again_and_opened_for_what_is_missing(cloud: Cloud) -> None:
+    place = place_of(cloud)
+    place.start(a_start(cloud))
+    place.start(a_start(cloud, token="t1", ports=(443,)))
+    assert len(cloud.of("group")) == 1
+    assert rules(cloud) == {(port, one) for port in (22, 443) for one in ("0.0.0.0/0", "::/0")}
+
+
+def test_an_address_tells_since_when_it_is_there(cloud: Cloud) -> None:
+    place = place_of(cloud)
+    place.start(a_start(cloud))
+    cloud.things["server"].clear()
+    for one in cloud.of("ip").values():
+        one["server"] = None
+    (address,) = [one for one in place.inventory(Question()).loose if one.kind is Kind.ADDRESS]
+    assert datetime.now(UTC) - address.made_at < timedelta(minutes=5)
+
+
+def test_a_larger_disk_is_asked_for_in_whole_gigabytes(cloud: Cloud) -> None:
+    place_of(cloud).start(a_start(cloud, size_gb=50))
+    (volume,) = cloud.of("volume").values()
+    assert volume["size"] == 54 * 10**9
