@@ -41,6 +41,16 @@ class Release(Entry):
     """When `latest` was taken off it because it turned out to be bad; a nightly does not promote the like of it."""
     places: dict[RegionName, Placed] = Field(default_factory=dict)
 
+    def origin(self, place: str) -> str:
+        """Return where copies in a place are made from: where it was baked, or else where its own cloud had it first.
+
+        Itself where its cloud has none yet: nothing is copied from one cloud to another.
+        """
+        if cloud(self.baked_in) is cloud(place):
+            return self.baked_in
+        own = [(placed.published_at, name) for name, placed in self.places.items() if cloud(name) is cloud(place)]
+        return min(own)[1] if own else place
+
     @model_validator(mode="after")
     def _ids_are_of_their_clouds(self) -> Self:
         for place, placed in self.places.items():

@@ -3,6 +3,7 @@
 Only what was launched and judged gets the tag `bakery:verified`; what was done before a kill is found again by name.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bakery.catalog import record
@@ -24,7 +25,7 @@ from bakery.release.plan import RegionPlan
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What was asked for; the first region bakes, the others get copies unless each is to bake."""
+    """What was asked for; the first region of each cloud bakes, the others get copies unless each is to bake."""
 
     image: str
     regions: tuple[str, ...]
@@ -38,22 +39,30 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
 
     Raises BakeryError with the exit codes that README.md lists; 4 when the image did not pass verification.
     """
-    first, *others = require(order, account=account)
-    release = bake_in(first, order, console=console)
+    places = require(order, account=account)
+    release = bake_in(places[0], order, console=console)
     failures: dict[str, BakeryError] = {}
-    if order.is_per_region:
-        for place in others:
-            try:
-                bake_in(place, order, console=console, release=release)
-            except BakeryError as error:
-                failures[place.name] = error
-                console.say(f"{place.name}: failed: {error.message}")
-    done = tuple(place.name for place in (first, *others) if place.name not in failures)
+    for place in (places if order.is_per_region else homes(places))[1:]:
+        try:
+            bake_in(place, order, console=console, release=release)
+        except BakeryError as error:
+            failures[place.name] = error
+            console.say(f"{place.name}: failed: {error.message}")
+    lost = {place.cloud for place in homes(places) if place.name in failures}
+    done = tuple(place.name for place in places if place.name not in failures and place.cloud not in lost)
     wanted = publish.Order(image=order.image, release=release, regions=done)
     published_release = publish.publish(wanted, account=account, console=console)
     if failures:
         raise publish.refusal(failures)
     return published_release
+
+
+def homes(places: Sequence[Place]) -> list[Place]:
+    """Return the first place of each cloud: nothing is copied from one cloud to another."""
+    found: dict[str, Place] = {}
+    for place in places:
+        found.setdefault(place.cloud, place)
+    return [*found.values()]
 
 
 def require(order: Order, *, account: Account) -> list[Place]:

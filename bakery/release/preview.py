@@ -14,7 +14,7 @@ from bakery.places.account import Account
 from bakery.places.place import Place
 from bakery.places.prices import Prices
 from bakery.release import plan
-from bakery.release.bake import Order
+from bakery.release.bake import Order, homes
 from bakery.release.plan import RegionPlan
 
 BAKE_HOURS = 0.5
@@ -51,31 +51,37 @@ def show(order: Order, *, account: Account, console: Console, is_price_asked: bo
     """
     places = account.require(order.regions)
     with console.phase("plan"):
-        first = look(places[0], order, source=None)
-        found = everywhere(places[1:], lambda place: look(place, order, source=first.planned))
-    outcomes: dict[str, Outlook | BakeryError] = {places[0].name: first, **found}
+        first = look(places[0], order)
+        firsts = {home.cloud: look(home, order, release=first.planned.release) for home in homes(places)[1:]}
+        firsts = {places[0].cloud: first, **firsts}
+        told = {one.planned.region: one for one in firsts.values()}
+        others = [place for place in places if place.name not in told]
+        found = everywhere(others, lambda place: look(place, order, source=firsts[place.cloud].planned))
+    outcomes: dict[str, Outlook | BakeryError] = {place.name: {**told, **found}[place.name] for place in places}
     print("\n".join(first.planned.lines()))  # noqa: T201  # the plan is the result
     rows = [_row(name, outcome) for name, outcome in outcomes.items()]
     table("In each region", ("region", "base", "is there", "to do", "default quotas leave"), rows, to_stdout=True)
     known = account.prices(order.regions, is_asked=is_price_asked, console=console)
     for one in {id(prices): prices for prices in known.values()}.values():
-        told = {name: outcome for name, outcome in outcomes.items() if known[name] is one}
+        own = {name: outcome for name, outcome in outcomes.items() if known[name] is one}
         title = f"What it costs, by prices of {one.date}"
-        table(title, ("what", one.currency), costs(order, told, of=one), to_stdout=True)
+        table(title, ("what", one.currency), costs(own, of=one), to_stdout=True)
     silent = [outcome for outcome in outcomes.values() if isinstance(outcome, BakeryError)]
     if silent:
         raise silent[0]
 
 
-def look(place: Place, order: Order, *, source: RegionPlan | None) -> Outlook:
-    """Return what would be done in a region; *source* is the plan of the one that is baked in, None if it is this."""
-    planned = plan.make(
-        order.image, place, base=order.base, release=source.release if source else "", is_forced=order.is_forced
-    )
+def look(place: Place, order: Order, *, source: RegionPlan | None = None, release: str = "") -> Outlook:
+    """Return what would be done in a region; *source* is the plan of the one that is baked in, None if it is this.
+
+    *release* is the name of what another cloud bakes, so that this one's is the same.
+    """
+    name = source.release if source else release
+    planned = plan.make(order.image, place, base=order.base, release=name, is_forced=order.is_forced)
     is_copy = source is not None and not order.is_per_region
     baked = source if is_copy and source else planned
-    release = record.entry(baked.made, region=baked.region, image=baked.found)
-    wanted = place.wanted(release, planned.definition)
+    made = record.entry(baked.made, region=baked.region, image=baked.found)
+    wanted = place.wanted(made, planned.definition)
     seen = place.look(wanted) if baked.found else Seen()
     left = [difference.act for difference in differences(wanted, seen, now=datetime.now(UTC))]
     return Outlook(
@@ -86,9 +92,12 @@ def look(place: Place, order: Order, *, source: RegionPlan | None) -> Outlook:
     )
 
 
-def costs(order: Order, outcomes: dict[str, Outlook | BakeryError], *, of: Prices) -> list[tuple[str, str]]:
-    """Return what the plan costs, a row each; what the price table does not have is said to be missing."""
-    rows = []
+def costs(outcomes: dict[str, Outlook | BakeryError], *, of: Prices) -> list[tuple[str, str]]:
+    """Return what the plan costs in places of one cloud, a row each; what the price table lacks is said to be missing.
+
+    The first of them is where the others are copied from.
+    """
+    rows, home = [], next(iter(outcomes))
     for name, outcome in outcomes.items():
         if isinstance(outcome, BakeryError):
             continue
@@ -98,8 +107,8 @@ def costs(order: Order, outcomes: dict[str, Outlook | BakeryError], *, of: Price
             cost = of.bake_cost(name, instance_type=kind, hours=BAKE_HOURS, disk_gb=disk_gb)
             rows.append((f"{name}: {kind} for {BAKE_HOURS:g} h, to bake and to judge", _usd(cost, of=of)))
         if Act.COPY in outcome.to_do:
-            cost = of.copy_cost(order.regions[0], stored_gb=STORED_GB)
-            rows.append((f"{name}: copy of about {STORED_GB:g} GB from {order.regions[0]}", _usd(cost, of=of)))
+            cost = of.copy_cost(home, stored_gb=STORED_GB)
+            rows.append((f"{name}: copy of about {STORED_GB:g} GB from {home}", _usd(cost, of=of)))
         month = of.storage_cost_month(name, stored_gb=STORED_GB)
         rows.append((f"{name}: snapshot of about {STORED_GB:g} GB, a month", _usd(month, of=of)))
     return rows

@@ -212,7 +212,7 @@ def _other_places(known: Catalog, verdict: Verdict) -> list[str]:
         for release in known.releases
         if (release.release, release.arch) == (verdict.release, verdict.arch)
         for name in release.places
-        if name != verdict.region
+        if name != verdict.region and release.origin(name) == verdict.region
     ]
 
 

@@ -124,17 +124,18 @@ def require_source(subject: Subject, *, account: Account, console: Console) -> N
 
     Where its region does not answer, the others may have their copies already: each then tells for itself.
     """
-    home = account.place(subject.release.baked_in)
-    wanted = home.wanted(subject.release, subject.definition)
-    try:
-        found = home.find(wanted.name)
-    except RefusedError as error:
-        if not error.is_unanswered:
-            raise
-        console.say(f"{error.message}: the others go on without it")
-        return
-    if found is None:
-        raise gone(wanted)
+    for name in dict.fromkeys(subject.release.origin(region) for region in subject.regions):
+        home = account.place(name)
+        wanted = home.wanted(subject.release, subject.definition)
+        try:
+            found = home.find(wanted.name)
+        except RefusedError as error:
+            if not error.is_unanswered:
+                raise
+            console.say(f"{error.message}: the others go on without it")
+            continue
+        if found is None:
+            raise gone(wanted)
 
 
 def _with_place(known: Catalog, made: Release, region: str, *, image_id: str) -> Catalog:

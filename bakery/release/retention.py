@@ -164,7 +164,7 @@ def _place(
         image_id=image_id,
         found=found,
         pointer=naming.pointer(subject.definition, release.release, release.arch),
-        is_source=region == release.baked_in,
+        is_source=region == release.origin(region),
     )
     return verdict if verdict.is_begun else replace(verdict, reasons=(*reasons, *use, *silent))
 
@@ -172,12 +172,15 @@ def _place(
 def _with_source(release: Release, places: Sequence[Verdict]) -> list[Verdict]:
     """Let the image that copies are made of stay as long as one of them does."""
     going = {place.region for place in places if not place.stays}
-    others = [name for name in release.places if name not in going and name != release.baked_in]
-    reason = f"copied to {', '.join(others)}"
-    return [
-        replace(place, reasons=(reason,)) if place.is_source and others and not place.stays else place
-        for place in places
-    ]
+    left = [name for name in release.places if name not in going]
+
+    def judged(place: Verdict) -> Verdict:
+        copies = [name for name in left if name != place.region and release.origin(name) == place.region]
+        if not place.is_source or place.stays or not copies:
+            return place
+        return replace(place, reasons=(f"copied to {', '.join(copies)}",))
+
+    return [judged(place) for place in places]
 
 
 def _uses(image: Image, answer: Inventory, *, now: datetime) -> list[str]:

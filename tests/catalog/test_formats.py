@@ -234,3 +234,15 @@ def test_a_release_in_two_clouds_has_its_id_in_each() -> None:
     assert '"fr-par-1"  = "11111111-2222-3333-4444-555555555555"' in told[Form.TERRAFORM]
     assert "fr-par-1" not in told[Form.CLOUDFORMATION]
     assert re.search(r"^fr-par-1 +Paris +11111111-", told[Form.TABLE], re.MULTILINE)
+
+
+def test_copies_are_made_from_where_it_was_baked_or_where_their_own_cloud_had_it_first() -> None:
+    both = release("eu-west-2", "us-east-1")
+    first, second = (
+        Placed(image_id="11111111-2222-3333-4444-555555555555", published_at=BAKED.replace(hour=hour))
+        for hour in (5, 6)
+    )
+    there = both.model_copy(update={"places": {**both.places, "fr-par-1": second, "pl-waw-2": first}})
+    wanted = {"us-east-1": "eu-west-2", "eu-west-2": "eu-west-2", "fr-par-1": "pl-waw-2", "pl-waw-2": "pl-waw-2"}
+    assert {place: there.origin(place) for place in wanted} == wanted
+    assert both.origin("fr-par-1") == "fr-par-1", "nothing is copied from one cloud to another"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -222,3 +223,18 @@ def test_layers_below_are_baked_in_the_way_of_the_image_and_published_in_their_o
     assert (below.instance_profile, below.vpc) == ("bakery", "vpc-0123456789abcdef0")
     assert (below.share_with, below.keep) == (("public",), 3)
     assert (shop.definition.aws.share_with, shop.definition.aws.keep) == ((), 5)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A place by its cloud and name alone."""
+
+    cloud: str
+    name: str
+
+
+def test_the_first_place_of_each_cloud_bakes() -> None:
+    places = [Named("aws", HOME), Named("scaleway", "fr-par-1"), Named("aws", OTHER), Named("scaleway", "pl-waw-2")]
+    asked: Any = places
+    assert [place.name for place in region_bake.homes(asked)] == [HOME, "fr-par-1"]
+    assert [place.name for place in region_bake.homes(asked[1:])] == ["fr-par-1", OTHER]

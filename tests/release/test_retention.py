@@ -209,6 +209,13 @@ def test_what_copies_were_made_of_names_each_place_of_a_copy_that_stays() -> Non
     assert reasons(asked, said)[1, LONDON] == (f"copied to {DUBLIN}, {paris}",)
 
 
+def test_what_is_in_another_cloud_is_no_copy_and_keeps_nothing() -> None:
+    zone = {"fr-par-1": Placed(image_id="11111111-2222-3333-4444-555555555555", published_at=NOW)}
+    one = release(1).model_copy(update={"places": {LONDON: release(1).places[LONDON], **zone}})
+    found = judge(subject(one, release(2)), answers(one, release(2)))
+    assert found[1, LONDON].reasons == ()
+
+
 def test_a_copy_goes_although_the_image_that_it_was_made_of_is_in_use() -> None:
     both = [release(1, baked_in=DUBLIN), release(2)]
     found = reasons(subject(*both), answers(*both, templates={image_id(1, DUBLIN): "web"}))

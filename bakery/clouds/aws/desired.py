@@ -33,12 +33,13 @@ def is_for(image: Image, arch: Arch) -> bool:
 def of(release: Release, definition: Definition, *, region: str, is_latest: bool = False) -> Wanted:
     """Return what a release should be in a region."""
     aws, image = definition.aws, definition.name
-    source, placed = release.places.get(release.baked_in), release.places.get(region)
+    origin = release.origin(region)
+    source, placed = release.places.get(origin), release.places.get(region)
     return Wanted(
         region=region,
         name=naming.name(image, release.release, release.arch),
         description=described(definition.description),
-        source=(release.baked_in, source.image_id if source else ""),
+        source=(origin, source.image_id if source else ""),
         tags=record.tags(release, image=image, own=aws.tags),
         own_tags=aws.tags,
         readers=aws.share_with,
