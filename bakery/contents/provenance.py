@@ -22,6 +22,8 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "https://slsa.dev/provenance/v1"
 BUILD = "urn:dokku-bakery:bake:1"
 TESTS = "image tests"
+KEPT = ":(exclude)images/catalog"
+"""What a bake writes itself before it comes to its statement."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +85,10 @@ def statement(manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequenc
 
 
 def _commit() -> str:
-    """Return the commit of this checkout; empty where it is none, or where something differs from it."""
+    """Return the commit of this checkout; empty where it is none, or more than the catalog differs from it."""
     ask = ["git", "-C", str(ROOT)]
     found = process.run([*ask, "rev-parse", "HEAD"], is_checked=False)
-    changed = process.run([*ask, "status", "--porcelain", "--untracked-files=no"], is_checked=False)
+    changed = process.run([*ask, "status", "--porcelain", "--untracked-files=no", "--", ".", KEPT], is_checked=False)
     return found.output if found.exit_code == 0 and not changed.output else ""
 
 

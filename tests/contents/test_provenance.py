@@ -62,9 +62,14 @@ def test_it_names_the_commit_only_where_nothing_differs_from_it(
         return [one["digest"]["gitCommit"] for one in taken if one["name"] == "bakery"]
 
     assert named() == []
-    (tmp_path / "file").write_text("one")
-    process.run([*git, "add", "file"])
+    catalog = tmp_path / "images/catalog/host.json"
+    catalog.parent.mkdir(parents=True)
+    for path in (catalog, tmp_path / "file"):
+        path.write_text("one")
+    process.run([*git, "add", "."])
     process.run([*git, "commit", "--quiet", "-m", "one"])
+    assert named() == [process.run([*git, "rev-parse", "HEAD"]).output]
+    catalog.write_text("two")  # as a bake does
     assert named() == [process.run([*git, "rev-parse", "HEAD"]).output]
     (tmp_path / "file").write_text("two")
     assert named() == []
