@@ -19,6 +19,7 @@ import yaml
 from bakery import ROOT
 from bakery.core import process
 from bakery.release import matrix
+from bakery.report import site
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 OPERATIONS = ROOT / "docs/operations.md"
@@ -99,7 +100,9 @@ def test_only_who_pushes_may_write_and_only_who_signs_in_gets_a_token() -> None:
         uses = "".join(step.get("uses", "") for step in job["steps"])
         rights = job.get("permissions", {})
         assert (rights.get("contents") == "write") == ("--push" in scripts), name
-        assert (rights.get("id-token") == "write") == ("configure-aws-credentials" in uses), name
+        signs_in = "configure-aws-credentials" in uses or "deploy-pages" in uses
+        assert (rights.get("id-token") == "write") == signs_in, name
+        assert (rights.get("pages") == "write") == ("deploy-pages" in uses), name
 
 
 def test_nights_never_overlap_and_none_is_cancelled_halfway() -> None:
@@ -141,6 +144,14 @@ def test_the_plan_asks_for_what_was_typed_and_hands_the_matrix_on(tmp_path: Path
     assert said == ["inv matrix --json --image host --image dokku --region eu-west-2"]
     assert output == 'nights={"include": [{"name": "host", "options": "--image host"}]}\n'
     assert json.loads(output.partition("=")[2])["include"][0]["name"] == "host"
+
+
+def test_the_pages_are_those_that_the_report_has_written(tmp_path: Path) -> None:
+    said, _ = outcome(shell("pages/Write the pages"), tmp_path)
+    assert said == ["inv report"]
+    job = read(ROOT / ".github/workflows/nightly.yml")["jobs"]["pages"]
+    (sent,) = [step["with"]["path"] for step in job["steps"] if "upload-pages-artifact" in step.get("uses", "")]
+    assert ROOT / sent == site.folder_of(is_rehearsal=False)
 
 
 def test_without_anything_typed_it_asks_for_all(tmp_path: Path) -> None:
