@@ -127,6 +127,10 @@ def test_a_test_that_fails_once_is_asked_again_and_called_flaky(kitchen: Kitchen
     assert night.state is State.BAKED
     assert "host passed at the second try only: flaky" in night.notes
     assert (kitchen.packed, kitchen.judged) == (["host"], ["host", "host"])
+    kitchen.night, kitchen.rejections = 2, 1
+    kitchen.stock(security={"openssl": "3.0.17"})
+    a_night(account)
+    assert (kitchen.packed, kitchen.judged) == (["host"] * 2, ["host"] * 4)
 
 
 def test_a_new_place_is_a_copy_and_no_bake(kitchen: Kitchen, account: AwsCloud) -> None:
@@ -159,6 +163,10 @@ def test_a_layer_is_baked_once_and_what_stands_on_it_after_it(kitchen: Kitchen, 
     assert (host.image, shop.image) == ("host", "shop")
     assert kitchen.packed == ["host", "shop"]
     assert [night.state for night in a_night(account, "shop", "host")] == [State.UNCHANGED] * 2
+    kitchen.night = 2
+    kitchen.stock(security={"openssl": "3.0.17"})
+    a_night(account, "shop", "host")
+    assert kitchen.packed == ["host", "shop"] * 2
 
 
 def test_a_package_of_the_layer_below_bakes_both_even_where_only_the_upper_is_asked_for(
