@@ -140,6 +140,8 @@ def complaint(error: Exception, *, action: str, where: str, origin: str) -> Bake
             hint = "another zone, or another type: scaleway.instance_type in images/NAME.toml, or --instance-type"
         case Code.ELSEWHERE:
             hint = "scaleway.buckets in images/NAME.toml: a bucket of that very region"
+        case Code.IN_USE:
+            hint = "end what uses it, then run it again"
         case Code.BUSY:
             hint = "run it again in a minute"
         case Code.THROTTLED | Code.BROKEN:
@@ -168,6 +170,7 @@ def _words(error: Exception) -> str:
     body = _body(error)
     details = body.get("details")
     told = "; ".join(filter(None, map(_detail, details if isinstance(details, list) else ())))
+    told = told or str(body.get("precondition") or "")
     fields = body.get("fields")
     for name, problems in fields.items() if isinstance(fields, dict) else ():
         told += f"{'; ' if told else ''}{name}: {_joined(problems)}"

@@ -1,0 +1,157 @@
+"""The room of Scaleway against its rehearsal, which holds every request to the types of Scaleway's own SDK."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bakery.catalog import record
+from bakery.catalog.model import Placed, Release
+from bakery.cloud import converging
+from bakery.cloud.inventory import Kind, Question
+from bakery.clouds.scaleway import account as scaleway
+from bakery.clouds.scaleway import base_images, buckets, converged, images, server_types, snapshots, upload
+from bakery.clouds.scaleway.account import Account
+from bakery.clouds.scaleway.credentials import Keys
+from bakery.clouds.scaleway.place import ScalewayPlace
+from bakery.clouds.scaleway.snapshots import Arrival
+from bakery.core import process
+from bakery.core.errors import BakeryError
+from bakery.definition import bases, layers
+from bakery.definition.bases import Arch, BaseName
+from bakery.definition.scaleway import Scaleway, Volume
+from bakery.rehearsal import service
+from bakery.rehearsal.server import Rehearsal
+
+HOME, NEAR, FAR = "fr-par-1", "fr-par-2", "nl-ams-1"
+POINTER = "/dokku-bakery/host/latest/amd64"
+RELEASE = "20260110-0415-0123456789ab"
+BUCKETS = {"fr-par": "images-of-paris", "nl-ams": "images-of-amsterdam"}
+DEFINITION = layers.whole("host").model_copy(update={"scaleway": Scaleway(buckets=BUCKETS)})
+AT = datetime(2026, 1, 10, 4, 15, tzinfo=UTC)
+
+
+@pytest.fixture
+def account(stage: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Return the account of whoever rehearses, with a bucket in two regions."""
+    stage.reset()
+    for module in (scaleway, converged):
+        monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
+        monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.1)
+    keys = Keys(
+        access_key=service.SCALEWAY_ACCESS_KEY,
+        secret_key=service.SCALEWAY_SECRET_KEY,
+        project=service.PROJECT,
+        api_url=stage.url,
+        origin="of the rehearsal",
+    )
+    made = scaleway.rehearse(keys=keys, storage_url=stage.url, ports=service.PORTS)
+    made.patience_s = 10.0
+    for region, name in BUCKETS.items():
+        there = buckets.named(made, name, region=region)
+        there.call("create_bucket", CreateBucketConfiguration={"LocationConstraint": region})
+    return made
+
+
+def sent(account: Account, folder: Path) -> str:
+    """Send an empty disk of 10 GiB to the bucket at home and return its key."""
+    disk = folder / "disk.qcow2"
+    process.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "10G"])
+    bucket = buckets.named(account, BUCKETS["fr-par"], region="fr-par")
+    upload.send(bucket, f"{buckets.PREFIX}disk.qcow2", upload.of_file(disk))
+    return f"{buckets.PREFIX}disk.qcow2"
+
+
+def baked(account: Account, folder: Path) -> Release:
+    """Return a release whose image is at home."""
+    made = record.Made(
+        image="host", release=RELEASE, arch=Arch.AMD64, base=BaseName.DEBIAN_12, fingerprint="0" * 64, size_gb=10
+    )
+    zone, entry = account.zone(HOME), record.entry(made, region=HOME, image=None)
+    entry = entry.model_copy(update={"verified_at": AT})
+    tags = record.tags(entry, image="host")
+    arrival = Arrival(
+        name=made.name,
+        bucket=BUCKETS["fr-par"],
+        key=sent(account, folder),
+        volume=Volume.BLOCK,
+        tags=tags,
+        size_gb=10,
+    )
+    snapshot = snapshots.read_in(zone, arrival)
+    snapshots.wait_completed(zone, snapshot)
+    image = images.make(zone, made.name, snapshot=snapshot, arch=Arch.AMD64, tags=tags)
+    buckets.forget(buckets.of(zone, BUCKETS, image="host"), arrival.key)
+    return entry.model_copy(update={"places": {HOME: Placed(image_id=image, published_at=AT)}})
+
+
+def bring(account: Account, release: Release, zone: str) -> ScalewayPlace:
+    place = ScalewayPlace(zone=account.zone(zone))
+    wanted = place.wanted(release, DEFINITION, is_latest=True)
+    converging.converge(place, wanted, say=lambda text: None, deadline_s=60)
+    return place
+
+
+@pytest.mark.parametrize("zone", [HOME, NEAR, FAR])
+def test_a_release_comes_to_a_zone_and_is_latest_there(zone: str, account: Account, tmp_path: Path) -> None:
+    release = baked(account, tmp_path)
+    place = bring(account, release, zone)
+    found = place.find("dokku-bakery/host/*")
+    assert found
+    assert place.pointers([POINTER])[POINTER].image_id == found.id
+    assert [rest for one in (HOME, FAR) for rest in buckets.rests(account.zone(one))] == []
+
+
+def test_what_is_removed_is_gone_and_may_be_removed_again(account: Account, tmp_path: Path) -> None:
+    place = bring(account, baked(account, tmp_path), NEAR)
+    found = place.find("dokku-bakery/host/*")
+    assert found
+    for _ in range(2):
+        place.remove_image(found, pointer=POINTER)
+    assert (place.ours(), snapshots.own(place.zone)) == ([], [])
+
+
+def test_a_file_that_a_run_left_is_found_and_removed(account: Account, tmp_path: Path) -> None:
+    sent(account, tmp_path)
+    zone = account.zone(NEAR)
+    (rest,) = buckets.rests(zone)
+    assert rest.kind is Kind.OBJECT
+    buckets.remove_rest(zone, rest.id)
+    assert buckets.rests(zone) == []
+
+
+def test_every_base_that_the_marketplace_has_is_found(account: Account) -> None:
+    found = base_images.newest(account.zone(HOME), bases.base("ubuntu-24.04"), Arch.AMD64)
+    assert found.size_gb > 0
+    assert found.found_by == "label ubuntu_noble"
+
+
+def test_a_usual_type_is_there_for_each_processor(account: Account) -> None:
+    zone = account.zone(HOME)
+    assert server_types.choose(zone, arch=Arch.AMD64) in server_types.USUAL[Arch.AMD64]
+
+
+def test_a_bucket_of_another_region_is_told(account: Account) -> None:
+    with pytest.raises(BakeryError) as caught:
+        buckets.require(buckets.named(account, BUCKETS["nl-ams"], region="fr-par"))
+    assert "is in nl-ams" in caught.value.message
+
+
+def test_a_key_of_another_project_is_told(account: Account, stage: Rehearsal) -> None:
+    keys = replace(account.keys, secret_key=service.FOREIGN_SECRET_KEY)
+    foreign = scaleway.rehearse(keys=keys, storage_url=stage.url)
+    with pytest.raises(BakeryError) as caught:
+        images.own(foreign.zone(HOME))
+    assert "SCW_DEFAULT_PROJECT_ID" in caught.value.hint
+
+
+@pytest.mark.parametrize("call", [images.own, snapshots.own])
+def test_an_empty_zone_has_nothing(call: Callable[..., list[object]], account: Account) -> None:
+    assert call(account.zone(FAR)) == []
+
+
+def test_there_is_nothing_of_ours_in_the_beginning(account: Account) -> None:
+    found = ScalewayPlace(zone=account.zone(FAR)).inventory(Question())
+    assert (found.images, found.snapshots, found.loose) == ({}, [], [])
