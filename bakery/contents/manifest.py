@@ -169,7 +169,3 @@ class Manifest(Entry):
     def bytes(self) -> int:
         """How much disk all of it takes."""
         return sum(self.directories.values())
-
-    def version_of(self, package: str) -> str:
-        """Return the version of a package, empty where it is not installed."""
-        return next((one.version for one in self.packages if one.name == package), "")
