@@ -63,7 +63,7 @@ def _way_out(path: Path, image: str, *, is_rehearsal: bool) -> str:
     if is_rehearsal:
         return f"rm {shown(path)}, then ./inv catalog --rebuild --rehearse --image {image}"
     way = f"git checkout HEAD {shown(path)}, or rm {shown(path)}"
-    return f"{way}; then ./inv catalog --rebuild --image {image}  (adds what AWS has)"
+    return f"{way}; then ./inv catalog --rebuild --image {image}  (adds what the clouds have)"
 
 
 def change(image: str, edit: Callable[[Catalog], Catalog], *, is_rehearsal: bool, console: Console) -> Catalog:

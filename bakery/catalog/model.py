@@ -114,7 +114,7 @@ class Catalog(Entry):
     def _first_step(self) -> str:
         rehearse = " --rehearse" if self.is_rehearsal else ""
         bake = f"./inv bake{rehearse} --image {self.image} --region …"
-        return f"{bake}, or ./inv catalog --rebuild{rehearse} --image {self.image}  (asks AWS what there is)"
+        return f"{bake}, or ./inv catalog --rebuild{rehearse} --image {self.image}  (asks the clouds what there is)"
 
     def latest_in(self, region: str, arch: Arch) -> Release | None:
         """Return the release that `latest` names in a region, as far as is known; None where there is none."""

@@ -12,7 +12,7 @@ from bakery.core.errors import impossible
         "arch": "amd64 or arm64 (default: the definition's)",
         "release": "the release, how its name begins, latest or newest (default: latest; newest if none was promoted)",
         "format": "table, json, terraform, cloudformation, env or packer (default: table)",
-        "region": "only this AWS region; give it as often as there are",
+        "region": "only this AWS region or Scaleway zone; repeatable",
         "rehearse": "what was published in a rehearsal, on this machine",
     },
     iterable=["region"],
@@ -40,7 +40,7 @@ def amis(
     help={
         "image": IMAGE_HELP["image"],
         **REHEARSE_HELP,
-        "region": "an AWS region; give it as often as there are",
+        "region": "an AWS region or Scaleway zone; repeatable",
         "count": "machines in each region, 1 to 20 (default: 1)",
         "arch": "amd64 or arm64 (default: the definition's)",
         "release": "the release, or how its name begins (default: latest)",
@@ -70,7 +70,7 @@ def launch(
     user_data: str = "",
     domain: str = "",
 ) -> None:
-    """Start machines in AWS regions from a release and wait until they are healthy; prints their addresses."""
+    """Start machines in regions of a cloud from a release and wait until they are healthy; prints their addresses."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import launch, launch_order
@@ -99,7 +99,7 @@ def launch(
     help={
         **REHEARSE_HELP,
         "image": "only this definition's images (default: all)",
-        "region": "only this AWS region; give it as often as there are (default: wherever images are or are to be)",
+        "region": "only this AWS region or Scaleway zone; repeatable (default: wherever images are or are to be)",
         "json": "print a list of objects instead of a table",
     },
     iterable=["region"],
@@ -130,8 +130,8 @@ def validate(
     help={
         **REHEARSE_HELP,
         "image": "only this definition's catalog (default: all)",
-        "rebuild": "first add what AWS has: for a catalog that was lost; nothing is taken out of it",
-        "region": "with --rebuild: only this AWS region; give it as often as there are (default: all that may be used)",
+        "rebuild": "first add what the clouds have: for a catalog that was lost; nothing is taken out of it",
+        "region": "with --rebuild: only this AWS region or Scaleway zone; repeatable (default: all that may be used)",
     },
     iterable=["region"],
 )
@@ -160,7 +160,7 @@ def catalog(
     help={
         **REHEARSE_HELP,
         "image": "only this definition's images (default: all)",
-        "region": "only this AWS region; give it as often as there are (default: wherever images are or are to be)",
+        "region": "only this AWS region or Scaleway zone; repeatable (default: wherever images are or are to be)",
         "keep": "how many of the newest releases stay (default: as each definition says)",
         "unknown": "remove images of ours, too, that are in no catalog here; another checkout may own them",
         "now": "end machines of bakes, too, that are younger than 6 hours; their runs may still go on",

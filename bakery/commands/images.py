@@ -32,7 +32,7 @@ ACCELERATOR_HELP = {"accelerator": "how machines run here: kvm, native, tcg or a
         **IMAGE_HELP,
         **SOURCE_HELP,
         **REHEARSE_HELP,
-        "region": "bake in this AWS region instead, and copy to those given after it",
+        "region": "bake in this AWS region or Scaleway zone instead, and copy to those given after it",
         "per-region": "bake in each region instead of copying from the first",
         **ACCELERATOR_HELP,
         "force": "bake even when nothing changed",
@@ -57,7 +57,7 @@ def bake(
     verify_upload: bool = False,
     accelerator: str = "auto",
 ) -> None:
-    """Bake an image, boot it and judge it, here or in AWS regions; prints the path of the image, or its ids."""
+    """Bake an image, boot and verify it, here or in regions of a cloud; prints the path of the image, or its ids."""
     from bakery.core.console import Console
     from bakery.local import bake
     from bakery.local.plan import Order
@@ -93,7 +93,7 @@ def bake(
         **ACCELERATOR_HELP,
         "host": "judge a machine that runs already: ssh://[user@]address[:port]",
         "key": "private key for --host (default: those that ssh tries by itself)",
-        "region": "judge a machine that is started in this AWS region; give it as often as there are",
+        "region": "judge a machine that is started in this AWS region or Scaleway zone; repeatable",
         "release": "with --region: the release, or how its name begins (default: the newest)",
         **REHEARSE_HELP,
     },
@@ -138,7 +138,7 @@ def verify(
         **IMAGE_HELP,
         **SOURCE_HELP,
         **REHEARSE_HELP,
-        "region": "for a bake in this AWS region; give it as often as there are regions (default: for this machine)",
+        "region": "for a bake in this AWS region or Scaleway zone; repeatable (default: for this machine)",
     },
     iterable=["region"],
 )

@@ -9,7 +9,7 @@ from bakery.core.errors import impossible
 @task(
     help={
         "image": "only this image; give it as often as there are (default: all)",
-        "region": "an AWS region instead of the definition's; give it as often as there are. Without any: this machine",
+        "region": "an AWS region or Scaleway zone instead of the definition's; repeatable. Without any: this machine",
         "base": IMAGE_HELP["base"],
         "accelerator": "how machines run here: kvm, native, tcg or auto, the first of them that works",
         "max-age-days": "how old an image may be where the archives do not tell if packages would move (default: 7)",
@@ -75,7 +75,7 @@ def nightly(
 @task(
     help={
         "image": "only this image; give it as often as there are (default: all)",
-        "region": "these AWS regions instead of each definition's; give it as often as there are",
+        "region": "these AWS regions or Scaleway zones instead of each definition's; repeatable",
         "json": "print what GitHub Actions takes for a matrix, instead of a table",
         "unproven": "pairs of image and regions where a machine is still to be judged, by the catalog",
         "per": "with --unproven: how many regions one runner takes (default: 4)",

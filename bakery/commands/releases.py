@@ -14,17 +14,20 @@ from bakery.commands.into_aws import (
 )
 from bakery.core.errors import impossible
 
-WHERE_HELP = {**IMAGE_HELP, "region": "an AWS region; give it as often as there are (default: the definition's)"}
+WHERE_HELP = {
+    **IMAGE_HELP,
+    "region": "an AWS region or Scaleway zone; repeatable (default: the definition's)",
+}
 PUBLISHED_HELP = {
     "image": IMAGE_HELP["image"],
-    "region": "an AWS region; give it as often as there are (default: the definition's, and where it is already)",
+    "region": "an AWS region or Scaleway zone; repeatable (default: the definition's, and where it is already)",
 }
 RELEASE_HELP = {**PUBLISHED_HELP, "release": "the release, or how its name begins (default: the newest)"}
 
 
 @task(help={**IMAGE_HELP, **REHEARSE_HELP, "json": "print a list of objects instead of a table"})
 def regions(_context: Context, image: str = IMAGE, base: str = "", json: bool = False, rehearse: bool = False) -> None:
-    """Show every AWS region, and in those that this account may use the newest image of the base, with its age."""
+    """Show every region and zone, and in those that this account may use the newest image of the base, with its age."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import regions
@@ -58,7 +61,7 @@ def plan(
     from_: str = "",
     fan_out: str = "",
 ) -> None:
-    """Show what a bake in AWS regions would find, bake, copy, share, deprecate and cost; nothing is changed."""
+    """Show what a bake in regions would find, bake, copy, share, deprecate and cost; nothing is changed."""
     if is_local(from_, fan_out=fan_out):
         if prices:
             raise impossible("--prices is for a bake in AWS", hint="leave it out: the table's are used")
@@ -90,7 +93,7 @@ def publish(
     fan_out: str = "",
     verify_upload: bool = False,
 ) -> None:
-    """Bring a verified release to its AWS regions: copies, tags, readers, dates, parameters; prints its ids."""
+    """Bring a verified release to its regions: copies, tags, readers, dates, parameters; prints its ids."""
     if is_local(from_, base=base, fan_out=fan_out, verify_upload=verify_upload):
         if release:
             raise impossible(
@@ -117,7 +120,7 @@ def promote(
     region: Sequence[str] | None = None,
     rehearse: bool = False,
 ) -> None:
-    """Point `latest` at a release in its AWS regions (--release, or the newest); prints its ids."""
+    """Point `latest` at a release in its regions (--release, or the newest); prints its ids."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import promote, publish
@@ -131,7 +134,7 @@ def promote(
 @task(
     help={
         "image": IMAGE_HELP["image"],
-        "region": "only this AWS region; give it as often as there are (default: wherever the last promote reached)",
+        "region": "only this AWS region or Scaleway zone; repeatable (default: wherever the last promote reached)",
         **REHEARSE_HELP,
     },
     iterable=["region"],

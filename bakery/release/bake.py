@@ -73,6 +73,8 @@ def require(order: Order, *, account: Account) -> list[Place]:
     places, definition = account.require(order.regions), layers.whole(order.image)
     for place in places:
         place.require_readable(definition)
+    for place in places if order.is_per_region else homes(places):
+        place.require_login(definition)
     return [*places]
 
 

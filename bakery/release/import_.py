@@ -48,7 +48,10 @@ def make(order: Order, *, account: Account, console: Console) -> Sequence[Shipme
         fan_out=order.fan_out,
         is_read_back=order.is_read_back,
     )
-    return account.shipments(parcel, console=console)
+    shipments = account.shipments(parcel, console=console)
+    for shipment in shipments:
+        shipment.home.require_login(image.definition)
+    return shipments
 
 
 def _home_first(order: Order, made: Made, *, is_rehearsal: bool) -> tuple[str, ...]:

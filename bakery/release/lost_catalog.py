@@ -29,9 +29,11 @@ def rebuilding(image: str, *, is_rehearsal: bool) -> str:
 
 def refusal(lost: dict[str, list[Verdict]], *, is_rehearsal: bool) -> BakeryError:
     """Return the error (exit code 2) of a command that would take away what a catalog was lost for."""
-    told = "; ".join(f"the catalog of {image} is empty, and AWS has {_counted(found)}" for image, found in lost.items())
+    told = "; ".join(
+        f"the catalog of {image} is empty, and the cloud has {_counted(found)}" for image, found in lost.items()
+    )
     hint = "; ".join(rebuilding(image, is_rehearsal=is_rehearsal) for image in lost)
-    return impossible(f"{told}: nothing was removed", hint=f"{hint}  (makes it again out of what AWS has)")
+    return impossible(f"{told}: nothing was removed", hint=f"{hint}  (makes it again out of what is there)")
 
 
 def _is_verified_release(name: str, image: Image) -> bool:

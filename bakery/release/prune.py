@@ -80,7 +80,7 @@ def prune(order: Order, *, account: Account, console: Console, is_dry: bool) -> 
         raise lost_catalog.refusal(lost, is_rehearsal=account.is_rehearsal)
     for image in lost:
         way = lost_catalog.rebuilding(image, is_rehearsal=account.is_rehearsal)
-        console.say(f"the catalog of {image} is empty, and AWS has releases of it: {way}  (makes it again)")
+        console.say(f"the catalog of {image} is empty, and there are releases of it: {way}  (makes it again)")
     if is_dry:
         console.say("nothing was changed")
     else:

@@ -29,7 +29,7 @@ def show(names: Sequence[str], *, is_rehearsal: bool, console: Console) -> None:
     rows = [row for one in known for row in _rows(one)]
     if not rows:
         rehearse = " --rehearse" if is_rehearsal else ""
-        console.say(f"no release is known: ./inv catalog --rebuild{rehearse}  (asks AWS what there is)")
+        console.say(f"no release is known: ./inv catalog --rebuild{rehearse}  (asks the clouds what there is)")
         return
     columns = ("image", "release", "arch", "base", "baked in", "verified", "regions", "latest in")
     table("the catalog", columns, rows, to_stdout=True)
@@ -109,4 +109,4 @@ def _add(definition: Definition, sights: Sequence[Sight], *, is_rehearsal: bool,
     for note in found[0].notes:
         console.say(f"{definition.name}: {note}")
     if found[0].catalog == before:
-        console.say(f"{definition.name}: AWS has nothing that the catalog does not have")
+        console.say(f"{definition.name}: the clouds have nothing that the catalog does not have")

@@ -33,7 +33,7 @@ class Report:
     def show(self) -> None:
         """Print the table, on stdout: it is the result."""
         columns = ("image", "region", "release", "arch", "id", "state", "why")
-        table("AWS against the catalog", columns, [_cells(one) for one in self.findings], to_stdout=True)
+        table("the clouds against the catalog", columns, [_cells(one) for one in self.findings], to_stdout=True)
 
     def as_json(self) -> str:
         """Return a list with an object for each finding."""

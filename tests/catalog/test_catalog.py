@@ -280,7 +280,7 @@ def test_a_file_that_is_no_catalog_leads_to_the_last_one_and_to_what_aws_has(
     folder.mkdir()
     path = folder / "host.json"
     path.write_text(content)
-    again = "./inv catalog --rebuild --image host  (adds what AWS has)"
+    again = "./inv catalog --rebuild --image host  (adds what the clouds have)"
     assert complaint()[1] == f"git checkout HEAD {path}, or rm {path}; then {again}"
     kept = tmp_path / "build/rehearsal/catalog/host.json"
     kept.parent.mkdir(parents=True)
@@ -585,7 +585,7 @@ def test_an_image_that_was_never_baked_leads_to_bake(name: str) -> None:
     with pytest.raises(BakeryError) as caught:
         known_both().find(name, Arch.ARM64)
     assert caught.value.hint == (
-        "./inv bake --image host --region …, or ./inv catalog --rebuild --image host  (asks AWS what there is)"
+        "./inv bake --image host --region …, or ./inv catalog --rebuild --image host  (asks the clouds what there is)"
     )
 
 

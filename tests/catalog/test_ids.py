@@ -164,7 +164,7 @@ def test_an_unknown_image_or_format_is_refused() -> None:
 def test_an_image_that_was_never_baked_leads_to_bake() -> None:
     assert refusal() == (
         "host was never baked for amd64 in a region",
-        "./inv bake --image host --region …, or ./inv catalog --rebuild --image host  (asks AWS what there is)",
+        "./inv bake --image host --region …, or ./inv catalog --rebuild --image host  (asks the clouds what there is)",
     )
 
 

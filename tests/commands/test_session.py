@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from bakery.clouds.aws.sketch import AwsSketch
+from bakery.clouds.scaleway.cloud import ScalewayCloud
+from bakery.clouds.scaleway.sketch import ScalewaySketch
 from bakery.commands import session
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition.place_names import Cloud
+from bakery.rehearsal import service
 from tests.aws_account import forget_aws
 from tests.commands.test_tasks import invoke
 
@@ -14,6 +19,9 @@ from tests.commands.test_tasks import invoke
 @pytest.fixture(autouse=True)
 def no_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    for name in ("ACCESS_KEY", "SECRET_KEY", "DEFAULT_PROJECT_ID", "PROFILE", "CONFIG_PATH", "API_URL"):
+        monkeypatch.delenv(f"SCW_{name}", raising=False)
 
 
 def refused(*regions: str, is_rehearsal: bool = False) -> BakeryError:
@@ -62,3 +70,30 @@ def test_every_command_with_regions_looks_at_their_names_first(words: list[str],
         "error: there is no region 'eu-wset-2'",
         "hint:  did you mean 'eu-west-2'?",
     ]
+
+
+def test_a_zone_of_scaleway_is_entered_with_keys_of_scaleway_alone() -> None:
+    error = refused("fr-par-1")
+    assert error.exit_code is ExitCode.MISSING
+    assert error.message.startswith("there are no Scaleway credentials: SCW_ACCESS_KEY is not set")
+    assert "--rehearse" in error.hint
+
+
+def test_a_zone_that_is_none_is_told_the_nearest() -> None:
+    error = refused("fr-par1")
+    assert (error.exit_code, error.hint) == (ExitCode.IMPOSSIBLE, "did you mean 'fr-par-1'?")
+
+
+def test_without_any_place_those_clouds_are_meant_that_there_are_credentials_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCW_ACCESS_KEY", service.SCALEWAY_ACCESS_KEY)
+    monkeypatch.setenv("SCW_SECRET_KEY", service.SCALEWAY_SECRET_KEY)
+    monkeypatch.setenv("SCW_DEFAULT_PROJECT_ID", service.PROJECT)
+    account = session.open_account(is_rehearsal=False, console=Console())
+    assert account.usual == [Cloud.AWS, Cloud.SCALEWAY]
+    assert isinstance(account.of(Cloud.SCALEWAY), ScalewayCloud)
+
+
+def test_what_is_rendered_of_a_place_is_its_own_clouds() -> None:
+    assert [type(one) for one in session.sketches(["eu-west-2", "fr-par-1"])] == [AwsSketch, ScalewaySketch]

@@ -264,7 +264,9 @@ def test_where_the_catalog_was_lost_nothing_unknown_goes_before_it_is_made_again
     releases.put(cloud, HOST)
     lose_the_catalog(text)
     before = calls(cloud)
-    with pytest.raises(BakeryError, match="catalog of host is empty, and AWS has 2 verified releases of it in") as told:
+    with pytest.raises(
+        BakeryError, match="catalog of host is empty, and the cloud has 2 verified releases of it in"
+    ) as told:
         run(account, is_unknown_too=True)
     assert told.value.exit_code is ExitCode.IMPOSSIBLE
     assert told.value.hint.startswith("./inv catalog --rebuild --rehearse --image host")

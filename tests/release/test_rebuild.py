@@ -134,7 +134,7 @@ def test_nothing_new_changes_no_byte_and_says_so(
     before = path.stat().st_ino, path.read_bytes()
     again(account)
     assert path.read_bytes() == before[1]
-    assert "host: AWS has nothing that the catalog does not have" in capsys.readouterr().err
+    assert "host: the clouds have nothing that the catalog does not have" in capsys.readouterr().err
 
 
 def test_what_another_checkout_published_is_added(
@@ -277,5 +277,5 @@ def test_the_table_has_each_release_and_where_it_is_latest(
 def test_before_the_first_bake_the_way_to_ask_aws_is_told(cloud: Rehearsal, capsys: pytest.CaptureFixture[str]) -> None:
     rebuild.show(("host",), is_rehearsal=True, console=Console())
     shown = capsys.readouterr()
-    assert "./inv catalog --rebuild --rehearse  (asks AWS what there is)" in shown.err
+    assert "./inv catalog --rebuild --rehearse  (asks the clouds what there is)" in shown.err
     assert shown.out == ""

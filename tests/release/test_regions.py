@@ -17,11 +17,14 @@ from bakery.clouds.aws import account as aws
 from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.base_images import FoundBy
 from bakery.clouds.aws.cloud import AwsCloud
+from bakery.clouds.scaleway.cloud import ScalewayCloud
 from bakery.commands import session
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, base
+from bakery.definition.place_names import Cloud
+from bakery.definition.scaleway_zones import ZONES
 from bakery.places.account import State
 from bakery.rehearsal import seeds, service
 from bakery.rehearsal.faults import Faults
@@ -198,11 +201,13 @@ def test_a_rehearsal_is_opened_and_said_to_be_one(
     monkeypatch.setattr(service, "start", start)
     monkeypatch.setenv("BAKERY_REHEARSAL_FAULTS", "latency_ms=1")
     account = session.open_account(is_rehearsal=True, console=Console())
-    assert isinstance(account, AwsCloud)
     assert account.is_rehearsal
-    assert account.account.number == "123456789012"
+    aws = account.of(Cloud.AWS)
+    assert isinstance(aws, AwsCloud)
+    assert aws.account.number == "123456789012"
+    assert isinstance(account.of(Cloud.SCALEWAY), ScalewayCloud)
     assert told == ["latency_ms=1"]
-    assert f"rehearsal: nothing of this is AWS ({cloud.url})" in capsys.readouterr().err
+    assert f"rehearsal: nothing of this is a cloud ({cloud.url})" in capsys.readouterr().err
 
 
 def test_without_a_rehearsal_it_is_the_account_of_the_environment() -> None:
@@ -224,5 +229,5 @@ def test_the_command_prints_json_alone_on_stdout(home: Path, cloud: Rehearsal) -
     done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert {call.region for call in cloud.calls} >= {"eu-west-2", "us-east-1"}
-    assert len(json.loads(done.stdout)) == ALL_REGIONS
-    assert "rehearsal: nothing of this is AWS" in done.stderr
+    assert len(json.loads(done.stdout)) == ALL_REGIONS + len(ZONES)
+    assert "rehearsal: nothing of this is a cloud" in done.stderr

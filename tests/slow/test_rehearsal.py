@@ -86,7 +86,7 @@ def test_the_bake_ends_with_an_id_in_each_region(rehearsed: Rehearsed) -> None:
 
 
 def test_whatever_is_said_and_kept_says_that_it_is_a_rehearsal(rehearsed: Rehearsed) -> None:
-    assert "rehearsal: nothing of this is AWS" in rehearsed.said
+    assert "rehearsal: nothing of this is a cloud" in rehearsed.said
     assert rehearsed.catalog["is_rehearsal"] is True
     assert "rehearsal" in rehearsed.inv("amis", *IMAGE, "--format", "terraform")
 

@@ -1,3 +1,3 @@
 """Scaleway: every call to it is made here, and none of its answers or error words is read elsewhere."""
 
-__all__: list[str] = []
+__all__ = ["account", "cloud", "credentials", "sketch"]
