@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 from bakery.cloud import naming
@@ -16,6 +17,7 @@ from bakery.definition.bases import Arch
 
 DEADLINE_S = 3600.0
 """Of an image that is being made."""
+NONE: Mapping[str, str] = MappingProxyType({})
 DECIDED = frozenset({ImageState.AVAILABLE, ImageState.FAILED})
 
 
@@ -119,13 +121,13 @@ def tag(zone: Zone, image: Image, tags: Mapping[str, str]) -> Image:
     return replace(image, tags=now)
 
 
-def retag(zone: Zone, image_id: str, *, add: Mapping[str, str], drop: frozenset[str] = frozenset()) -> dict[str, str]:
-    """Add tags to an image and take out others, and return those that it has then.
+def retag(zone: Zone, image_id: str, *, add: Mapping[str, str], drop: Mapping[str, str] = NONE) -> dict[str, str]:
+    """Add tags to an image and take out others, unless they are not what they were, and return those it has then.
 
     Tags are written all at once: what it has now is asked for just before.
     """
     having = tags_of(zone.call(zone.instances.get_image, image_id=image_id).image.tags)
-    wanted = {**{key: value for key, value in having.items() if key not in drop}, **add}
+    wanted = {**{key: value for key, value in having.items() if drop.get(key) != value}, **add}
     if wanted != having:
         zone.call(zone.instances.update_image, image_id=image_id, tags=tag_list(wanted))
     return wanted

@@ -54,10 +54,10 @@ def move(zone: Zone, wanted: Wanted, seen: Seen) -> None:
         version = max(int(datetime.now(UTC).timestamp() * 1e6), newest + 1)
         images.retag(zone, seen.image_id, add={TAG: _stamp(version)})
     zone.written[wanted.latest] = version
-    for one in those:
-        # What another command has written meanwhile is newer than what we have read, and stays.
+    for one in holders(images.own(zone), wanted.latest):
+        # What another command has written meanwhile is newer, and stays.
         if one.id != seen.image_id and _version(one) < version:
-            images.retag(zone, one.id, add={}, drop=frozenset({TAG}))
+            images.retag(zone, one.id, add={}, drop={TAG: one.tags[TAG]})
 
 
 def is_overtaken(zone: Zone, wanted: Wanted, seen: Seen) -> bool:

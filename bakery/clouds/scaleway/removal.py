@@ -32,7 +32,7 @@ def forget(zone: Zone, pointer: str, *, image_id: str) -> None:
     """Take `latest` from an image if it has it."""
     holder = next((one for one in latest.holders(images.own(zone), pointer) if one.id == image_id), None)
     if holder is not None:
-        images.retag(zone, image_id, add={}, drop=frozenset({latest.TAG}))
+        images.retag(zone, image_id, add={}, drop={latest.TAG: holder.tags[latest.TAG]})
 
 
 REMOVERS: dict[Kind, Callable[[Zone, str], None]] = {

@@ -114,14 +114,33 @@ def test_of_two_commands_the_later_one_has_it_and_the_other_is_told(
     assert leading(cloud) == [new.name]
 
 
-def test_what_another_command_has_written_meanwhile_stays(cloud: Cloud) -> None:
+@pytest.mark.parametrize("moment", [1, 2])
+def test_what_another_command_has_written_meanwhile_stays(
+    moment: int, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = baked(cloud, OLD), baked(cloud, NEW)
-    place = place_of(cloud)
-    seen = place.look(old)
-    (image,) = [one for one in images.own(place.zone) if one.name == new.name]
-    images.retag(place.zone, image.id, add={latest.TAG: "2199-01-01T00:00:00.000001Z"})
+    promote(place_of(cloud), new)
+    place, (other,) = place_of(cloud), [one for one in cloud.of("image").values() if one["name"] == new.name]
+    seen, plain, writes = place.look(old), images.retag, list[int]()
+
+    def write() -> None:
+        """Let another command write, after the write of this one or just before what it takes away."""
+        writes.append(1)
+        if len(writes) == moment:
+            kept = [tag for tag in other["tags"] if latest.TAG not in tag]
+            other["tags"] = [*kept, f"{latest.TAG}=2199-01-01T00:00:00.000001Z"]
+
+    def retag(*args: object, **told: object) -> dict[str, str]:
+        if told.get("drop"):
+            write()
+            return plain(*args, **told)  # type: ignore[arg-type]
+        found = plain(*args, **told)  # type: ignore[arg-type]
+        write()
+        return found
+
+    monkeypatch.setattr(images, "retag", retag)
     latest.move(place.zone, old, seen)
-    assert latest.pointers(images.own(place.zone), [POINTER])[POINTER].image_id == seen.image_id
+    assert latest.pointers(images.own(place.zone), [POINTER])[POINTER].image_id == other["id"]
 
 
 def test_a_tag_that_is_no_time_and_a_release_s_own_name_lead_nowhere(cloud: Cloud) -> None:

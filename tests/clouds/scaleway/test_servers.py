@@ -226,6 +226,8 @@ def test_a_group_is_found_again_and_opened_for_what_is_missing(cloud: Cloud) -> 
     place.start(a_start(cloud, token="t1", ports=(443,)))
     assert len(cloud.of("group")) == 1
     assert rules(cloud) == {(port, one) for port in (22, 443) for one in ("0.0.0.0/0", "::/0")}
+    (group,) = cloud.of("group").values()
+    assert len(group["rules"]) == 4
 
 
 def test_an_address_tells_since_when_it_is_there(cloud: Cloud) -> None:
