@@ -17,7 +17,10 @@ def a_record(made: Artifact, *, digest: str = "0" * 64, **values: Any) -> dict[s
         "baked_at": "2026-01-01T04:15:00+00:00",
         "accelerator": "tcg",
         "seconds": {},
-        "files": {made.disk.name: {"bytes": 0, "sha256": digest}},
+        "files": {
+            path.name: {"bytes": 0, "sha256": digest if path == made.disk else "0" * 64}
+            for path in (made.disk, made.box("libvirt"), made.box("virtualbox"))
+        },
         **values,
     }
 

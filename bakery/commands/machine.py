@@ -47,6 +47,24 @@ def up(
     print(machine.up(request, console=Console()))
 
 
+@task(
+    help={
+        **IMAGE_HELP,
+        "to": "folder of the catalog (default: build/IMAGE/boxes, which `up` reads)",
+        "url": "where that folder will be read, such as https://boxes.example.com (default: there, on this machine)",
+        "keep": "versions that stay (default: 3)",
+    }
+)
+def box(_context: Context, image: str = IMAGE, base: str = "", to: str = "", url: str = "", keep: str = "3") -> None:
+    """Put the baked boxes into a catalog that `vagrant box add` and `update` read; prints its JSON file."""
+    from bakery.core.console import Console
+    from bakery.vagrant import machine
+    from bakery.vagrant.machine import Offer
+
+    offer = Offer(image=image, base=base_of(image, base), folder=to, url=url, keep=number("--keep", keep, least=1))
+    print(machine.offer(offer, console=Console()))
+
+
 @task(help={**IMAGE_HELP, "command": "run this instead of a login shell"})
 def ssh(_context: Context, image: str = IMAGE, base: str = "", command: str = "") -> None:
     """Log in to the machine that `up` started; ends with the exit code of what ran there."""

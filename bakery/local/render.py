@@ -1,5 +1,6 @@
 """The story of `invoke render`: what a bake would hand to Packer and Vagrant, written down to be read and used."""
 
+import os
 from pathlib import Path
 
 from bakery.core.console import Console
@@ -9,7 +10,8 @@ from bakery.local import packer_input, plan
 from bakery.local.plan import Order, Plan
 from bakery.packer import engine, render
 from bakery.packer.workspace import Workspace
-from bakery.vagrant import vagrantfile
+from bakery.vagrant import box_catalog, vagrantfile
+from bakery.vagrant.machine import shelf_of
 from bakery.vagrant.vagrantfile import Provider
 
 
@@ -26,22 +28,23 @@ def write(order: Order, *, console: Console) -> list[Path]:
     if disk is None:
         console.say(f"no {planned.base.name} base is cached yet: set base_disk and base_sha256 yourself, or bake once")
     file = planned.artifact.folder / "Vagrantfile"
+    if planned.record is not None:
+        box_catalog.put(planned.artifact, shelf_of(planned.artifact), console=console)
     render.write(file.parent, {file.name: vagrantfile_text(planned, is_kvm=machine.name == "kvm")})
     return [space.folder, file]
 
 
 def vagrantfile_text(planned: Plan, *, is_kvm: bool) -> str:
-    """Return the Vagrantfile for every provider, beside the boxes."""
-    record = planned.record
-    # Without a baked disk the name tells at least which definition it is.
-    digest = record["files"][planned.artifact.disk.name]["sha256"] if record else planned.fingerprint
+    """Return the Vagrantfile for every provider; without a baked disk, of the newest box that the catalog will have."""
+    record, shelf = planned.record, shelf_of(planned.artifact)
     machine = vagrantfile.Machine(
         image=planned.definition.name,
         base=planned.base.name,
-        digest=digest,
+        box=shelf.name,
+        version=box_catalog.version_of(record, disk=planned.artifact.disk.name) if record else "",
         firmware=str(qemu.firmware()),
         is_kvm=is_kvm,
         health_in_guest=planned.definition.health.port,
     )
-    boxes = {provider: planned.artifact.box(provider.box_format).name for provider in Provider}
-    return vagrantfile.vagrantfile(machine, boxes=boxes)
+    catalog = Path(os.path.relpath(shelf.index, planned.artifact.folder)).as_posix()
+    return vagrantfile.vagrantfile(machine, boxes=dict.fromkeys(Provider, catalog))

@@ -71,11 +71,12 @@ class Vagrant(python_vagrant.Vagrant):
         """Return the names of the plugins Vagrant has."""
         return {str(plugin.name) for plugin in self.plugin_list()}
 
-    def remove_boxes(self, name: re.Pattern[str]) -> None:
-        """Remove every box whose whole name matches."""
+    def remove_box(self, name: str, version: str) -> None:
+        """Remove one version of a box, for each provider; python-vagrant's own method takes no version."""
         for box in self.box_list():
-            if name.fullmatch(box.name):
-                self.box_remove(box.name, box.provider)
+            if (box.name, box.version) == (name, version):
+                told = ["--force", "--provider", box.provider, "--box-version", version]
+                self._call_vagrant_command(["box", "remove", *told, name])
 
     def ssh_settings(self) -> str:
         """Return the machine's section for ssh's configuration file."""

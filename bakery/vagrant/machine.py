@@ -4,6 +4,7 @@ A machine that this module began and could not finish is taken away again, and v
 """
 
 import hashlib
+import os
 import re
 import shlex
 import shutil
@@ -12,16 +13,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakery.core import process
+from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import impossible
 from bakery.core.files import write_whole
+from bakery.core.texts import home
 from bakery.definition import bases
 from bakery.disk import artifact
 from bakery.disk.artifact import Artifact
 from bakery.guests import accelerator, qemu
 from bakery.packer import render
-from bakery.vagrant import libvirt, vagrantfile
+from bakery.vagrant import box_catalog, libvirt, vagrantfile
+from bakery.vagrant.box_catalog import Shelf
 from bakery.vagrant.requirements import choose_provider, require_free_ports, require_provider, require_vagrant
 from bakery.vagrant.vagrantfile import Ports, Provider
 
@@ -41,6 +44,17 @@ class Request:
     memory_mb: int = vagrantfile.MEMORY_MB
     cpus: int = vagrantfile.CPUS
     ports: Ports = field(default_factory=Ports)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """The catalog that a person asks for; an empty *folder* is the one of `up`."""
+
+    image: str
+    base: str
+    folder: str = ""
+    url: str = ""
+    keep: int = box_catalog.KEEP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +82,9 @@ def up(request: Request, *, console: Console) -> Address:
     folder = folder_of(baked)
     require_same_machine(baked, folder=folder, provider=provider)
     machine = _machine(request, baked=baked, provider=provider)
-    text = vagrantfile.vagrantfile(machine, boxes={provider: f"../{baked.box(provider.box_format).name}"})
-    render.write(folder, {"Vagrantfile": text})
+    box_catalog.put(baked, shelf_of(baked), console=console)
+    catalog = Path(os.path.relpath(shelf_of(baked).index, folder)).as_posix()
+    render.write(folder, {"Vagrantfile": vagrantfile.vagrantfile(machine, boxes={provider: catalog})})
     cli = _cli(folder, console=console)
     require_provider(provider, plugins=cli.plugins())
     if provider.is_forwarding and not _is_running(folder, cli=cli):
@@ -77,6 +92,21 @@ def up(request: Request, *, console: Console) -> Address:
     with console.phase("vagrant up"):
         _start(baked, cli=cli, provider=provider, console=console)
     return _address(machine, host="127.0.0.1" if provider.is_forwarding else cli.host())
+
+
+def offer(order: Offer, *, console: Console) -> Path:
+    """Add the baked boxes to a catalog and return its JSON file.
+
+    Raises BakeryError (exit code 2) when nothing was baked, and for a folder or an address that cannot be one.
+    """
+    if order.url and not re.fullmatch(r"(https?|file)://\S+", order.url):
+        raise impossible(f"--url {order.url}: no address that Vagrant reads", hint="--url https://boxes.example.com")
+    baked = artifact.local(order.image, bases.base(order.base).name)
+    folder = home(order.folder).absolute() if order.folder else shelf_of(baked).folder
+    shelf = replace(shelf_of(baked), folder=folder, url=order.url)
+    version = box_catalog.put(baked, shelf, keep=order.keep, console=console)
+    console.say(f"{shelf.name} {version}: vagrant init {shelf.name} {shelf.url_of(shelf.index)} && vagrant up")
+    return shelf.index
 
 
 def ssh(image: str, base: str, *, command: Sequence[str] = (), console: Console) -> int:
@@ -122,11 +152,11 @@ def destroy(image: str, base: str, *, console: Console) -> None:
     with console.phase("vagrant destroy"):
         cli = _cli(folder, console=console)
         cli.remove()
-        stem = vagrantfile.box_name(image, base, "")
-        cli.remove_boxes(re.compile(re.escape(stem) + f"[0-9a-f]{{{vagrantfile.DIGEST_DIGITS}}}"))
+        box = vagrantfile.box_of(written.read_text(encoding="utf-8"))
+        cli.remove_box(box.name, box.version)
         if f'provider "{Provider.LIBVIRT}"' in written.read_text(encoding="utf-8"):
             domain = vagrantfile.domain_prefix(image, _instance_of(folder)) + base
-            libvirt.remove_volumes([f"{domain}.img", f"{domain}_", stem], console=console)
+            libvirt.remove_volumes([f"{domain}.img", f"{domain}_", box.volume], console=console)
     shutil.rmtree(folder)
 
 
@@ -143,7 +173,7 @@ def require_same_machine(baked: Artifact, *, folder: Path, provider: Provider) -
     hint = f"./inv destroy --image {baked.image} --base {baked.base}"
     if provider not in there:
         raise impossible(f"there is a machine of {baked.stem} already, with {', '.join(there)}", hint=hint)
-    if f'"{_box_name(baked)}"' not in (folder / "Vagrantfile").read_text(encoding="utf-8"):
+    if f'"{_version(baked)}"' not in (folder / "Vagrantfile").read_text(encoding="utf-8"):
         raise impossible(f"there is a machine of {baked.stem} made from an earlier bake of it", hint=hint)
 
 
@@ -171,7 +201,8 @@ def _machine(request: Request, *, baked: Artifact, provider: Provider) -> vagran
     machine = vagrantfile.Machine(
         image=request.image,
         base=request.base,
-        digest=_digest(baked),
+        box=shelf_of(baked).name,
+        version=_version(baked),
         memory_mb=request.memory_mb,
         cpus=request.cpus,
         ports=request.ports,
@@ -224,14 +255,15 @@ def _instance_of(folder: Path) -> str:
     return hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:INSTANCE_DIGITS]
 
 
-def _box_name(baked: Artifact) -> str:
-    return vagrantfile.box_name(baked.image, baked.base, _digest(baked))
+def shelf_of(baked: Artifact) -> Shelf:
+    """Return where `up` and `box` keep an image's boxes on this machine."""
+    return Shelf(image=baked.image, base=baked.base, folder=folders.build_dir(baked.image, "boxes"))
 
 
-def _digest(baked: Artifact) -> str:
+def _version(baked: Artifact) -> str:
     record = baked.read_record()
     assert record is not None
-    return str(record["files"][baked.disk.name]["sha256"])
+    return box_catalog.version_of(record, disk=baked.disk.name)
 
 
 def _health_port(baked: Artifact) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -79,13 +80,28 @@ class Ports:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Box:
+    """A box as Vagrant keeps it."""
+
+    name: str
+    version: str
+
+    @property
+    def volume(self) -> str:
+        """What the volumes of its disks are called in libvirt's pool (vagrant-libvirt 0.11.2, handle_box_image.rb)."""
+        return f"{self.name.replace('/', '-VAGRANTSLASH-')}_vagrant_box_image_{self.version}_"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """A machine that Vagrant shall run."""
 
     image: str
     base: str
-    digest: str
-    """SHA-256 of the disk in the box, so that a box from another bake is never taken for this one."""
+    box: str
+    """Its box's name, as the catalog has it."""
+    version: str
+    """Of the box, so that one from another bake is never taken for this one."""
     firmware: str = ""
     """The UEFI firmware for libvirt and QEMU; VirtualBox has its own."""
     is_kvm: bool = False
@@ -122,8 +138,15 @@ class OvfDisk:
 
 
 def box_name(image: str, base: str, digest: str) -> str:
-    """Return the name under which Vagrant keeps the box, such as `bakery-host-debian-12-1a2b3c4d`."""
+    """Return what a machine of the box calls itself at first, such as `bakery-host-debian-12-1a2b3c4d`."""
     return f"bakery-{image}-{base}-{digest[:DIGEST_DIGITS]}"
+
+
+def box_of(text: str) -> Box:
+    """Return the box that a Vagrantfile of ours names."""
+    found = [re.search(rf"config\.vm\.{key} = \"([^\"]+)\"", text) for key in ("box", "box_version")]
+    name, version = (one[1] if one else "" for one in found)
+    return Box(name=name, version=version)
 
 
 def domain_prefix(image: str, instance: str) -> str:
@@ -132,12 +155,13 @@ def domain_prefix(image: str, instance: str) -> str:
 
 
 def vagrantfile(machine: Machine, *, boxes: Mapping[Provider, str]) -> str:
-    """Render Vagrantfile.j2 for a machine and the box file of each provider, relative to the Vagrantfile."""
+    """Render Vagrantfile.j2 for a machine and the catalog of boxes of each provider, relative to the Vagrantfile."""
     values: dict[str, object] = {
         "image": machine.image,
         "base": machine.base,
         "machine": machine.base,
-        "box": box_name(machine.image, machine.base, machine.digest),
+        "box": machine.box,
+        "version": machine.version,
         "boxes": {provider.value: file for provider, file in boxes.items()},
         "boot_timeout_s": 300 if machine.is_kvm else 900,
         "halt_timeout_s": HALT_TIMEOUT_S,
@@ -164,6 +188,7 @@ def aws_vagrantfile(instance: Instance) -> str:
         "base": instance.base,
         "machine": instance.base,
         "box": AWS_BOX,
+        "version": "",
         "boxes": {},
         "boot_timeout_s": AWS_BOOT_TIMEOUT_S,
         "halt_timeout_s": HALT_TIMEOUT_S,

@@ -21,7 +21,7 @@ from tests.records import write_record
 
 DIGEST = "1a2b3c4d" * 8
 REQUEST = Request(image="host", base="debian-12", provider="libvirt")
-NAME = "bakery-host-debian-12-1a2b3c4d"
+NAME, VERSION = "bakery/host-debian-12", "20260101.415.1715004"
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ elif words[0] == "status":
 elif words[0] == "ssh-config":
     print("warning: old ruby\\nHost debian-12\\n  HostName 192.0.2.44\\n  User vagrant\\n  IdentityFile /o'brien/key")
 elif words[:2] == ["box", "list"]:
-    for name in ({name!r}, {name!r}[:-1] + "e", "bakery-host-debian-12-other", "somebody/else"):
-        print(f"1,,box-name,{{name}}\\n1,,box-provider,libvirt\\n1,,box-version,0")
+    for name, version in (({name!r}, {version!r}), ({name!r}, "20260101.415.1"), ("somebody/else", {version!r})):
+        print(f"1,,box-name,{{name}}\\n1,,box-provider,libvirt\\n1,,box-version,{{version}}")
 """
 
 
@@ -93,7 +93,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "stand-in"
     folder.mkdir()
     program = folder / "vagrant"
-    program.write_text(STAND_IN.format(python=sys.executable, folder=str(folder), name=NAME))
+    program.write_text(STAND_IN.format(python=sys.executable, folder=str(folder), name=NAME, version=VERSION))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     # libvirt's own driver for tests: a host in the client, without a daemon.
@@ -256,11 +256,11 @@ def test_an_interrupted_up_signals_vagrant_once_waits_for_it_and_removes_the_mac
 
 
 @pytest.mark.usefixtures("baked")
-def test_destroy_removes_this_image_s_boxes_and_no_others(stand_in: Path, console: Console) -> None:
+def test_destroy_removes_the_box_of_the_machine_and_no_others(stand_in: Path, console: Console) -> None:
     machine.up(REQUEST, console=console)
     machine.destroy("host", "debian-12", console=console)
     removed = [line for line in asked(stand_in) if line.startswith("box remove")]
-    assert removed == [f"box remove --force {NAME} libvirt", f"box remove --force {NAME[:-1]}e libvirt"]
+    assert removed == [f"box remove --force --provider libvirt --box-version {VERSION} {NAME}"]
     assert machine.status("host", "debian-12", console=console) == "not created"
 
 

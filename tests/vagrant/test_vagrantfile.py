@@ -12,7 +12,7 @@ from bakery.vagrant.vagrantfile import Instance, Machine, OvfDisk, Ports, Provid
 from tests.conftest import Golden
 
 DIGEST = "1a2b3c4d5e6f"
-BOX_FILES = {provider: f"../host-debian-12.{provider.box_format}.box" for provider in Provider}
+CATALOG = "../../boxes/host-debian-12.json"
 OVF = "{http://schemas.dmtf.org/ovf/envelope/1}"
 RASD = "{http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData}"
 VBOX = "{http://www.virtualbox.org/ovf/machine}"
@@ -29,7 +29,8 @@ def machine(*, is_kvm: bool = True) -> Machine:
     return Machine(
         image="host",
         base="debian-12",
-        digest=DIGEST,
+        box="bakery/host-debian-12",
+        version="20260101.415.1731404",
         firmware="/usr/share/ovmf/OVMF.fd",
         is_kvm=is_kvm,
         ports=Ports(http=8081),
@@ -55,7 +56,7 @@ CASES: Mapping[str, tuple[Machine, tuple[Provider, ...]]] = {
 
 def rendered(case: str) -> str:
     described, providers = CASES[case]
-    return vagrantfile.vagrantfile(described, boxes={provider: BOX_FILES[provider] for provider in providers})
+    return vagrantfile.vagrantfile(described, boxes=dict.fromkeys(providers, CATALOG))
 
 
 def instance() -> Instance:
@@ -157,13 +158,13 @@ def test_every_qemu_setting_is_one_vagrant_qemu_has(text: str) -> None:
 
 
 def test_a_machine_with_an_address_of_its_own_forwards_no_ports() -> None:
-    text = vagrantfile.vagrantfile(machine(), boxes={Provider.LIBVIRT: "x.box"})
+    text = vagrantfile.vagrantfile(machine(), boxes={Provider.LIBVIRT: "x.json"})
     assert "forwarded_port" not in text
 
 
 @pytest.mark.parametrize("provider", [Provider.VIRTUALBOX, Provider.QEMU])
 def test_ports_are_open_on_this_machine_alone(provider: Provider) -> None:
-    text = vagrantfile.vagrantfile(machine(), boxes={provider: "x.box"})
+    text = vagrantfile.vagrantfile(machine(), boxes={provider: "x.json"})
     lines = [line for line in text.splitlines() if "forwarded_port" in line]
     assert [re.findall(r"(?:guest|host): (\d+)", line) for line in lines] == [
         ["80", "8081"],
@@ -174,7 +175,7 @@ def test_ports_are_open_on_this_machine_alone(provider: Provider) -> None:
 
 
 def test_ssh_of_a_qemu_machine_is_open_on_this_machine_alone_too() -> None:
-    text = vagrantfile.vagrantfile(machine(), boxes={Provider.QEMU: "x.box"})
+    text = vagrantfile.vagrantfile(machine(), boxes={Provider.QEMU: "x.json"})
     (netdev,) = re.findall(r'"-netdev", "(.*)"', text)
     assert re.findall(r"hostfwd=([^,]*)", netdev) == [
         f"tcp:127.0.0.1:{host}-:{guest}" for host, guest in ((50022, 22), (8081, 80), (8443, 443), (8077, 8077))
