@@ -114,7 +114,7 @@ def test_render_leaves_a_folder_packer_finds_valid_and_a_vagrantfile(tmp_path: P
     }
     assert (folder / "key").stat().st_mode & 0o777 == 0o600
     assert "no ubuntu-24.04 base is cached yet" in done.stderr
-    assert 'config.vm.box = "bakery-dokku-ubuntu-24.04-' in vagrantfile.read_text()
+    assert 'config.vm.box = "bakery/dokku-ubuntu-24.04"' in vagrantfile.read_text()
     argv = [
         "packer",
         "validate",
