@@ -179,6 +179,7 @@ def one_after_the_other(account: Account, release: Release) -> None:
         bring(account, wanted_in(account, release, zone))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", range(SHARES))
 def test_a_publish_that_is_killed_after_any_call_ends_the_same(
     share: int, monkeypatch: pytest.MonkeyPatch, cloud: Cloud

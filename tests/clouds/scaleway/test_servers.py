@@ -135,6 +135,7 @@ def prune(cloud: Cloud) -> None:
         place.remove(thing.kind, thing.id)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_after_any_call_leaves_nothing_that_is_not_found(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:

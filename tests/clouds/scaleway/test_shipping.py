@@ -160,6 +160,7 @@ def killing(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Account, "repeat", repeat)
 
 
+@pytest.mark.slow
 def test_an_import_that_is_killed_after_any_call_ends_the_same(
     cloud: Cloud, image: LocalImage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
