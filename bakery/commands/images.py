@@ -117,11 +117,11 @@ def verify(
     console = Console()
     if region:
         from bakery.commands.session import open_account
-        from bakery.release import judge
+        from bakery.release import verify as in_places
 
-        order = judge.Order(image=image, release=release, regions=tuple(region), base=base)
+        order = in_places.Order(image=image, release=release, regions=tuple(region), base=base)
         account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
-        judge.judge(order, account=account, console=console)
+        in_places.verify(order, account=account, console=console)
         return
     if release or rehearse:
         raise impossible("--release and --rehearse are for --region", hint="--region eu-west-2")

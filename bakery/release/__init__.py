@@ -4,7 +4,6 @@ __all__ = [
     "bake",
     "catalog_commit",
     "import_",
-    "judge",
     "launch",
     "launch_order",
     "matrix",
@@ -17,4 +16,5 @@ __all__ = [
     "regions",
     "render",
     "validate",
+    "verify",
 ]

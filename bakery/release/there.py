@@ -13,7 +13,7 @@ from bakery.core.console import Console
 from bakery.definition import layers
 from bakery.definition.bases import BaseFrom
 from bakery.places.account import Account
-from bakery.release import bake, judge, plan, promote, publish
+from bakery.release import bake, plan, promote, publish, verify
 from bakery.release.changes import Last, Layer
 from bakery.release.plan import RegionPlan
 from bakery.sources import apt
@@ -87,8 +87,8 @@ class There:
         if bad is not None or unproven or not self.is_promoted:
             publish.publish(order, account=self.account, console=console)
         if unproven:
-            wanted = judge.Order(image=self.image, release=release, regions=unproven, base=self.base)
-            judge.judge(wanted, account=self.account, console=console)
+            wanted = verify.Order(image=self.image, release=release, regions=unproven, base=self.base)
+            verify.verify(wanted, account=self.account, console=console)
         if bad is None and self.is_promoted:
             promote.promote(order, account=self.account, console=console)
         after = self._known().find(release, one.arch)

@@ -21,7 +21,7 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, Base
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import bake as region_bake
-from bakery.release import changes, judge, matrix, nightly, promote, prune, there
+from bakery.release import changes, matrix, nightly, promote, prune, there, verify
 from bakery.release.night import Night, State
 from bakery.release.nightly import Doors, Order
 from bakery.release.publish import Order as Publication
@@ -291,8 +291,8 @@ def test_a_night_that_does_not_promote_leaves_it_to_another(kitchen: Kitchen, ac
     assert (night.state, night.notes, latest()) == (State.BAKED, (), {})
     (job,) = matrix.unproven(("host",), places=(), is_rehearsal=True)
     assert job.options == f"--image host --release {night.release} --region {FAR}"
-    wanted = judge.Order(image="host", release=night.release, regions=(FAR,))
-    judge.judge(wanted, account=account, console=Console())
+    wanted = verify.Order(image="host", release=night.release, regions=(FAR,))
+    verify.verify(wanted, account=account, console=Console())
     assert kitchen.judged_in == [HOME, FAR]
     (after,) = a_night(account)
     assert (after.state, after.notes, latest()) == (State.UNCHANGED, ("promoted",), {HOME: "01", FAR: "01"})
@@ -305,7 +305,7 @@ def test_a_night_that_does_not_promote_leaves_it_to_another(kitchen: Kitchen, ac
 def test_what_is_nowhere_cannot_be_judged(account: AwsCloud, release: str, regions: tuple[str, ...], said: str) -> None:
     a_night(account)
     with pytest.raises(BakeryError, match=said) as caught:
-        judge.judge(judge.Order(image="host", release=release, regions=regions), account=account, console=Console())
+        verify.verify(verify.Order(image="host", release=release, regions=regions), account=account, console=Console())
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
 
 
@@ -316,8 +316,8 @@ def test_an_older_release_is_not_judged_by_todays_tests(kitchen: Kitchen, accoun
     a_night(account)
     kitchen.judged.clear()
     with pytest.raises(BakeryError, match=f"{FAR}: host {first.release} is of another definition than") as caught:
-        judge.judge(
-            judge.Order(image="host", release=first.release, regions=(FAR,)), account=account, console=Console()
+        verify.verify(
+            verify.Order(image="host", release=first.release, regions=(FAR,)), account=account, console=Console()
         )
     assert (caught.value.exit_code, kitchen.judged) == (ExitCode.IMPOSSIBLE, [])
 

@@ -1,4 +1,4 @@
-"""The story of proving a release where it is: in each of its places a machine is started from it and judged."""
+"""The story of proving a release where it is: in each of its places a machine is started from it and verified."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from bakery.release import approve, bake, plan, publish
 
 @dataclass(frozen=True, kw_only=True)
 class Order:
-    """What is to be judged: an image's release (empty: the newest), and where (empty: wherever it is)."""
+    """What is to be verified: an image's release (empty: the newest), and where (empty: wherever it is)."""
 
     image: str
     release: str = ""
@@ -22,10 +22,10 @@ class Order:
     base: str = ""
 
 
-def judge(order: Order, *, account: Account, console: Console) -> None:
-    """Judge a release in its places, one after the other: each runs its own tests here.
+def verify(order: Order, *, account: Account, console: Console) -> None:
+    """Verify a release in its places, one after the other: each runs its own tests here.
 
-    Raises BakeryError: exit code 2 for what cannot be asked for, 4 where it does not pass, after all have been judged.
+    Raises BakeryError: exit code 2 for what cannot be asked for, 4 where one does not pass, after all of them.
     """
     known = catalog.read(order.image, is_rehearsal=account.is_rehearsal)
     arch = layers.whole(order.image).arch
@@ -38,7 +38,7 @@ def judge(order: Order, *, account: Account, console: Console) -> None:
     outcomes: dict[str, str | BakeryError] = {}
     for place in places:
         try:
-            outcomes[place.name] = _judge(place, release, order=order, console=console)
+            outcomes[place.name] = _verify(place, release, order=order, console=console)
         except BakeryError as error:
             console.say(f"{place.name}: {error.message}")
             outcomes[place.name] = error
@@ -49,7 +49,7 @@ def judge(order: Order, *, account: Account, console: Console) -> None:
         raise publish.refusal(failures)
 
 
-def _judge(place: Place, release: Release, *, order: Order, console: Console) -> str:
+def _verify(place: Place, release: Release, *, order: Order, console: Console) -> str:
     planned = plan.make(order.image, place, base=order.base or release.base)
     if planned.release != release.release or planned.found is None:
         raise impossible(
