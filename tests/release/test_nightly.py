@@ -1,5 +1,6 @@
 """Nights on the rehearsal cloud: what changed is baked and promoted, what did not pass is not; nothing boots here."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from bakery.cloud.values import BaseImage
 from bakery.clouds.aws import acts, lateness, published
 from bakery.clouds.aws.cloud import AwsCloud
 from bakery.clouds.aws.place import AwsPlace
+from bakery.contents import changelog, diff
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, Base
@@ -25,6 +27,7 @@ from bakery.release import changes, matrix, nightly, promote, prune, there, veri
 from bakery.release.night import Night, State
 from bakery.release.nightly import Doors, Order
 from bakery.release.publish import Order as Publication
+from bakery.report import site
 from tests import nights
 from tests.aws_account import account_of, forget_aws
 from tests.loopback import serving
@@ -69,6 +72,24 @@ def latest(image: str = "host") -> dict[str, str]:
     return {region: release[6:8] for region, release in promotions.everywhere(history).items()}
 
 
+UPGRADED = ("openssl", "3.0.15", "3.0.17")
+
+
+def told(before: str, after: str) -> dict[str, list[tuple[str, ...]]]:
+    """Return which packages were upgraded between two releases, as each of those says that tell people of it."""
+    found = diff.compare(diff.Order(image="host", old=before, new=after, is_rehearsal=True))
+    text = changelog.path_of("host", is_rehearsal=True).read_text()
+    page = site.write(site.Order(images=("host",), is_rehearsal=True), console=Console()).parent
+    pages = (page / "host" / f"{after}-amd64.html").read_text()
+    line = re.compile(r"^- \w+ `(.+?)` `(.+?)` → `(.+?)`", re.MULTILINE)
+    row = re.compile(r"<tr[^>]*><td[^>]*>upgraded</td>" + r".*?<code>(.+?)</code>" * 3)
+    return {
+        "diff": [(one.name, one.old, one.new) for section in found.sections for one in section.changes],
+        "changelog": line.findall(text.partition(f"## {after}")[2].partition("## ")[0]),
+        "report": row.findall(pages),
+    }
+
+
 def test_three_good_nights_and_a_bad_one(cloud: Rehearsal, kitchen: Kitchen, account: AwsCloud) -> None:
     (first,) = a_night(account)
     assert (first.state, first.release[6:8], first.notes) == (State.BAKED, "01", ("promoted",))
@@ -88,6 +109,7 @@ def test_three_good_nights_and_a_bad_one(cloud: Rehearsal, kitchen: Kitchen, acc
     assert [move.line for move in third.moves] == ["openssl 3.0.15 → 3.0.17 (security)"]
     assert (third.state, third.why) == (State.BAKED, ("1 package would move, 1 of them for security",))
     assert latest() == {HOME: "03", FAR: "03"}
+    assert told(first.release, third.release) == {"diff": [UPGRADED], "changelog": [UPGRADED], "report": [UPGRADED]}
 
     kitchen.night, kitchen.is_broken = 4, True
     kitchen.stock(security={"openssl": "3.0.18"})
