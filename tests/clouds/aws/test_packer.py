@@ -19,8 +19,9 @@ from bakery.core.console import Console
 from bakery.definition import bases, layers
 from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
+from bakery.packer import build as packer_build
 from bakery.packer import engine, render
-from bakery.packer.build import BuiltImage, build_image
+from bakery.packer.build import BuiltImage
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
 from bakery.rehearsal.server import Rehearsal, serving
@@ -292,7 +293,7 @@ def pack(wanted: Build, folder: Path, *, cloud: Rehearsal) -> BuiltImage:
     head, _, steps = image.read_text().partition("\n  # cloud-init ends")
     image.write_text(head + steps[steps.index('\n  post-processor "manifest"') :])
     keys = {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
-    return build_image(space, log=folder / "log", packer_=installed(), console=Console(), env=keys)
+    return packer_build.build_image(space, log=folder / "log", packer_=installed(), console=Console(), env=keys)
 
 
 def test_packer_leaves_an_image_as_asked_for_and_nothing_else(tmp_path: Path) -> None:
