@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
+from bakery.contents import signature
 from bakery.contents.manifest import FORMAT, Manifest
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.files import write_whole
@@ -39,9 +40,10 @@ def provenance_of(path: Path) -> Path:
 
 
 def remove(path: Path) -> None:
-    """Remove the manifest of a release, and where that comes from; it is no error when there is none."""
+    """Remove the manifest of a release and its signed statement; it is no error when there is none."""
     path.unlink(missing_ok=True)
     provenance_of(path).unlink(missing_ok=True)
+    signature.path_of(provenance_of(path)).unlink(missing_ok=True)
 
 
 def text(manifest: Manifest) -> str:

@@ -1,7 +1,7 @@
 """Where a release comes from, and what it passed, as a statement in in-toto's form with SLSA's provenance.
 
 https://slsa.dev/spec/v1.0/provenance. Its subject is the manifest, since no cloud tells the digest of an image; of an
-image on this machine also the disk. An image's tag has the digest of the statement, which is nowhere signed.
+image on this machine also the disk. An image's tag has the digest of the statement; `signature` signs it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bakery import ROOT
-from bakery.contents import kept
+from bakery.contents import kept, signature
 from bakery.contents.manifest import Manifest
 from bakery.core import process
 from bakery.core.errors import impossible
@@ -43,11 +43,12 @@ class Origin:
 
 
 def write(path: Path, manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequence[str]]) -> None:
-    """Write the statement about a release whose *tests* passed, by the kind of machine or the place that answered.
+    """Write and sign the statement about a release whose *tests* passed, by who answered: a kind of machine, a place.
 
-    Raises OSError when it cannot be written.
+    Raises OSError when it cannot be written, BakeryError (exit code 2) when it cannot be signed.
     """
     write_whole(path, json.dumps(statement(manifest, origin=origin, tests=tests), indent=1) + "\n")
+    signature.sign(path)
 
 
 def statement(manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequence[str]]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bakery.contents import collect, kept, provenance, sbom
+from bakery.contents import collect, kept, provenance, sbom, signature
 from bakery.contents.provenance import Origin
 from bakery.core import folders, process
 from bakery.core.console import Console
@@ -50,6 +50,7 @@ def bake(order: Order, *, console: Console) -> Artifact:
         for line in [*planned.own_lines(), f"time         {expected(planned, machine=machine)}"]:
             console.say(line)
         # All sources of all layers, before the first of them costs minutes.
+        signature.require_usable()
         with console.phase("preflight"):
             digests = preflight.preflight(planned.demand)
         asked_s = console.seconds["preflight"]

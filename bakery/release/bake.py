@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bakery.catalog import record
 from bakery.catalog.catalog import Release
 from bakery.cloud import naming
+from bakery.contents import signature
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
@@ -70,6 +71,7 @@ def require(order: Order, *, account: Account) -> list[Place]:
 
     Raises BakeryError (exit code 2) for one that this account may not use, or where readers could not read the image.
     """
+    signature.require_usable()
     places, definition = account.require(order.regions), layers.whole(order.image)
     for place in places:
         place.require_readable(definition)

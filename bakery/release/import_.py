@@ -10,6 +10,7 @@ from bakery.catalog import catalog, record
 from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
 from bakery.cloud import naming
+from bakery.contents import signature
 from bakery.core import folders
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode
@@ -33,6 +34,7 @@ class Order:
 
 def require(order: Order, *, account: Account) -> None:
     """Raise BakeryError for what would be refused after minutes of baking: places, credentials, keys."""
+    signature.require_usable()
     account.require_shippable(order.image, order.regions)
 
 
