@@ -63,13 +63,9 @@ def build_dir(image: str, place: str = "local") -> Path:
 @contextmanager
 def locked(path: Path, *, what: str, console: Console) -> Iterator[None]:
     """Hold the lock file *path* while the body runs; when another process holds it, say so and wait."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            console.say(f"another run (process {lock.read().strip() or '?'}) is busy with {what}: waiting for it")
+    with _lock_file(path) as (lock, holder):
+        if holder:
+            console.say(f"another run ({holder}) is busy with {what}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         _note_holder(lock)
         yield
@@ -81,20 +77,29 @@ def alone(path: Path, *, what: str) -> Iterator[None]:
 
     Raises BakeryError (exit code 5) at once when another process holds it.
     """
+    with _lock_file(path) as (lock, holder):
+        if holder:
+            raise BakeryError(
+                f"another run ({holder}) is busy with {what}: nothing was done",
+                hint="it carries on by itself; this one can be run again when it has ended",
+                exit_code=ExitCode.BUSY,
+            )
+        _note_holder(lock)
+        yield
+
+
+@contextmanager
+def _lock_file(path: Path) -> Iterator[tuple[TextIO, str]]:
+    """Open a lock file and take it, or give who holds it, in words; those are empty where it was taken."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as lock:
+        holder = ""
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            who = f"process {lock.read().strip() or '?'}"
-            raise BakeryError(
-                f"another run ({who}) is busy with {what}: nothing was done",
-                hint="it carries on by itself; this one can be run again when it has ended",
-                exit_code=ExitCode.BUSY,
-            ) from None
-        _note_holder(lock)
-        yield
+            holder = f"process {lock.read().strip() or '?'}"
+        yield lock, holder
 
 
 def _note_holder(lock: TextIO) -> None:
