@@ -6,7 +6,7 @@ What it refuses says itself what follows from that, so that nobody else has to k
 from enum import Enum
 from typing import Protocol
 
-from bakery.cloud.naming import IMAGE
+from bakery.cloud.naming import IMAGE, RELEASE
 from bakery.cloud.reconcile import Act, Seen, Wanted
 from bakery.cloud.values import Image
 from bakery.core.errors import BakeryError, impossible
@@ -80,6 +80,15 @@ class Place(Protocol):
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the command is interrupted meanwhile."""
+
+
+def overtaken(place: str, wanted: Wanted, *, pointer: str, by: str, is_rehearsal: bool) -> BakeryError:
+    """Return the error of a place where another command has pointed `latest` at another image after this one."""
+    image, release = wanted.tags[IMAGE], wanted.tags[RELEASE]
+    rehearse = " --rehearse" if is_rehearsal else ""
+    hint = f"./inv catalog --rebuild{rehearse} --image {image}  (learns of it), or "
+    hint += f"./inv promote{rehearse} --image {image} --release {release}  (takes it back)"
+    return BakeryError(f"{place}: another command has pointed {pointer} at {by} after this one", hint=hint)
 
 
 def gone(wanted: Wanted) -> BakeryError:

@@ -7,6 +7,7 @@ version of its own, though, and that tells the one before that it was not the la
 from contextlib import suppress
 
 from bakery.cloud import naming
+from bakery.cloud.place import overtaken
 from bakery.cloud.reconcile import Seen, Wanted
 from bakery.clouds.aws import images, parameters
 from bakery.clouds.aws.account import ApiError, Region
@@ -31,12 +32,8 @@ def error(region: Region, wanted: Wanted, image_id: str) -> BakeryError:
     with suppress(ApiError):
         there = images.at(region, image_id)
         name = naming.release_of(there.name) if there else ""
-    image, release = wanted.tags[naming.IMAGE], wanted.tags[naming.RELEASE]
-    said = f"{region.name}: another command has pointed {wanted.latest} at {name or image_id} after this one"
-    rehearse = " --rehearse" if region.account.is_rehearsal else ""
-    hint = f"./inv catalog --rebuild{rehearse} --image {image}  (learns of it), or "
-    hint += f"./inv promote{rehearse} --image {image} --release {release}  (takes it back)"
-    return BakeryError(said, hint=hint)
+    is_rehearsal = region.account.is_rehearsal
+    return overtaken(region.name, wanted, pointer=wanted.latest, by=name or image_id, is_rehearsal=is_rehearsal)
 
 
 def failure(region: Region, wanted: Wanted, seen: Seen) -> BakeryError | None:

@@ -26,6 +26,7 @@ from bakery.clouds.scaleway.transport import timed
 from bakery.core import proxies
 from bakery.core.errors import did_you_mean, impossible
 from bakery.core.parallel import Stopped
+from bakery.core.waiting import Patience, wait_until
 from bakery.definition import scaleway_zones
 from bakery.definition.scaleway_zones import ZONES
 
@@ -135,13 +136,8 @@ class Account:
 
     def until(self, look: Callable[[], T], *, is_enough: Callable[[T], bool], deadline_s: float) -> T:
         """Look until it is enough and return the last look, which is not enough when *deadline_s* has passed."""
-        ends, pause_s = time.monotonic() + deadline_s, FIRST_PAUSE_S
-        while True:
-            seen = look()
-            if is_enough(seen) or time.monotonic() > ends:
-                return seen
-            self.pause(pause_s)
-            pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+        patience = Patience(deadline_s=deadline_s, pauses_s=(FIRST_PAUSE_S, LONGEST_PAUSE_S), pause=self.pause)
+        return wait_until(look, patience=patience, is_enough=is_enough)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ A group for other ranges of addresses than the world is another one, so that two
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from bakery.cloud import naming
-from bakery.clouds.scaleway import answers
-from bakery.clouds.scaleway.account import ApiError, Zone
-from bakery.clouds.scaleway.errors import Code
+from bakery.clouds.scaleway import answers, deletion
+from bakery.clouds.scaleway.account import Zone
 from bakery.clouds.scaleway.tags import tag_list, tags_of
 from bakery.definition.aws import ANYWHERE
 from bakery.definition.scaleway import Scaleway
@@ -47,20 +47,8 @@ def remove(zone: Zone, group: str) -> None:
 
     Raises ApiError when one still holds it after HELD_DEADLINE_S.
     """
-
-    def act() -> ApiError | None:
-        try:
-            zone.call(zone.instances.delete_security_group, security_group_id=group)
-        except ApiError as error:
-            return None if error.code is Code.NOT_FOUND else error
-        return None
-
-    held = {Code.IN_USE, Code.BUSY}
-    refused = zone.account.until(
-        act, is_enough=lambda error: error is None or error.code not in held, deadline_s=HELD_DEADLINE_S
-    )
-    if refused is not None:
-        raise refused
+    delete = partial(zone.call, zone.instances.delete_security_group, security_group_id=group)
+    deletion.until_let_go(zone, delete, deadline_s=HELD_DEADLINE_S)
 
 
 def _find(zone: Zone, name: str) -> Any:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from bakery.catalog.catalog import LATEST
-from bakery.cloud import naming
+from bakery.cloud import naming, place
 from bakery.cloud.reconcile import Seen, Wanted
 from bakery.cloud.values import Image, Pointer
 from bakery.clouds.scaleway import images
@@ -74,12 +74,8 @@ def overtaken(zone: Zone, wanted: Wanted, image_id: str) -> BakeryError:
     with suppress(ApiError):
         there = images.at(zone, image_id)
         name = naming.release_of(there.name) if there else ""
-    image, release = wanted.tags[naming.IMAGE], wanted.tags[naming.RELEASE]
-    said = f"{zone.name}: another command has pointed latest of {image} at {name or image_id} after this one"
-    rehearse = " --rehearse" if zone.account.is_rehearsal else ""
-    hint = f"./inv catalog --rebuild{rehearse} --image {image}  (learns of it), or "
-    hint += f"./inv promote{rehearse} --image {image} --release {release}  (takes it back)"
-    return BakeryError(said, hint=hint)
+    pointer, is_rehearsal = f"latest of {wanted.tags[naming.IMAGE]}", zone.account.is_rehearsal
+    return place.overtaken(zone.name, wanted, pointer=pointer, by=name or image_id, is_rehearsal=is_rehearsal)
 
 
 def moved(zone: Zone, wanted: Wanted, seen: Seen) -> BakeryError | None:

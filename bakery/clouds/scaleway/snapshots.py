@@ -9,7 +9,7 @@ from typing import Any
 
 from bakery.cloud import naming
 from bakery.cloud.values import Snapshot, SnapshotState
-from bakery.clouds.scaleway import answers
+from bakery.clouds.scaleway import answers, deletion
 from bakery.clouds.scaleway.account import ApiError, Zone
 from bakery.clouds.scaleway.errors import Code
 from bakery.clouds.scaleway.tags import tag_list, tags_of
@@ -142,21 +142,13 @@ def retag(zone: Zone, snapshot: str, *, add: Mapping[str, str]) -> None:
 def remove(zone: Zone, snapshot: str, *, is_freed: bool = False) -> None:
     """Delete a snapshot; where its image was deleted a moment ago (*is_freed*) it is waited for until that shows."""
 
-    def act() -> ApiError | None:
-        try:
-            is_local, _ = _read(zone, snapshot)
-            method = zone.instances.delete_snapshot if is_local else zone.blocks.delete_snapshot
-            zone.call(method, snapshot_id=snapshot)
-        except ApiError as error:
-            return None if error.code is Code.NOT_FOUND else error
-        return None
+    def delete() -> None:
+        is_local, _ = _read(zone, snapshot)
+        method = zone.instances.delete_snapshot if is_local else zone.blocks.delete_snapshot
+        zone.call(method, snapshot_id=snapshot)
 
-    held = {Code.BUSY, Code.IN_USE} if is_freed else {Code.BUSY}
-    refused = zone.account.until(
-        act, is_enough=lambda error: error is None or error.code not in held, deadline_s=USED_DEADLINE_S
-    )
-    if refused is not None:
-        raise refused
+    held = deletion.HELD if is_freed else {Code.BUSY}
+    deletion.until_let_go(zone, delete, deadline_s=USED_DEADLINE_S, held=held)
 
 
 def _read(zone: Zone, snapshot: str) -> tuple[bool, Any]:

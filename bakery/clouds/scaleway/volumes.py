@@ -7,7 +7,7 @@ from scaleway.instance.v1.types import VolumeServerTemplate, VolumeVolumeType
 
 from bakery.cloud import naming
 from bakery.cloud.inventory import Loose
-from bakery.clouds.scaleway import answers
+from bakery.clouds.scaleway import answers, deletion
 from bakery.clouds.scaleway.account import ApiError, Zone
 from bakery.clouds.scaleway.errors import Code
 from bakery.clouds.scaleway.tags import tag_list, tags_of
@@ -45,20 +45,11 @@ def remove(zone: Zone, volume: str) -> None:
     Raises ApiError when it is held still after FREE_DEADLINE_S.
     """
 
-    def act() -> ApiError | None:
-        try:
-            method = zone.blocks.delete_volume if _is_block(zone, volume) else zone.instances.delete_volume
-            zone.call(method, volume_id=volume)
-        except ApiError as error:
-            return None if error.code is Code.NOT_FOUND else error
-        return None
+    def delete() -> None:
+        method = zone.blocks.delete_volume if _is_block(zone, volume) else zone.instances.delete_volume
+        zone.call(method, volume_id=volume)
 
-    held = {Code.BUSY, Code.IN_USE}
-    refused = zone.account.until(
-        act, is_enough=lambda error: error is None or error.code not in held, deadline_s=FREE_DEADLINE_S
-    )
-    if refused is not None:
-        raise refused
+    deletion.until_let_go(zone, delete, deadline_s=FREE_DEADLINE_S)
 
 
 def _is_block(zone: Zone, volume: str) -> bool:
