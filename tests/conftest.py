@@ -20,7 +20,7 @@ Golden = Callable[[str, str], None]
 CHAINS = {
     "tests/slow/test_bake.py": "machines of bakes",
     "tests/slow/test_bake_dokku.py": "machines of bakes",
-    "tests/slow/test_debian_13.py": "machines of bakes",
+    "tests/slow/test_debian_13.py": "machines from a bake",
     "tests/slow/test_failures.py": "machines of bakes",
     "tests/slow/test_native.py": "machines of bakes",
     "tests/slow/test_nightly.py": "machines of bakes",
@@ -29,6 +29,7 @@ CHAINS = {
     "tests/slow/test_rehearsal.py": "machines from a bake",
 }
 """Files whose tests boot machines, by the process that runs them one after another: while one waits, another works."""
+SLOW = "tests/slow/"
 LONG_S = 20.0
 """A test that takes longer is told of as it ends, so that nobody watches dots for half an hour."""
 
@@ -64,6 +65,17 @@ class LongTests:
         if report.duration >= LONG_S:
             self._reporter.ensure_newline()
             self._reporter.write_line(f"{report.duration:6.0f} s  {report.nodeid} ({report.when}: {report.outcome})")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let what takes longest begin first: the chains, then all else that is slow."""
+    items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
+
+
+def _turn(file: str) -> int:
+    if file in CHAINS:
+        return 0
+    return 1 if file.startswith(SLOW) else 2
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
