@@ -24,6 +24,7 @@ SOURCE_HELP = {
     "base-from": "archive: this machine's package archive; cloud: the official cloud image (default: what fits)"
 }
 
+AUTO = "auto"
 ACCELERATOR_HELP = {"accelerator": "how machines run here: kvm, native, tcg or auto, the first of them that works"}
 
 
@@ -55,7 +56,7 @@ def bake(
     import_: bool = False,
     fan_out: str = "",
     verify_upload: bool = False,
-    accelerator: str = "auto",
+    accelerator: str = AUTO,
 ) -> None:
     """Bake an image, boot and verify it, here or in regions of a cloud; prints the path of the image, or its ids."""
     from bakery.core.console import Console
@@ -68,10 +69,11 @@ def bake(
             raise impossible(
                 "--base-from is for bakes on this machine", hint="leave it out: a region has its own bases"
             )
-        if accelerator != "auto":
-            raise impossible("--accelerator is for bakes on this machine", hint="leave it out: AWS runs the machine")
+        if accelerator != AUTO and not rehearse:
+            said = "--accelerator is for machines on this machine"
+            raise impossible(said, hint="leave it out: the cloud runs the machine")
         wanted = region_order(region, image=image, base=base, force=force, per_region=per_region)
-        bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse)
+        bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse, accelerator=accelerator.removeprefix(AUTO))
         return
     order = Order(image=image, base=base, base_from=base_from, is_forced=force, accelerator=accelerator)
     if import_ and per_region:
@@ -105,7 +107,7 @@ def verify(
     base: str = "",
     host: str = "",
     key: str = "",
-    accelerator: str = "auto",
+    accelerator: str = AUTO,
     region: Sequence[str] | None = None,
     release: str = "",
     rehearse: bool = False,

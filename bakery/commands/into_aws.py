@@ -43,14 +43,16 @@ def wanted_regions(regions: Sequence[str] | None, *, image: str) -> tuple[str, .
     return wanted
 
 
-def bake_in_regions(order: "bake.Order", *, is_dry: bool, is_rehearsal: bool, is_price_asked: bool = False) -> None:
+def bake_in_regions(
+    order: "bake.Order", *, is_dry: bool, is_rehearsal: bool, is_price_asked: bool = False, accelerator: str = ""
+) -> None:
     """Bake what was ordered and print its ids, or only its plan."""
     from bakery.commands.session import open_account
     from bakery.core.console import Console
     from bakery.release import bake, preview
 
     console = Console()
-    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
+    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions, accelerator=accelerator)
     if is_dry:
         preview.show(order, account=account, console=console, is_price_asked=is_price_asked)
         return

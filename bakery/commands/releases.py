@@ -154,12 +154,20 @@ def rollback(
         print_ids(release)
 
 
-@task(help={"stop": "end it, and every machine in it"})
-def rehearsal(_context: Context, stop: bool = False) -> None:
-    """Show the AWS on this machine that --rehearse has started, or end it."""
+@task(
+    help={
+        "stop": "end it, and every machine in it",
+        "accelerator": "how its machines run from now on: kvm, native, tcg or auto; starts it where none runs",
+    }
+)
+def rehearsal(_context: Context, stop: bool = False, accelerator: str = "") -> None:
+    """Show the clouds on this machine that --rehearse has started, or end them."""
+    from bakery.core.console import Console
     from bakery.rehearsal import service
 
     if stop:
         print("stopped" if service.stop() else "none is running")
         return
+    if accelerator:
+        service.start(console=Console(), machines=accelerator)
     print("\n".join(service.describe() or ["none is running"]))

@@ -1,5 +1,6 @@
 """How a command comes to the accounts that its places are of, or to a rehearsal of them: only this knows the clouds."""
 
+import functools
 import os
 from collections.abc import Sequence
 
@@ -17,16 +18,21 @@ from bakery.rehearsal import service
 from bakery.rehearsal.service import Running
 
 
-def open_account(*, is_rehearsal: bool, console: Console, regions: Sequence[str] = ()) -> Several:
+def open_account(
+    *, is_rehearsal: bool, console: Console, regions: Sequence[str] = (), accelerator: str = ""
+) -> Several:
     """Return the account; a rehearsal is started where none runs yet, and said to be one.
 
     *regions* are those that were asked for: one that is none is told before anybody signs in for nothing, and the
     clouds that they are of are entered at once. Where none is named, those are meant that there are credentials for.
+    *accelerator* says how the machines of a rehearsal run, empty: as before.
     Raises BakeryError: exit code 2 for a place or a profile that does not exist, 3 without credentials.
     """
     place_names.require_form(regions)
     if is_rehearsal:
-        running = service.start(console=console, faults=os.environ.get(service.FAULTS_VARIABLE, ""))
+        running = service.start(
+            console=console, faults=os.environ.get(service.FAULTS_VARIABLE, ""), machines=accelerator
+        )
         console.say(f"rehearsal: nothing of this is a cloud ({running.url})")
         account = Several(enter=lambda cloud: _rehearsed(cloud, running), usual=[*Cloud], is_rehearsal=True)
     else:
@@ -57,6 +63,7 @@ def _entered(cloud: Cloud, regions: Sequence[str]) -> Account:
 
 
 def _rehearsed(cloud: Cloud, running: Running) -> Account:
+    machines = functools.cache(functools.partial(service.machines, running))
     if cloud is Cloud.SCALEWAY:
         from bakery.clouds.scaleway import account
         from bakery.clouds.scaleway.cloud import ScalewayCloud
@@ -68,10 +75,12 @@ def _rehearsed(cloud: Cloud, running: Running) -> Account:
             project=service.PROJECT,
             api_url=running.url,
         )
-        rehearsed = account.rehearse(keys=scaleway_keys, storage_url=running.url, ports=service.PORTS)
+        rehearsed = account.rehearse(
+            keys=scaleway_keys, storage_url=running.url, ports=service.PORTS, machines=machines
+        )
         return ScalewayCloud(account=rehearsed)
     keys = service.ACCESS_KEY, service.SECRET_KEY
-    return AwsCloud(account=aws.rehearse(endpoint=running.url, keys=keys, ports=service.PORTS))
+    return AwsCloud(account=aws.rehearse(endpoint=running.url, keys=keys, ports=service.PORTS, machines=machines))
 
 
 def _has_scaleway() -> bool:

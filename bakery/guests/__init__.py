@@ -1,3 +1,3 @@
 """Machines on this machine, emulated or native: started, reached over SSH, and verified by the image tests."""
 
-__all__ = ["accelerator", "guest", "health", "qemu", "seed", "suite", "verify"]
+__all__ = ["accelerator", "filesystems", "guest", "health", "native", "qemu", "seed", "suite", "verify"]

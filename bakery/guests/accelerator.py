@@ -68,6 +68,14 @@ class Accelerator:
         return 6 if self.name == "tcg" else 1
 
 
+IN_A_CLOUD = Accelerator(name="kvm", reason="a machine of a cloud")
+
+
+def in_a_cloud() -> Accelerator:
+    """Return how a cloud's own machines run."""
+    return IN_A_CLOUD
+
+
 def choose(wanted: str) -> Accelerator:
     """Return how to bake and verify here: as *wanted*, or for `auto` with KVM, else natively, else emulated.
 

@@ -1,11 +1,12 @@
 """Where the file systems of a raw disk are that its own fstab mounts, found without mounting anything."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bakery.core import process
+from bakery.core import process, scratch
 from bakery.core.errors import BakeryError
 
 LINUX = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
@@ -27,6 +28,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class _Partition:
+    number: int
     offset: int
     size: int
     is_linux: bool
@@ -55,6 +57,17 @@ def of(disk: Path, *, is_grown: bool) -> tuple[Place, ...]:
     return tuple(sorted(places, key=lambda place: place.target.count("/") if place.target != "/" else 0))
 
 
+def grow_partition(disk: Path) -> None:
+    """Give the last partition of a GPT disk all the room up to the disk's end, as a first boot does (`growpart`)."""
+    last = max(_partitions(disk), key=lambda one: one.offset, default=None)
+    if last is None:
+        return
+    with scratch.small() as folder:
+        wanted = folder / "wanted"
+        wanted.write_text(", +\n")
+        process.run(["sfdisk", "--quiet", "--no-reread", "-N", str(last.number), str(disk)], stdin=wanted)
+
+
 def _partitions(disk: Path) -> list[_Partition]:
     said = process.run(["sfdisk", "--json", str(disk)], is_checked=False).output
     # Beside the table it may warn that another one is not at the disk's end.
@@ -62,6 +75,7 @@ def _partitions(disk: Path) -> list[_Partition]:
     rows = table.get("partitiontable", {}).get("partitions", [])
     return [
         _Partition(
+            number=int(re.findall(r"\d+$", row["node"])[0]),
             offset=row["start"] * SECTOR,
             size=row["size"] * SECTOR,
             is_linux=row["type"].upper() == LINUX,

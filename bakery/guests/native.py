@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("native.sh")
 ADDRESS = "10.0.2.15"
 """Which address libslirp's DHCP server gives first, in QEMU as in slirp4netns (libslirp, "vdhcp_start")."""
+SSH = 22
 START_S = 30.0
 POWER_OFF_S = 120.0
 
@@ -40,25 +41,55 @@ class Machine:
     name: str
     disk: Path
     folder: Path
-    user_data: str
+    console: Path
+    """The file that what it says is written to."""
+    user_data: str | bytes
     meta_data: str
     is_grown: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A machine that runs: the port of 127.0.0.1 that leads to its SSH, and its console, which is our log too."""
+    """A machine that runs, on a network of its own."""
 
-    port: int
-    console: Path
     child: "Popen[bytes]"
+    control: Path
+    """The socket of what connects it."""
+
+    def forward_ssh(self) -> int:
+        """Let a port of 127.0.0.1 lead to its SSH, and return it."""
+        for _ in range(ports.ATTEMPTS):
+            port = ports.free_port()
+            refusal = self._forward("127.0.0.1", port, to=SSH)
+            if not refusal:
+                return port
+        raise BakeryError(f"slirp4netns forwards no port: {refusal}")
+
+    def forward(self, address: str, port: int, *, to: int) -> None:
+        """Let a port of an address of this machine lead to the port *to* of that one.
+
+        Raises BakeryError (exit code 1) where something else has it.
+        """
+        refusal = self._forward(address, port, to=to)
+        if refusal:
+            raise BakeryError(f"slirp4netns does not forward {address}:{port}: {refusal}")
+
+    def _forward(self, address: str, port: int, *, to: int) -> str:
+        """Ask for a port, and return why there is none (man slirp4netns, "API socket"); empty where there is."""
+        wanted = {"proto": "tcp", "host_addr": address, "host_port": port, "guest_addr": ADDRESS, "guest_port": to}
+        answer = _ask(self.control, {"execute": "add_hostfwd", "arguments": wanted})
+        return json.dumps(answer["error"]) if "error" in answer else ""
+
+    def press_power_button(self) -> None:
+        """Have it switch itself off in order."""
+        self.child.send_signal(signal.SIGUSR1)
 
     def power_off(self) -> None:
         """Switch it off in order and wait for the end of it; its disk is whole afterwards.
 
         Raises BakeryError (exit code 1) when it does not end.
         """
-        self.child.send_signal(signal.SIGUSR1)
+        self.press_power_button()
         if process.wait(self.child, timeout_s=POWER_OFF_S) is None:
             raise BakeryError(f"the machine did not switch itself off within {POWER_OFF_S:.0f} s")
 
@@ -69,19 +100,18 @@ def running(machine: Machine) -> Iterator[Running]:
 
     Raises BakeryError: exit code 1 when it does not start, 3 when a program is missing.
     """
-    console = machine.folder / f"{machine.name}.console"
-    with process.background(_argv(machine), log=console) as child:
-        _wait_for_namespace(child, console)
-        with _network(machine, child) as port:
-            yield Running(port=port, console=console, child=child)
+    with process.background(_argv(machine), log=machine.console) as child:
+        _wait_for_namespace(child, machine.console)
+        with _network(machine, child) as control:
+            yield Running(child=child, control=control)
 
 
 def _argv(machine: Machine) -> list[str]:
     root, seed = machine.folder / f"{machine.name}.root", machine.folder / f"{machine.name}.seed"
-    root.mkdir()
-    seed.mkdir()
-    (seed / "user-data").write_text(machine.user_data)
-    (seed / "meta-data").write_text(machine.meta_data)
+    root.mkdir(exist_ok=True)
+    seed.mkdir(exist_ok=True)
+    for name, text in {"user-data": machine.user_data, "meta-data": machine.meta_data}.items():
+        (seed / name).write_bytes(text.encode() if isinstance(text, str) else text)
     places = [
         f"{place.target}:{place.offset}:{place.size}:{'yes' if place.is_optional else 'no'}"
         for place in filesystems.of(machine.disk, is_grown=machine.is_grown)
@@ -102,27 +132,17 @@ def _wait_for_namespace(child: "Popen[bytes]", console: Path) -> None:
 
 
 @contextmanager
-def _network(machine: Machine, child: "Popen[bytes]") -> Iterator[int]:
-    """Connect a machine while the body runs; give the port of 127.0.0.1 that leads to its SSH."""
+def _network(machine: Machine, child: "Popen[bytes]") -> Iterator[Path]:
+    """Connect a machine while the body runs; give the socket at which more is asked of its connection."""
     control, log = machine.folder / f"{machine.name}.slirp", machine.folder / f"{machine.name}.slirp.log"
+    control.unlink(missing_ok=True)
     argv = ["slirp4netns", "--mtu=1500", f"--api-socket={control}", str(child.pid), "eth0"]
     with process.background(argv, log=log) as slirp:
         patience = Patience(deadline_s=START_S, pauses_s=(0.02, 0.02))
         wait_until(lambda: control.exists() or slirp.poll() is not None, patience=patience)
         if not control.exists():
             raise BakeryError(f"slirp4netns did not start: {_last_line(log)}")
-        yield _forward(control)
-
-
-def _forward(control: Path) -> int:
-    """Let a port of 127.0.0.1 lead to the machine's SSH, and return it (man slirp4netns, "API socket")."""
-    for _ in range(ports.ATTEMPTS):
-        port = ports.free_port()
-        wanted = {"proto": "tcp", "host_addr": "127.0.0.1", "host_port": port, "guest_addr": ADDRESS, "guest_port": 22}
-        answer = _ask(control, {"execute": "add_hostfwd", "arguments": wanted})
-        if "error" not in answer:
-            return port
-    raise BakeryError(f"slirp4netns forwards no port: {answer['error']}")
+        yield control
 
 
 def _ask(control: Path, question: dict[str, Any]) -> dict[str, Any]:

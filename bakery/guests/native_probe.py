@@ -48,12 +48,15 @@ def reason_against() -> str:
 
 def _boot(folder: Path) -> str:
     disk = make_disk(folder)
-    machine = native.Machine(name="probe", disk=disk, folder=folder, user_data="", meta_data="", is_grown=False)
+    console = folder / "probe.console"
+    machine = native.Machine(
+        name="probe", disk=disk, folder=folder, console=console, user_data="", meta_data="", is_grown=False
+    )
     with native.running(machine) as running:
         code = process.wait(running.child, timeout_s=PROBE_TIMEOUT_S)
         if code is None:
             return f"a test machine did not end in {PROBE_TIMEOUT_S} s"
-        said = [line for line in running.console.read_text(errors="replace").splitlines() if line.strip()]
+        said = [line for line in machine.console.read_text(errors="replace").splitlines() if line.strip()]
         return "" if code == ANSWER else f"a test machine did not run ({said[-1] if said else f'exit code {code}'})"
 
 

@@ -47,6 +47,10 @@ REAL = ("kernel", "boot", "disk", "platform", "reboot")
 """The marks of tests that only a machine with firmware, boot loader, kernel and disk of its own can answer."""
 WAITING = "waiting"
 """The mark of those that wait for minutes on purpose: a native machine more costs less. There are some for dokku."""
+ON_GUEST = " or ".join(REAL)
+"""pytest's expression for what only a guest can answer."""
+WITHOUT_GUEST = f"not ({ON_GUEST})"
+"""The one for all that a native machine can answer."""
 GUEST = "guest"
 
 
@@ -129,14 +133,13 @@ def panels(subject: Subject, *, node_file: Path, accelerator: Accelerator) -> li
     both = _two(subject, node_file=node_file)
     if not accelerator.is_native:
         return [Panel(name=GUEST, machines=both, accelerator=accelerator)]
-    needs_guest = " or ".join(REAL)
     real = replace(accelerators.probe(), guests=1)
     found = [
-        Panel(name=NATIVE, machines=both, accelerator=accelerator, only=f"not ({needs_guest} or {WAITING})"),
-        Panel(name=GUEST, machines=(_larger(subject),), accelerator=real, only=needs_guest),
+        Panel(name=NATIVE, machines=both, accelerator=accelerator, only=f"not ({ON_GUEST} or {WAITING})"),
+        Panel(name=GUEST, machines=(_larger(subject),), accelerator=real, only=ON_GUEST),
     ]
     if subject.has_dokku:
-        third, only = replace(both[0], name="third"), f"{WAITING} and not ({needs_guest})"
+        third, only = replace(both[0], name="third"), f"{WAITING} and {WITHOUT_GUEST}"
         found.insert(1, Panel(name=f"{NATIVE} {WAITING}", machines=(third,), accelerator=accelerator, only=only))
     return found
 

@@ -18,6 +18,7 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition.bases import Arch, Base
 from bakery.definition.model import Definition
+from bakery.guests.accelerator import Accelerator
 from bakery.places.baking import Baking
 from bakery.places.sketch import Sketch
 
@@ -189,6 +190,10 @@ class Place(place.Place, Images, Publishing, Machines, Removal, Protocol):
     @property
     def is_rehearsal(self) -> bool:
         """Whether it is none of a cloud."""
+
+    @property
+    def hardware(self) -> Accelerator:
+        """How its machines run, which says how patient one is with them and what can be asked of them."""
 
     @property
     def sketch(self) -> Sketch:

@@ -1,4 +1,4 @@
-"""What may be asked of the rehearsal itself, beside AWS: its state, its faults, its base disks, its end."""
+"""What may be asked of the rehearsal itself, beside AWS: its state, its faults, its machines, its end."""
 
 import json
 import os
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakery.core.errors import BakeryError, impossible
+from bakery.guests import accelerator
 from bakery.rehearsal import faults
 from bakery.rehearsal.answers import Answer, plain
 from bakery.rehearsal.stage import Rehearsal
@@ -25,6 +26,8 @@ def answer(rehearsal: Rehearsal, method: str, path: str, body: bytes) -> Answer:
                 return plain(state(rehearsal))
             case "POST faults":
                 rehearsal.faults = faults.from_values(given, where="faults")
+            case "POST accelerator":
+                rehearsal.world.accelerator = _choice(given.get("name"))
             case "POST base-disks":
                 set_base_disks(rehearsal, given)
             case "POST stop":
@@ -46,7 +49,14 @@ def state(rehearsal: Rehearsal) -> dict[str, object]:
         "calls": len(rehearsal.calls),
         "instances": rehearsal.instances(),
         "faults": vars(rehearsal.faults),
+        "accelerator": rehearsal.world.accelerator,
     }
+
+
+def _choice(name: object) -> str:
+    if name not in accelerator.CHOICES:
+        raise impossible(f"machines do not run by {name!r}", hint=f"one of {', '.join(accelerator.CHOICES)}")
+    return str(name)
 
 
 def set_base_disks(rehearsal: Rehearsal, given: dict[str, Any]) -> None:

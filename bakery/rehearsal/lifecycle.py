@@ -12,10 +12,12 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import StateReason
 
 from bakery.guests import qemu
+from bakery.rehearsal import nitro
 from bakery.rehearsal.addresses import Addresses
 from bakery.rehearsal.facts import Facts
 from bakery.rehearsal.hardware import Hardware
 from bakery.rehearsal.machines import Machine, Start
+from bakery.rehearsal.natively import Seed
 from bakery.rehearsal.service import PORTS
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -40,7 +42,15 @@ class Life:
         interface = self.instance.nics[0]
         if interface.public_ip:
             interface.public_ip = self.addresses.claim()
-        self.machine.start(Start(hardware=self._hardware(), facts=self.facts, watcher=self, pending_s=pending_s))
+        self.machine.start(
+            Start(
+                hardware=self._hardware(),
+                board=nitro.board(self.facts),
+                seed=self.seed,
+                watcher=self,
+                pending_s=pending_s,
+            )
+        )
 
     def stop(self, *, is_forced: bool) -> None:
         """Have it shut down; *is_forced* ends it at once."""
@@ -75,7 +85,7 @@ class Life:
         else:
             is_gone = not was_asked and instance.instance_initiated_shutdown_behavior == "terminate"
         if is_gone:
-            self.machine.overlay.unlink(missing_ok=True)
+            self.machine.forget()
             instance.terminate()
         else:
             instance.stop()
@@ -118,6 +128,15 @@ class Life:
             tags={tag["key"]: tag["value"] for tag in instance.get_tags()} if are_tags_shown else None,
             is_token_required=options.http_tokens == "required",
             is_enabled=options.http_endpoint != "disabled",
+        )
+
+    def seed(self) -> Seed:
+        """Return what a machine is told at its first boot that has no metadata service."""
+        return Seed(
+            instance=self.instance.id,
+            hostname=self.instance.private_dns_name,
+            public_keys=[self.key[1]] if self.key else [],
+            user_data=user_data(self.instance) or b"",
         )
 
     def _hardware(self) -> Hardware:

@@ -1,12 +1,10 @@
-"""A machine behind an instance: a QEMU guest that one thread starts, watches and ends, and nobody else touches."""
+"""A machine of a rehearsed cloud: one thread starts, watches and ends it, and nobody else touches it."""
 
-import json
 import secrets
-import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +12,9 @@ from typing import Any, Protocol
 from bakery.core import process
 from bakery.core.errors import BakeryError
 from bakery.guests.accelerator import Accelerator
-from bakery.rehearsal import hardware, metadata
-from bakery.rehearsal.facts import Facts
+from bakery.rehearsal import emulated, hardware, natively
 from bakery.rehearsal.hardware import Hardware
+from bakery.rehearsal.natively import Seed
 
 START_S = 1.0
 """QEMU takes its ports in its first moments or ends at once."""
@@ -28,7 +26,6 @@ PRESS_EVERY_S = 15.0
 """A guest that has only begun to start does not notice its power button."""
 
 POLL_S = 0.1
-MONITOR_TIMEOUT_S = 5.0
 
 Background = Callable[..., AbstractContextManager[Any]]
 """`process.background`, or what a test has in its place."""
@@ -44,12 +41,41 @@ class Watcher(Protocol):
         """It runs no more; *failure* says why, and is empty where somebody asked for it, inside or outside."""
 
 
+class Board(Protocol):
+    """What a platform adds to a machine in QEMU."""
+
+    def __call__(
+        self, name: str, made: Hardware, *, folder: Path, is_up: threading.Event
+    ) -> AbstractContextManager[list[str]]:
+        """Give what QEMU is told of it, and keep alive what that leads to while the body runs.
+
+        *folder* is for files that it needs; *is_up* may be set as soon as the machine has a network.
+        """
+
+
+class Running(Protocol):
+    """What runs: its process, and its power button."""
+
+    @property
+    def child(self) -> Any:
+        """The process that ends with it."""
+
+    @property
+    def log(self) -> Path:
+        """Where that says why it failed."""
+
+    def press_power_button(self) -> None:
+        """Have it shut down in order."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """One start of a machine."""
 
     hardware: Hardware
-    facts: Callable[[], Facts]
+    board: Board
+    seed: Callable[[], Seed]
+    """What cloud-init is told natively, where there is no board."""
     watcher: Watcher
     pending_s: float = 0.0
     """It has begun after this time at the earliest."""
@@ -66,11 +92,14 @@ class Machine:
     """A folder with a short path: that of a socket has 108 bytes at most (man 7 unix)."""
     disk: Path | None
     """What it begins with and never writes to; None: nothing runs, and only states change."""
-    size_gb: int
+    size: int
+    """Of its root disk, in bytes."""
     accelerator: Callable[[], Accelerator]
     background: Background = process.background
     is_up: threading.Event = field(default_factory=threading.Event)
-    """Set when it has asked for its metadata: it has started, and has a network."""
+    """Set when it has started, and has a network: a guest has asked for its metadata."""
+    written: Path | None = None
+    """The disk that it writes to; None until it was switched on."""
     _wish: threading.Event = field(default_factory=threading.Event)
     """Set when it shall shut down, or end."""
     _is_over: bool = False
@@ -78,14 +107,9 @@ class Machine:
     _thread: threading.Thread | None = None
 
     @property
-    def overlay(self) -> Path:
-        """What it has written; made when it is switched on."""
-        return self.folder / f"{self.name}.qcow2"
-
-    @property
     def console(self) -> Path:
-        """What its serial console has said."""
-        return self.overlay.with_suffix(".console")
+        """What its console has said."""
+        return self.folder / f"{self.name}.console"
 
     @property
     def is_on(self) -> bool:
@@ -122,12 +146,18 @@ class Machine:
     def take_disk(self) -> Path | None:
         """Return what it would begin with now, a disk that is never written to again; None where nothing can boot.
 
-        It must not be on. What it has written becomes that disk, and the next start writes into a new overlay.
+        It must not be on. What it has written becomes that disk, and the next start writes into a new one.
         """
-        if self.disk is not None and self.overlay.exists():
-            taken = self.folder / f"{self.name}-{secrets.token_hex(4)}.qcow2"
-            self.disk = self.overlay.rename(taken)
+        if self.written is not None:
+            taken = self.written.with_name(f"{self.name}-{secrets.token_hex(4)}{self.written.suffix}")
+            self.disk, self.written = self.written.rename(taken), None
         return self.disk
+
+    def forget(self) -> None:
+        """Throw away what it has written; it must not be on."""
+        if self.written is not None:
+            self.written.unlink(missing_ok=True)
+            self.written = None
 
     def _finish(self, failure: str) -> None:
         start, self._now = self._now, None
@@ -151,32 +181,47 @@ class Machine:
             self._wish.wait()
 
     def _run(self, start: Start, disk: Path) -> str:
-        """Run the guest to its end and return what went wrong."""
+        """Run it to its end and return what went wrong."""
         accelerator = self.accelerator()
-        if not self.overlay.exists():
-            process.run(hardware.overlay_argv(disk, out=self.overlay, size_gb=self.size_gb))
-        log = self.overlay.with_suffix(".log")
-        with metadata.serving(start.facts, is_asked=self.is_up) as service:
+        with self._running(start, disk, accelerator) as running:
+            code = self._follow(running, start, slowness=accelerator.slowness)
+        if not code:
+            return ""
+        said = [line for line in running.log.read_text(errors="replace").splitlines() if line.strip()]
+        return said[-1] if said else f"its program ended with exit code {code}"
+
+    @contextmanager
+    def _running(self, start: Start, disk: Path, accelerator: Accelerator) -> Iterator[Running]:
+        if self.written is None:
+            kind = natively if accelerator.is_native else emulated
+            self.written = self.folder / f"{self.name}{kind.SUFFIX}"
+            kind.make_disk(disk, out=self.written, size=self.size)
+        if accelerator.is_native:
+            with natively.running(
+                self.name, start.hardware, start.seed(), disk=self.written, console=self.console, folder=self.sockets
+            ) as running:
+                self.is_up.set()
+                yield running
+            return
+        with start.board(self.name, start.hardware, folder=self.folder, is_up=self.is_up) as platform:
             argv = hardware.machine_argv(
                 self.name,
                 start.hardware,
                 accelerator=accelerator,
-                overlay=self.overlay,
+                overlay=self.written,
                 sockets=self.sockets,
-                service_port=service.port,
+                platform=platform,
             )
+            log = self.written.with_suffix(".log")
             with self.background(argv, log=log) as child:
-                code = self._follow(child, start, slowness=accelerator.slowness)
-        if not code:
-            return ""
-        return (log.read_text(errors="replace").splitlines() or [f"QEMU ended with exit code {code}"])[-1]
+                yield emulated.Running(child=child, log=log, monitor=self.sockets / self.name)
 
-    def _follow(self, child: Any, start: Start, *, slowness: int) -> int:
-        """Watch a guest until it has ended, or shall be: return its exit code, 0 where it still runs."""
+    def _follow(self, running: Running, start: Start, *, slowness: int) -> int:
+        """Watch it until it has ended, or shall be: return its exit code, 0 where it still runs."""
         begin_at = time.monotonic() + max(START_S, start.pending_s)
         press_at = give_up_at = 0.0
         is_begun = False
-        while (code := process.wait(child, timeout_s=POLL_S)) is None:
+        while (code := process.wait(running.child, timeout_s=POLL_S)) is None:
             now = time.monotonic()
             if not is_begun and now >= begin_at:
                 is_begun = True
@@ -188,18 +233,5 @@ class Machine:
                 return 0
             if now >= press_at:
                 press_at = now + PRESS_EVERY_S
-                press_power_button(self.sockets / self.name)
+                running.press_power_button()
         return code
-
-
-def press_power_button(monitor: Path) -> None:
-    """Ask a guest to shut down, through QEMU's monitor (qemu docs/interop/qmp-spec.txt); it may have ended by now."""
-    with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(MONITOR_TIMEOUT_S)
-        connection.connect(str(monitor))
-        with connection.makefile("rw", encoding="utf-8") as talk:
-            talk.readline()
-            for command in ("qmp_capabilities", "system_powerdown"):
-                talk.write(json.dumps({"execute": command}) + "\n")
-                talk.flush()
-                talk.readline()

@@ -22,6 +22,8 @@ from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible, missing
 from bakery.core.waiting import Patience, wait_until
+from bakery.guests import accelerator
+from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal import faults as spoiling
 
 ACCESS_KEY = "AKIAREHEARSAL0000000"
@@ -73,9 +75,10 @@ def require_moto() -> None:
         raise missing("the rehearsal cloud needs moto", hint="pip install dokku-bakery[rehearsal]")
 
 
-def start(*, console: Console, faults: str = "") -> Running:
+def start(*, console: Console, faults: str = "", machines: str = "") -> Running:
     """Return the rehearsal cloud that runs, or start one; *faults* (see `rehearsal.faults.read`) hold from now on.
 
+    *machines* that are switched on from now on run that way, one of `accelerator.CHOICES`; empty leaves it as it is.
     Raises BakeryError: exit code 2 when the faults are none, 3 without moto, 1 when it does not answer within 30 s.
     """
     require_moto()
@@ -88,6 +91,9 @@ def start(*, console: Console, faults: str = "") -> Running:
             there = _begin(faults)
         elif faults:
             ask(there, "POST", "faults", body=vars(wanted))
+    if machines:
+        accelerator.choose(machines)
+        ask(there, "POST", "accelerator", body={"name": machines})
     console.say(f"the rehearsal cloud is at {there.url} (process {there.pid})")
     return there
 
@@ -105,6 +111,11 @@ def running() -> Running | None:
         return there
     state_file().unlink(missing_ok=True)
     return None
+
+
+def machines(there: Running) -> Accelerator:
+    """Return how a rehearsal's machines run."""
+    return accelerator.choose(str(ask(there, "GET", "state")["accelerator"]))
 
 
 def stop() -> bool:
@@ -157,6 +168,7 @@ def describe() -> list[str]:
         f"address    {there.url} (process {there.pid})",
         f"since      {datetime.fromisoformat(state['since']).astimezone():%Y-%m-%d %H:%M}",
         f"calls      {state['calls']}",
+        f"machines   {state['accelerator']}",
         f"instances  {', '.join(state['instances']) or 'none'}",
     ]
 

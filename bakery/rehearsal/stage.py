@@ -74,7 +74,9 @@ class Rehearsal:
     def reset(self) -> None:
         """End all instances and begin anew with a seeded world, no calls and no faults; base disks stay."""
         self.close()
-        self.world = World(folder=self.world.folder, base_disks=self.world.base_disks)
+        self.world = World(
+            folder=self.world.folder, base_disks=self.world.base_disks, accelerator=self.world.accelerator
+        )
         seeds.sow(self.world)
         self.ground = self._new_ground()
         empty_moto()

@@ -119,6 +119,8 @@ class World:
     opted_in: set[str] = field(default_factory=set)
     """Opt-in regions that this account has opted in to."""
     puts: list[Put] = field(default_factory=list)
+    accelerator: str = "auto"
+    """How machines are to run, one of `guests.accelerator.CHOICES`."""
     is_booting: bool = True
     """Whether instances get machines where their images have disks."""
     rack: object = None

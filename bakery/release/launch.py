@@ -15,7 +15,7 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
 from bakery.definition.model import Definition
-from bakery.guests import accelerator, health
+from bakery.guests import health
 from bakery.places.account import Account
 from bakery.places.place import Place, Start
 from bakery.release import publish
@@ -190,7 +190,7 @@ def _wait_healthy(place: Place, found: Sequence[Machine], *, definition: Definit
             say=lambda text: console.say(f"{place.name}: {text}"),
         )
 
-    slowness, port = accelerator.probe().slowness if place.is_rehearsal else 1, definition.health.port
+    slowness, port = place.hardware.slowness, definition.health.port
     if not place.is_tunnelled(definition):
         problems = ask([machine.address for machine in found], place.port(port))
         return [replace(machine, problem=problems[machine.address]) for machine in found]

@@ -30,7 +30,7 @@ while true; do read -r -t 1 <> <(:); done
 def machine(folder: Path, *, init: str, monkeypatch: pytest.MonkeyPatch, **more: Any) -> native.Machine:
     monkeypatch.setattr(native_probe, "INIT", init)
     disk = native_probe.make_disk(folder)
-    told = {"user_data": "", "meta_data": "", **more}
+    told = {"user_data": "", "meta_data": "", "console": folder / "tested.console", **more}
     return native.Machine(name="tested", disk=disk, folder=folder, **told)
 
 
@@ -67,7 +67,7 @@ def test_it_has_a_network_of_its_own_and_the_hosts_stays_as_it_is(
     with native.running(machine(folder, init=STAY, monkeypatch=monkeypatch)) as running:
         assert interfaces() == before
         assert Path(f"/proc/{running.child.pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
-        with socket.create_connection(("127.0.0.1", running.port), timeout=5):
+        with socket.create_connection(("127.0.0.1", running.forward_ssh()), timeout=5):
             pass  # the forward is there; nobody listens behind it in this machine
     assert left(folder) == []
 
@@ -156,9 +156,10 @@ from bakery.guests import native_probe
 native_probe.INIT = {init!r}
 folder = Path({folder!r})
 disk = native_probe.make_disk(folder)
-made = native.Machine(name="tested", disk=disk, folder=folder, user_data="", meta_data="")
+console = folder / "console"
+made = native.Machine(name="tested", disk=disk, folder=folder, console=console, user_data="", meta_data="")
 with native.running(made) as running:
-    print(running.port, flush=True)
+    print(running.forward_ssh(), flush=True)
     time.sleep(100)
 """
 

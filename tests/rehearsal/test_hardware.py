@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bakery.core import process
 from bakery.guests.accelerator import Accelerator
-from bakery.rehearsal import hardware
+from bakery.rehearsal import hardware, nitro
 from bakery.rehearsal.hardware import Hardware
 
 INSTANCE = "i-0123456789abcdef0"
@@ -26,21 +26,21 @@ def argv(folder: Path, made: Hardware = HARDWARE, *, accelerator: str = "tcg") -
         accelerator=Accelerator(name=accelerator, reason="a test"),
         overlay=folder / f"{INSTANCE}.qcow2",
         sockets=folder,
-        service_port=4711,
+        platform=nitro.argv(INSTANCE, made, service_port=4711),
     )
 
 
 def test_a_guest_takes_itself_for_an_instance_of_ec2(tmp_path: Path) -> None:
     # What cloud-init 22.4 looks at: the UUID begins with ec2, and the serial number is the same.
     told = next(option for option in argv(tmp_path) if option.startswith("type=1,"))
-    serial = hardware.serial_number(INSTANCE)
+    serial = nitro.serial_number(INSTANCE)
     assert re.fullmatch(r"ec2[0-9a-f]{5}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", serial)
     assert f"serial={serial},uuid={serial}" in told
     assert f"type=2,manufacturer=Amazon EC2,asset={INSTANCE}" in argv(tmp_path)
 
 
 def test_two_instances_have_two_serial_numbers() -> None:
-    assert hardware.serial_number("i-1") != hardware.serial_number("i-2")
+    assert nitro.serial_number("i-1") != nitro.serial_number("i-2")
 
 
 def test_the_root_volume_is_an_nvme_disk_with_the_volume_s_id(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_an_overlay_lies_on_a_raw_or_a_qcow2_disk(tmp_path: Path) -> None:
     for form in ("raw", "qcow2"):
         disk, out = tmp_path / f"disk.{form}", tmp_path / f"over-{form}.qcow2"
         process.run(["qemu-img", "create", "-q", "-f", form, str(disk), "1G"])
-        process.run(hardware.overlay_argv(disk, out=out, size_gb=3))
+        process.run(hardware.overlay_argv(disk, out=out, size=3 * 2**30))
         told = process.run(["qemu-img", "info", str(out)]).output
         assert f"backing file format: {form}" in told
         assert "virtual size: 3 GiB" in told

@@ -32,7 +32,7 @@ def workshop(rehearsal: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     """Have the stand-in run wherever QEMU would."""
     made = Workshop()
     rack.rack_of(rehearsal.world).background = made.background
-    monkeypatch.setattr(rack, "probe", lambda: Accelerator(name="tcg", reason="a test"))
+    monkeypatch.setattr(rack, "choose", lambda _: Accelerator(name="tcg", reason="a test"))
     monkeypatch.setattr(machines, "START_S", 0.0)
     monkeypatch.setattr(machines, "POLL_S", 0.005)
     return made

@@ -85,10 +85,11 @@ def test_a_second_start_with_faults_replaces_those_that_hold(stage: Running) -> 
 
 def test_what_runs_is_described(stage: Running) -> None:
     lines = service.describe()
-    assert [line.split()[0] for line in lines] == ["address", "since", "calls", "instances"]
+    assert [line.split()[0] for line in lines] == ["address", "since", "calls", "machines", "instances"]
     assert stage.url in lines[0]
     assert lines[2].split() == ["calls", "0"]
-    assert lines[3].split() == ["instances", "none"]
+    assert lines[3].split() == ["machines", "auto"]
+    assert lines[4].split() == ["instances", "none"]
 
 
 def test_what_its_owner_has_set_up_for_aws_does_not_reach_it(stage: Running) -> None:

@@ -22,8 +22,7 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import bases
 from bakery.definition.bases import Arch, BaseName
 from bakery.definition.model import Definition
-from bakery.guests import accelerator, guest, suite
-from bakery.guests.accelerator import Accelerator
+from bakery.guests import guest, suite
 from bakery.guests.guest import Guest
 from bakery.guests.suite import Verdict
 from bakery.rehearsal.server import Rehearsal
@@ -42,7 +41,6 @@ def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
     monkeypatch.setattr(machines, "PAUSE_S", 0.02)
-    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots"))
     monkeypatch.setattr(guest, "wait_for_ssh", lambda *_, **__: 1.0)
     monkeypatch.setattr(suite, "judge", lambda *_, **__: Verdict(asked=("test",) * 1, failures=()))
     monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))

@@ -22,7 +22,7 @@ from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
-from bakery.guests import accelerator, health
+from bakery.guests import health
 from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal import service
 from bakery.rehearsal.server import Rehearsal
@@ -44,7 +44,6 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots here"))
     monkeypatch.setattr(machines, "PAUSE_S", 0.02)
     monkeypatch.setattr(health, "PAUSE_S", 0.02)
     releases.define(monkeypatch, HOST)
@@ -273,7 +272,7 @@ def test_in_a_slow_rehearsal_machines_have_more_time(
     cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="slow"))
+    account.accelerator = lambda: Accelerator(name="tcg", reason="slow")
 
     def note(addresses: Sequence[str], *, deadline_s: float, **_: object) -> dict[str, str]:
         waited.append(deadline_s)

@@ -32,8 +32,7 @@ from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
 from bakery.disk.artifact import Artifact
-from bakery.guests import accelerator, guest, suite
-from bakery.guests.accelerator import Accelerator
+from bakery.guests import guest, suite
 from bakery.guests.suite import Verdict
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
@@ -239,7 +238,6 @@ def stand_in(stage: Stage, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(suite, "judge", judge)
     patch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
     patch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
-    patch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
     patch.setattr(base_disk, "lend", lambda image, *, base, console: None)
     patch.setattr(layers, "chain", lambda name: [definition(name)])
     patch.setattr(layers, "whole", definition)

@@ -1,4 +1,4 @@
-"""The image that was baked here goes up as blocks: the AMIs made of them are started by QEMU and judged, two nights.
+"""The image that was baked here goes up as blocks: the AMIs made of them are started and judged, two nights.
 
 AWS is the rehearsal cloud. The second night's image is the first one with files changed in it, under another name.
 """
@@ -17,6 +17,7 @@ import pytest
 from bakery.core import process
 from bakery.disk import digests
 from bakery.disk.blocks import BLOCK_SIZE
+from bakery.guests import accelerator, verify
 from tests.slow.conftest import HOST, Baked, run_inv
 
 HOME, OTHER = "eu-west-2", "eu-west-1"
@@ -40,10 +41,14 @@ class Rehearsed:
     environment: dict[str, str]
     folder: Path
 
-    def bring(self, *words: str) -> Night:
+    def run_machines(self, accelerator: str) -> None:
+        done = run_inv("rehearsal", "--accelerator", accelerator, environment=self.environment)
+        assert f"machines   {accelerator}" in done.stdout, done.stderr
+
+    def bring(self, *words: str, **told: str) -> Night:
         regions = [word for name in (HOME, OTHER) for word in ("--region", name)]
         asked = ("publish", "--from", "local", *HOST, "--rehearse", *regions, *words)
-        done = run_inv(*asked, environment=self.environment)
+        done = run_inv(*asked, environment=self.environment | told)
         assert done.returncode == 0, done.stderr
         catalog = json.loads((self.folder / "build/rehearsal/catalog/host.json").read_text())
         return Night(said=done.stderr, release=catalog["releases"][-1])
@@ -66,12 +71,20 @@ def rehearsed(baked: Baked, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.fixture(scope="module")
 def first(rehearsed: Rehearsed) -> Night:
-    return rehearsed.bring("--fan-out", "upload", "--verify-upload")
+    """Bring the first image; it is verified on a guest with all that EC2 has beside it, and asked what needs one.
+
+    The second night a native machine is asked all else, where there is no KVM.
+    """
+    has_kvm = accelerator.probe().name == "kvm"
+    rehearsed.run_machines("kvm" if has_kvm else "tcg")
+    only = {} if has_kvm else {"PYTEST_ADDOPTS": f"-m '{verify.ON_GUEST}'"}
+    return rehearsed.bring("--fan-out", "upload", "--verify-upload", **only)
 
 
 @pytest.fixture(scope="module")
 def second(rehearsed: Rehearsed, first: Night, baked: Baked) -> Night:
     """Bring the next night's image, which differs from the first in a file of 20 MiB and the tables that tell of it."""
+    rehearsed.run_machines("auto")
     change(rehearsed.folder / "build/host/local", baked.name)
     return rehearsed.bring("--fan-out", "upload")
 
@@ -101,7 +114,8 @@ def sizes(said: str) -> dict[str, int]:
 def test_the_ami_made_of_blocks_boots_and_passes_the_image_tests(first: Night) -> None:
     judged = re.search(r"passed (\d+) tests on a machine started from (ami-\w+)", first.said)
     assert judged
-    assert int(judged[1]) > 50
+    assert int(judged[1]) > 10
+    assert "natively" not in first.said
     assert judged[2] == first.release["places"][HOME]["image_id"]
     assert sorted(first.release["places"]) == [OTHER, HOME]
     assert first.release["verified_at"]
@@ -138,6 +152,7 @@ def test_the_next_night_sends_what_differs_and_its_ami_passes_too(
     assert f"what differs from host {first.release['release']}" in second.said
     judged = re.search(r"passed (\d+) tests on a machine started from (ami-\w+)", second.said)
     assert judged
+    assert int(judged[1]) > 50
     assert judged[2] == second.release["places"][HOME]["image_id"]
 
 

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -26,6 +26,8 @@ from bakery.core import proxies
 from bakery.core.errors import did_you_mean, impossible
 from bakery.core.parallel import Stopped
 from bakery.definition.aws_regions import HOMES, Partition, partition
+from bakery.guests import accelerator
+from bakery.guests.accelerator import Accelerator
 
 __all__ = ["Account", "ApiError", "Region", "connect", "rehearse"]
 
@@ -51,6 +53,8 @@ class Account:
     is_rehearsal: bool = False
     ports: Mapping[int, int] = field(default_factory=dict)
     """TCP ports of a machine, and where they are reached from here when that is somewhere else: in a rehearsal."""
+    accelerator: Callable[[], Accelerator] = accelerator.in_a_cloud
+    """How its machines run, which a rehearsal finds out when it is asked for."""
     default_region: str = HOMES[Partition.AWS]
     """Asked about all regions when none is set."""
     patience_s: float = CALL_DEADLINE_S
@@ -243,9 +247,20 @@ def _whole(answer: Any) -> Any:
     return {key: value.read() if isinstance(value, StreamingBody) else value for key, value in answer.items()}
 
 
-def rehearse(*, endpoint: str, keys: tuple[str, str], ports: Mapping[int, int] = NO_PORTS) -> Account:
-    """Return the account of a rehearsal at that address; *ports* are where its machines' ports are reached."""
-    return Account(session=_rehearsal_session(keys), endpoint=endpoint, is_rehearsal=True, ports=ports)
+def rehearse(
+    *,
+    endpoint: str,
+    keys: tuple[str, str],
+    ports: Mapping[int, int] = NO_PORTS,
+    machines: Callable[[], Accelerator] = accelerator.in_a_cloud,
+) -> Account:
+    """Return the account of a rehearsal at that address.
+
+    *ports* are where its machines' ports are reached, *machines* says how they run.
+    """
+    return Account(
+        session=_rehearsal_session(keys), endpoint=endpoint, is_rehearsal=True, ports=ports, accelerator=machines
+    )
 
 
 def connect(*, near: str = "") -> Account:

@@ -22,6 +22,7 @@ from bakery.clouds.aws.machines import Machines
 from bakery.clouds.aws.sketch import AwsSketch
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, Base
+from bakery.guests.accelerator import Accelerator
 from bakery.places.baking import Baking
 
 
@@ -38,6 +39,11 @@ class AwsPlace(Converged, Machines):
     def is_rehearsal(self) -> bool:
         """Whether it is none of AWS's."""
         return self.region.account.is_rehearsal
+
+    @property
+    def hardware(self) -> Accelerator:
+        """How its machines run."""
+        return self.region.account.accelerator()
 
     @property
     def sketch(self) -> AwsSketch:

@@ -29,6 +29,8 @@ from bakery.core.parallel import Stopped
 from bakery.core.waiting import Patience, wait_until
 from bakery.definition import scaleway_zones
 from bakery.definition.scaleway_zones import ZONES
+from bakery.guests import accelerator
+from bakery.guests.accelerator import Accelerator
 
 __all__ = ["Account", "ApiError", "Zone", "connect", "rehearse"]
 
@@ -55,6 +57,8 @@ class Account:
     is_rehearsal: bool = False
     ports: Mapping[int, int] = field(default_factory=dict)
     """TCP ports of a machine, and where they are reached from here when that is somewhere else: in a rehearsal."""
+    accelerator: Callable[[], Accelerator] = accelerator.in_a_cloud
+    """How its machines run, which a rehearsal finds out when it is asked for."""
     patience_s: float = CALL_DEADLINE_S
     """For how long a call is repeated; none is begun after that."""
     stop: threading.Event = field(default_factory=threading.Event)
@@ -229,9 +233,18 @@ def words(method: Callable[..., Any]) -> str:
     return method.__name__.strip("_").replace("_", " ")
 
 
-def rehearse(*, keys: Keys, storage_url: str, ports: Mapping[int, int] = NO_PORTS) -> Account:
-    """Return the account of a rehearsal at the keys' address; *ports* are where its machines' ports are reached."""
-    return Account(keys=keys, storage_url=storage_url, is_rehearsal=True, ports=ports)
+def rehearse(
+    *,
+    keys: Keys,
+    storage_url: str,
+    ports: Mapping[int, int] = NO_PORTS,
+    machines: Callable[[], Accelerator] = accelerator.in_a_cloud,
+) -> Account:
+    """Return the account of a rehearsal at the keys' address.
+
+    *ports* are where its machines' ports are reached, *machines* says how they run.
+    """
+    return Account(keys=keys, storage_url=storage_url, is_rehearsal=True, ports=ports, accelerator=machines)
 
 
 def connect() -> Account:

@@ -11,6 +11,7 @@ from bakery.clouds.scaleway.machines import Machines
 from bakery.clouds.scaleway.sketch import ScalewaySketch
 from bakery.core.console import Console
 from bakery.definition.bases import Arch, Base
+from bakery.guests.accelerator import Accelerator
 from bakery.places.baking import Baking
 
 
@@ -27,6 +28,11 @@ class ScalewayPlace(Converged, Machines):
     def is_rehearsal(self) -> bool:
         """Whether it is none of Scaleway's."""
         return self.zone.account.is_rehearsal
+
+    @property
+    def hardware(self) -> Accelerator:
+        """How its machines run."""
+        return self.zone.account.accelerator()
 
     @property
     def sketch(self) -> ScalewaySketch:

@@ -18,8 +18,7 @@ from bakery.contents import collect
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import layers
-from bakery.guests import accelerator, guest, suite
-from bakery.guests.accelerator import Accelerator
+from bakery.guests import guest, suite
 from bakery.guests.suite import Verdict
 from bakery.local import find
 from bakery.places.shipment import FanOut
@@ -74,7 +73,6 @@ def police(stage: Police, baked: Path, tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Account, "usable", property(lambda account: [one for one in BOTH if one in account.opt_in]))
     releases.define(monkeypatch, HOST)
     monkeypatch.setattr(layers, "chain", lambda name: [HOST])
-    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="tcg", reason="nothing boots here"))
     monkeypatch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     monkeypatch.setattr(suite, "judge", judge)
     monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))

@@ -13,8 +13,6 @@ from bakery.clouds.aws.account import Account
 from bakery.clouds.aws.cloud import AwsCloud
 from bakery.core.console import Console
 from bakery.definition import layers
-from bakery.guests import accelerator
-from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal.faults import NONE, Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import launch, launch_order, promote, prune, publish
@@ -35,7 +33,6 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    monkeypatch.setattr(accelerator, "probe", lambda: Accelerator(name="kvm", reason="nothing boots here"))
     monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(instances, "PAUSE_S", 0.05)
