@@ -1,7 +1,9 @@
 """Every key takes effect where it is set (without layers below, in a layer, in a layer of a layer) or is refused."""
 
 import base64
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +137,9 @@ def effects(folder: Path) -> dict[str, Any]:
     image = whole("shop", folder=folder)
     base = bases.base(image.base)
     keys = sshkeys.resolve(image, folder=folder)
-    told = settings(chained, base, fingerprint="f", release="r", build_user="u", keys=keys)
+    told, seen = settings(chained, base, fingerprint="f", release="r", build_user="u", keys=keys), read_by(chained)
     return {
-        **{name: value for name, value in told.items() if name in read_by(chained)},
+        **{name: value for name, value in told.items() if name in seen},
         **packer_input.packer_files(image, base, packer=Packer(version=(1, 7, 0))),
         "base": base.name,
         "arch": {layer.arch for layer in chained},
@@ -158,20 +160,36 @@ def test_every_key_is_tried() -> None:
     assert sorted(KEYS) == sorted(fields())
 
 
+Before = Callable[[str, str], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Before:
+    """Return what all is like in some place with such a beginning, which many keys share."""
+
+    @functools.cache
+    def effects_of(place: str, beginning: str) -> dict[str, Any]:
+        folder = write(tmp_path_factory.mktemp("without"), {**BELOW[place], "other": "", "shop": beginning})
+        return {**settings_of(folder), **effects(folder)}
+
+    return effects_of
+
+
 @pytest.mark.parametrize("given", STEPS_GIVEN)
 @pytest.mark.parametrize("place", BELOW)
 @pytest.mark.parametrize("key", KEYS)
-def test_a_key_takes_effect_where_it_is_set_or_is_refused(key: str, place: str, given: str, tmp_path: Path) -> None:
+def test_a_key_takes_effect_where_it_is_set_or_is_refused(
+    key: str, place: str, given: str, before: Before, tmp_path: Path
+) -> None:
     beginning = [FROM[place] if key != "from" else "", STEPS_GIVEN[given] if key != "steps" else ""]
-    without = write(tmp_path / "without", {**BELOW[place], "other": "", "shop": "\n".join(beginning)})
     with_key = write(tmp_path / "with", {**BELOW[place], "other": "", "shop": "\n".join([*beginning, KEYS[key]])})
     if key in REFUSED[place, given]:
         with pytest.raises(BakeryError, match=rf"shop\.toml: {key.partition('.')[0]}") as caught:
             chain("shop", folder=with_key)
         assert caught.value.exit_code is ExitCode.IMPOSSIBLE
         return
-    before, after = {**settings_of(without), **effects(without)}, effects(with_key)
-    changed = {name for name, value in after.items() if before[name] != value}
+    without = before(place, "\n".join(beginning))
+    changed = {name for name, value in effects(with_key).items() if without[name] != value}
     assert changed - ({"steps", "BAKERY_STEPS"} if key not in {"steps", "from"} else set())
 
 
