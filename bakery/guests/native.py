@@ -148,11 +148,23 @@ def _network(machine: Machine, child: "Popen[bytes]") -> Iterator[Path]:
 def _ask(control: Path, question: dict[str, Any]) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(START_S)
-        line.connect(str(control))
+        _connect(line, control)
         line.sendall(json.dumps(question).encode())
         line.shutdown(socket.SHUT_WR)
         answer: dict[str, Any] = json.loads(line.makefile("rb").read())
         return answer
+
+
+def _connect(line: socket.socket, control: Path) -> None:
+    """Connect to a socket whose file is there, which is a moment before anybody listens at it."""
+    patience = Patience(deadline_s=START_S, pauses_s=(0.01, 0.1))
+    while True:
+        try:
+            return line.connect(str(control))
+        except ConnectionRefusedError:
+            if patience.is_over:
+                raise
+        patience.pause()
 
 
 def _last_line(log: Path) -> str:

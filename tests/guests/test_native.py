@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,29 @@ def test_it_has_a_network_of_its_own_and_the_hosts_stays_as_it_is(
         with socket.create_connection(("127.0.0.1", running.forward_ssh()), timeout=5):
             pass  # the forward is there; nobody listens behind it in this machine
     assert left(folder) == []
+
+
+def test_who_has_a_socket_and_does_not_listen_yet_is_waited_for(folder: Path) -> None:
+    """As slirp4netns on a busy machine; once, all else that a bake had done was lost by it."""
+    control = folder / "slow.slirp"
+    with socket.socket(socket.AF_UNIX) as answering:
+        answering.bind(str(control))
+        answering.settimeout(5)
+
+        def listen() -> None:
+            time.sleep(0.1)
+            answering.listen()
+            line, _ = answering.accept()
+            with line:
+                assert line.makefile("rb").read()
+                line.sendall(b'{"return": {}}')
+
+        late = threading.Thread(target=listen)
+        late.start()
+        try:
+            assert native._ask(control, {"execute": "list_hostfwd"}) == {"return": {}}
+        finally:
+            late.join()
 
 
 def test_switched_off_in_order_it_ends_well_and_nothing_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
