@@ -31,6 +31,7 @@ from bakery.release import promote, publish
 HOME = "eu-west-2"
 SIX = (HOME, "eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1", "sa-east-1")
 RELEASE = "20261123-0415-0123456789ab"
+PROVENANCE = "5ec" + "0" * 61
 NOW = datetime.now(UTC).replace(microsecond=0)
 """One time for all, so that two runs leave the same."""
 
@@ -49,6 +50,7 @@ def verified(name: str = RELEASE, *, image_id: str = "") -> Release:
         baked_at=NOW,
         baked_in=HOME,
         verified_at=NOW,
+        provenance=PROVENANCE,
         places={HOME: Placed(image_id=image_id, published_at=NOW)} if image_id else {},
     )
 

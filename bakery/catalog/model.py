@@ -37,6 +37,8 @@ class Release(Entry):
     baked_in: RegionName
     """The region it was baked in; copies come from there."""
     verified_at: Time | None = None
+    provenance: Fingerprint | None = None
+    """The SHA-256 of the statement that says where it comes from, as the image is tagged that was judged."""
     bad_since: Time | None = None
     """When `latest` was taken off it because it turned out to be bad; a nightly does not promote the like of it."""
     places: dict[RegionName, Placed] = Field(default_factory=dict)
@@ -64,8 +66,9 @@ class Release(Entry):
 
     @model_serializer(mode="wrap")
     def _short(self, write: Callable[[Any], Any]) -> Any:
-        # Few are bad, and of the others nothing is said.
-        return {name: value for name, value in write(self).items() if value is not None or name != "bad_since"}
+        # Few are bad, and old ones have no statement: of what is not so nothing is said.
+        unsaid = {"bad_since", "provenance"}
+        return {name: value for name, value in write(self).items() if value is not None or name not in unsaid}
 
 
 class Catalog(Entry):

@@ -56,6 +56,7 @@ def entry(made: Made, *, region: str, image: Image | None) -> Release:
         baked_at=created,
         baked_in=region,
         verified_at=datetime.fromisoformat(verified) if verified else None,
+        provenance=naming.provenance(image.tags) if image else None,
         places={region: Placed(image_id=image.id, published_at=created)} if image else {},
     )
 
@@ -73,6 +74,8 @@ def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) 
     }
     if release.verified_at is not None:
         found[naming.VERIFIED] = f"{release.verified_at:%Y-%m-%dT%H:%M:%SZ}"
+    if release.provenance is not None:
+        found[naming.PROVENANCE] = release.provenance
     return found
 
 
@@ -83,9 +86,9 @@ def record(made: Made, image: Image, *, region: str, is_rehearsal: bool, console
     def edit(known: Catalog) -> Catalog:
         for release in known.releases:
             if (release.release, release.arch) == (new.release, new.arch):
-                update = {"places": {**release.places, **new.places}, "verified_at": new.verified_at}
-                if region != release.baked_in:
-                    del update["verified_at"]
+                update: dict[str, Any] = {"places": {**release.places, **new.places}}
+                if region == release.baked_in:
+                    update |= {"verified_at": new.verified_at, "provenance": new.provenance}
                 return known.with_release(release.model_copy(update=update))
         return known.with_release(new)
 

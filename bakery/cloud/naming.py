@@ -21,7 +21,7 @@ FINGERPRINT, VERIFIED, REMOVING, RUN = "bakery:fingerprint", "bakery:verified", 
 BEGIN = "bakery:begin"
 """Of an image that was baked there: the id of the one that the bake began with."""
 PROVENANCE = "bakery:provenance"
-"""Of the image that was judged: the SHA-256 of the statement beside the catalog that says where it comes from."""
+"""The SHA-256 of the statement beside the catalog that says where an image comes from; copies have it, too."""
 
 TITLE = "Name"
 """The tag that a cloud's own pages show a thing by."""
@@ -56,6 +56,12 @@ def release_of(name: str) -> str:
 def pointer(definition: Definition, release: str, arch: Arch) -> str:
     """Return the well-known name that leads to a release's image in each place; *release* may be `latest`."""
     return f"{definition.aws.parameters}/{definition.name}/{release}/{arch}"
+
+
+def provenance(tags: Mapping[str, str]) -> str | None:
+    """Return the digest that an image is tagged with; None where there is none, or one that is no SHA-256 of ours."""
+    found = tags.get(PROVENANCE, "")
+    return found if re.fullmatch(r"[0-9a-f]{64}", found) else None
 
 
 def is_ours(tags: Mapping[str, str]) -> bool:

@@ -5,6 +5,7 @@ region that does not answer, never makes another region's past unclear.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bakery.catalog import catalog, promotions
@@ -43,7 +44,7 @@ def promote(order: Order, *, account: Account, console: Console) -> Release:
         console.phase("promote"),
         catalog.moving_latest(order.image, is_rehearsal=account.is_rehearsal, console=console),
     ):
-        publish.require_source(subject, account=account, console=console)
+        subject = publish.require_source(subject, account=account, console=console)
         catalog.change(
             order.image,
             lambda known: known.with_history(arch, begin(known.history(arch))).with_bad([name], arch, since=None),
@@ -97,7 +98,8 @@ def rollback(order: Order, *, account: Account, console: Console) -> list[Releas
             there = [name for name, to in ways.items() if to.release == release.release]
             _tell(known, release, there, console=console)
             subject = Subject(definition=definition, release=release, regions=tuple(there))
-            publish.require_source(subject, account=account, console=console)
+            subject = publish.require_source(subject, account=account, console=console)
+            subjects |= {name: replace(subjects[name], release=subject.release) for name in there}
         _go(subjects, arch=definition.arch, account=account, console=console)
     changelog.write(order.image, is_rehearsal=account.is_rehearsal, console=console)
     now = catalog.read(order.image, is_rehearsal=account.is_rehearsal)

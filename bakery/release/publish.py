@@ -4,14 +4,15 @@ Every place is recorded as soon as it is done; one that fails never harms anothe
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog, Placed, Release
-from bakery.cloud import converging
+from bakery.cloud import converging, naming
 from bakery.cloud.place import RefusedError, gone
 from bakery.cloud.reconcile import Seen
+from bakery.cloud.values import Image
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.parallel import everywhere
@@ -68,7 +69,7 @@ def publish(order: Order, *, account: Account, console: Console) -> Release:
     account.require(subject.regions)
     catalog.require_writable(order.image, is_rehearsal=account.is_rehearsal, console=console)
     with console.phase("publish"):
-        require_source(subject, account=account, console=console)
+        subject = require_source(subject, account=account, console=console)
         bring(dict.fromkeys(subject.regions, subject), account=account, console=console)
     return catalog.read(order.image, is_rehearsal=account.is_rehearsal).find(
         subject.release.release, subject.release.arch
@@ -119,10 +120,11 @@ def bring(
     _report(subjects, outcomes)
 
 
-def require_source(subject: Subject, *, account: Account, console: Console) -> None:
-    """Raise BakeryError (exit code 2) when the image that copies are made of is not there any more.
+def require_source(subject: Subject, *, account: Account, console: Console) -> Subject:
+    """Return what is to be published, with the digest of its provenance where only the image has told that so far.
 
-    Where its region does not answer, the others may have their copies already: each then tells for itself.
+    Raises BakeryError (exit code 2) when the image that copies are made of is not there any more. Where its region does
+    not answer, the others may have their copies already: each then tells for itself.
     """
     for name in dict.fromkeys(subject.release.origin(region) for region in subject.regions):
         home = account.place(name)
@@ -136,6 +138,23 @@ def require_source(subject: Subject, *, account: Account, console: Console) -> N
             continue
         if found is None:
             raise gone(wanted)
+        if name == subject.release.baked_in:
+            subject = _learned(subject, found, account=account, console=console)
+    return subject
+
+
+def _learned(subject: Subject, image: Image, *, account: Account, console: Console) -> Subject:
+    """Return a subject with the digest that its image is tagged with: catalogs of earlier bakeries do not have it."""
+    release, digest = subject.release, naming.provenance(image.tags)
+    if digest is None or release.provenance is not None:
+        return subject
+
+    def edit(known: Catalog) -> Catalog:
+        now = known.find(release.release, release.arch)
+        return known.with_release(now.model_copy(update={"provenance": digest}))
+
+    catalog.change(subject.definition.name, edit, is_rehearsal=account.is_rehearsal, console=console)
+    return replace(subject, release=release.model_copy(update={"provenance": digest}))
 
 
 def _with_place(known: Catalog, made: Release, region: str, *, image_id: str) -> Catalog:

@@ -101,8 +101,13 @@ def _with_group(
             was = f", where {before.image_id} is gone" if before else ""
             notes.append(f"{seen.release} ({seen.arch}) is added in {region}{was}")
             places[region] = placed
-    verified_at = release.verified_at or (seen.verified_at if seen.baked_in == release.baked_in else None)
-    return known.with_release(release.model_copy(update={"places": places, "verified_at": verified_at}))
+    is_of_home = seen.baked_in == release.baked_in
+    update = {
+        "places": places,
+        "verified_at": release.verified_at or (seen.verified_at if is_of_home else None),
+        "provenance": release.provenance or (seen.provenance if is_of_home else None),
+    }
+    return known.with_release(release.model_copy(update=update))
 
 
 def _release(group: Mapping[str, Image]) -> Release:
@@ -121,6 +126,7 @@ def _release(group: Mapping[str, Image]) -> Release:
         "baked_at": image.created_at,
         "baked_in": image.source_place or home,
         "verified_at": tags.get(naming.VERIFIED),
+        "provenance": naming.provenance(tags),
         "places": {region: {"image_id": one.id, "published_at": one.created_at} for region, one in group.items()},
     }
     return Release.model_validate(told, strict=False)

@@ -168,12 +168,12 @@ def broken(folder: Path, edit: Callable[[Any], object]) -> None:
         (lambda top: top.pop("image"), "image: is missing", ""),
         (lambda top: top.update(image="shop"), "image: is 'shop', and the file's name says 'host'", ""),
         (
-            lambda top: top.update(format=4, more=1),
-            "format: 4 is newer than what this bakery reads, which is 3",
+            lambda top: top.update(format=5, more=1),
+            "format: 5 is newer than what this bakery reads, which is 4",
             "git pull  (in the bakery's checkout)",
         ),
-        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2, 3"),
-        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2, 3"),
+        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2, 3, 4"),
+        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2, 3, 4"),
         (lambda top: top.update(is_rehearsal="no"), "is_rehearsal: must be true or false", ""),
         (lambda top: top.update(releases={}), "releases: must be a list", ""),
         (lambda top: top.update(latest=[]), "latest: must be an object: { … }", ""),
@@ -420,18 +420,19 @@ def test_a_change_brings_the_first_format_up_to_the_present_one(folder: Path) ->
     path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
     change(lambda known: known)
     written = json.loads(path.read_text())
-    assert written["format"] == 3
+    assert written["format"] == 4
     assert written["latest"] == {
         "amd64": [{"release": NEW, "promoted_at": "2026-02-03T00:00:00Z", "regions": ["eu-west-2", "sa-east-1"]}]
     }
     assert [{*one} & {"promoted_at"} for one in written["releases"]] == [set()] * 3
 
 
-def test_a_catalog_of_the_second_format_is_read_and_becomes_one_of_the_present(folder: Path) -> None:
+@pytest.mark.parametrize("earlier", [2, 3])
+def test_a_catalog_of_an_earlier_format_is_read_and_becomes_one_of_the_present(folder: Path, earlier: int) -> None:
     path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
     change(lambda known: known)
     present = path.read_text()
-    path.write_text(present.replace('"format": 3', '"format": 2'))
+    path.write_text(present.replace('"format": 4', f'"format": {earlier}'))
     change(lambda known: known)
     assert path.read_text() == present
 

@@ -18,6 +18,7 @@ from tests.aws_account import account_of, forget_aws
 
 HOME, FAR = "eu-west-2", "us-east-1"
 NAME = "20261101-0415-0123456789ab"
+DIGEST = "5ec" + "0" * 61
 EARLY, LATE = "2026-11-01T05:00:00Z", "2026-11-02T05:00:00Z"
 MADE = Made(
     image="host",
@@ -40,7 +41,7 @@ def made_in(region: Region, *, verified: str = "", number: int = 1) -> Release:
     image = values.image(
         f"ami-{number:017x}",
         created_at=datetime(2026, 11, 1, 4, 15, 0, 123000, tzinfo=UTC),
-        tags={naming.VERIFIED: verified} if verified else {},
+        tags={naming.VERIFIED: verified, naming.PROVENANCE: DIGEST} if verified else {},
     )
     record.record(MADE, image, region=region.name, is_rehearsal=True, console=Console())
     (release,) = catalog.read("host", is_rehearsal=True).releases
@@ -56,14 +57,15 @@ def test_the_first_region_is_where_it_was_made(account: Account) -> None:
 
 def test_its_verification_counts_where_it_was_made(account: Account) -> None:
     made_in(account.region(HOME))
-    assert made_in(account.region(HOME), verified=EARLY).verified_at == datetime(2026, 11, 1, 5, tzinfo=UTC)
+    found = made_in(account.region(HOME), verified=EARLY)
+    assert (found.verified_at, found.provenance) == (datetime(2026, 11, 1, 5, tzinfo=UTC), DIGEST)
 
 
 @pytest.mark.parametrize("verified", ["", LATE])
 def test_another_region_adds_its_place_and_changes_nothing_of_the_verification(account: Account, verified: str) -> None:
     first = made_in(account.region(HOME), verified=EARLY)
     release = made_in(account.region(FAR), verified=verified, number=2)
-    assert (release.verified_at, release.baked_in) == (first.verified_at, HOME)
+    assert (release.verified_at, release.provenance, release.baked_in) == (first.verified_at, DIGEST, HOME)
     assert sorted(release.places) == [HOME, FAR]
 
 
@@ -71,4 +73,4 @@ def test_a_region_that_made_it_again_takes_the_place_of_its_own_image(account: A
     made_in(account.region(HOME), verified=EARLY)
     release = made_in(account.region(HOME), number=2)
     assert release.places[HOME].image_id == f"ami-{2:017x}"
-    assert release.verified_at is None
+    assert (release.verified_at, release.provenance) == (None, None)

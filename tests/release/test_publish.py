@@ -140,6 +140,65 @@ def test_another_tag_reaches_what_is_there_already(account: Account, define: Def
     assert {"Key": "team", "Value": "ops"} in image_in(account, HOME)["Tags"]
 
 
+def provenance_in(account: Account, region: str) -> str:
+    return str({tag["Key"]: tag["Value"] for tag in image_in(account, region)["Tags"]}.get(naming.PROVENANCE))
+
+
+def test_copies_say_where_they_come_from_as_the_image_does_that_was_judged(account: Account) -> None:
+    bring(account, *SIX)
+    assert {provenance_in(account, region) for region in SIX} == {rehearsed.PROVENANCE}
+
+
+@pytest.mark.parametrize("act", [bring, move])
+def test_copies_of_an_earlier_bakery_get_it_from_the_image_that_was_judged(
+    act: Callable[..., Release], cloud: Rehearsal, account: Account
+) -> None:
+    """Their catalog does not have it, and they had no such tag."""
+    bring(account, HOME, "us-east-1")
+    forget_provenance(cloud, everywhere=False)
+    release = act(account, HOME, "us-east-1")
+    assert (provenance_in(account, "us-east-1"), release.provenance) == (rehearsed.PROVENANCE,) * 2
+
+
+@pytest.mark.parametrize("tag", ["", "no digest"])
+def test_of_a_release_without_a_statement_nothing_is_said(cloud: Rehearsal, account: Account, tag: str) -> None:
+    bring(account, HOME, "us-east-1")
+    forget_provenance(cloud, everywhere=True, tag=tag)
+    assert bring(account, HOME, "us-east-1").provenance is None
+    assert provenance_in(account, "us-east-1") == "None"
+
+
+def test_a_rollback_to_a_release_of_an_earlier_bakery_gives_it_to_the_copies(
+    cloud: Rehearsal, account: Account
+) -> None:
+    bring(account, HOME, "us-east-1")
+    move(account)
+    rehearsed.bake(cloud, LATER)
+    order = Order(image="host", release=LATER, regions=(HOME, "us-east-1"))
+    promote.promote(order, account=AwsCloud(account=account), console=Console())
+    forget_provenance(cloud, everywhere=False)
+    (back,) = promote.rollback(Order(image="host"), account=AwsCloud(account=account), console=Console())
+    found = account.region("us-east-1").ec2("describe_images", ImageIds=[back.places["us-east-1"].image_id])
+    (image,) = found["Images"]
+    assert {"Key": naming.PROVENANCE, "Value": rehearsed.PROVENANCE} in image["Tags"]
+
+
+def forget_provenance(cloud: Rehearsal, *, everywhere: bool, tag: str = "") -> None:
+    """Make the catalog and the copies, or all images, as a bakery made them that told nobody, or told a *tag*."""
+    catalog.change(
+        "host",
+        lambda known: known.model_copy(
+            update={"releases": tuple(one.model_copy(update={"provenance": None}) for one in known.releases)}
+        ),
+        is_rehearsal=True,
+        console=Console(),
+    )
+    for image in cloud.world.images.values():
+        if image.owner == "123456789012" and (everywhere or image.region != HOME):
+            image.tags.pop(naming.PROVENANCE, None)
+            image.tags.update({naming.PROVENANCE: tag} if tag and image.region == HOME else {})
+
+
 def test_a_parameter_that_moves_gets_tags_that_are_new(account: Account, define: Define, cloud: Rehearsal) -> None:
     bring(account, HOME)
     move(account)

@@ -11,13 +11,13 @@ import pytest
 
 from bakery.catalog import record
 from bakery.catalog.model import Placed, Release
-from bakery.cloud import converging
+from bakery.cloud import converging, naming
 from bakery.cloud.reconcile import Seen, Wanted, differences
 from bakery.clouds.scaleway import account as scaleway
 from bakery.clouds.scaleway import converged, images, latest, snapshots, upload
 from bakery.clouds.scaleway.account import Account
 from bakery.clouds.scaleway.place import ScalewayPlace
-from bakery.clouds.scaleway.tags import tag_list
+from bakery.clouds.scaleway.tags import tag_list, tags_of
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
@@ -29,6 +29,7 @@ from tests.scaleway_server import QCOW2, Cloud, account_of, serving
 HOME, NEAR, FAR = "fr-par-1", "fr-par-2", "nl-ams-1"
 RELEASE = "20260110-0415-0123456789ab"
 NEXT = "20260111-0415-0123456789ab"
+PROVENANCE = "5ec" + "0" * 61
 BUCKETS = {"fr-par": "images-fr", "nl-ams": "images-nl"}
 SHARES = 6
 """Into how many tests the calls are split that a run is killed after, for as many processors."""
@@ -62,10 +63,11 @@ def release_at(cloud: Cloud, *, name: str = RELEASE) -> Release:
         image="host", release=name, arch=Arch.AMD64, base=BaseName.DEBIAN_12, fingerprint="0" * 64, size_gb=40
     )
     first = record.entry(made, region=HOME, image=None)
-    tags = record.tags(first.model_copy(update={"verified_at": at}), image="host", own={"team": "web"})
+    first = first.model_copy(update={"verified_at": at, "provenance": PROVENANCE})
+    tags = record.tags(first, image="host", own={"team": "web"})
     identity = cloud.put(HOME, made.name, tags=tag_list(tags))
     places = {HOME: Placed(image_id=identity, published_at=at)}
-    return first.model_copy(update={"verified_at": at, "places": places})
+    return first.model_copy(update={"places": places})
 
 
 def wanted_in(account: Account, release: Release, zone: str, *, is_latest: bool = True) -> Wanted:
@@ -117,6 +119,16 @@ def test_a_release_comes_to_a_zone_of_the_region_and_to_one_of_another(cloud: Cl
     assert there["images"][HOME] == there["images"][NEAR] == there["images"][FAR]
     assert there["latest"][FAR] == [outcomes[FAR].image.name]
     assert (there["objects"], there["uploads"]) == ([], 0)
+
+
+def test_a_copy_says_where_it_comes_from_also_one_that_an_earlier_bakery_made(cloud: Cloud) -> None:
+    account, release = account_of(cloud), release_at(cloud)
+    publish(account, release.model_copy(update={"provenance": None}))
+    (copy,) = cloud.of("image", FAR).values()
+    assert naming.PROVENANCE not in tags_of(copy["tags"])
+    publish(account_of(cloud), release)
+    (copy,) = cloud.of("image", FAR).values()
+    assert tags_of(copy["tags"])[naming.PROVENANCE] == PROVENANCE
 
 
 def test_what_is_there_is_not_touched(cloud: Cloud) -> None:
