@@ -6,15 +6,17 @@ from bakery.commands.command import IMAGE, IMAGE_HELP, Context, task
 
 SIDE = "a release, how its name begins, latest, newest, or local: the image that was baked on this machine"
 
+EXAMPLE = "diff latest plan"
+
 
 @task(
     positional=["old", "new"],
     help={
         "old": SIDE,
-        "new": SIDE,
+        "new": f"likewise, or plan: what a bake now would make, as far as is known before one ({EXAMPLE})",
         "image": IMAGE_HELP["image"],
         "arch": "amd64 or arm64 (default: the definition's)",
-        "base": f"with local: {IMAGE_HELP['base']}",
+        "base": f"with local and plan: {IMAGE_HELP['base']}",
         "format": "table, json or markdown (default: table)",
         "rehearse": "what was published in a rehearsal, on this machine",
     },
@@ -29,8 +31,8 @@ def diff(
     format_: str = "table",
     rehearse: bool = False,
 ) -> None:
-    """Show what differs between two releases (diff latest newest): packages, units, ports, users, sizes, boot."""
-    from bakery.contents import diff
+    """Show what differs between two releases (diff latest newest), or what a bake would change (diff latest plan)."""
+    from bakery.contents import diff, foreseen
 
     order = diff.Order(
         image=image,
@@ -41,7 +43,12 @@ def diff(
         form=format_,
         is_rehearsal=rehearse,
     )
-    diff.show(order)
+    if order.new != foreseen.PLAN:
+        diff.show(order)
+        return
+    from bakery.release import foresight
+
+    foresight.show(order)
 
 
 @task(

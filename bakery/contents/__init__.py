@@ -5,6 +5,7 @@ __all__ = [
     "collect",
     "diff",
     "differences",
+    "foreseen",
     "forms",
     "kept",
     "manifest",

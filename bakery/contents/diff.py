@@ -1,9 +1,11 @@
 """The story of `invoke diff`: find two releases, compare what they hold, show what differs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bakery.contents import differences, forms, sides
-from bakery.contents.differences import Differences
+from bakery.contents.differences import Differences, Section
+from bakery.contents.foreseen import Foreseen
 from bakery.contents.forms import Form
 from bakery.core.console import table
 
@@ -30,11 +32,22 @@ def show(order: Order) -> None:
     found = compare(order)
     match form:
         case Form.TABLE:
-            show_tables(found)
+            show_tables(forms.heading(found), found.sections)
         case Form.JSON:
             print(forms.as_json(found))  # noqa: T201  # the result
         case Form.MARKDOWN:
             print(forms.markdown(found), end="")  # noqa: T201  # the result
+
+
+def show_plan(found: Foreseen, *, form: Form) -> None:
+    """Print on stdout what a bake now would change of a release."""
+    match form:
+        case Form.TABLE:
+            show_tables(forms.heading_of_plan(found), found.sections)
+        case Form.JSON:
+            print(forms.plan_as_json(found))  # noqa: T201  # the result
+        case Form.MARKDOWN:
+            print(forms.plan_markdown(found), end="")  # noqa: T201  # the result
 
 
 def compare(order: Order) -> Differences:
@@ -43,8 +56,8 @@ def compare(order: Order) -> Differences:
     return differences.of(shelf.manifest(order.old), shelf.manifest(order.new))
 
 
-def show_tables(found: Differences) -> None:
+def show_tables(heading: str, sections: Iterable[Section]) -> None:
     """Print what differs for people, on stdout."""
-    print(forms.heading(found))  # noqa: T201  # the result
-    for section in found.sections:
+    print(heading)  # noqa: T201  # the result
+    for section in sections:
         table(section.title, forms.COLUMNS, forms.rows(section), to_stdout=True)

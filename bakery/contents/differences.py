@@ -66,9 +66,12 @@ class Differences:
 
     def summary(self) -> str:
         """Return the whole in a line."""
-        if not self.sections:
-            return "nothing differs"
-        return "; ".join(f"{section.title.lower()}: {_counted(section)}" for section in self.sections)
+        return summary(self.sections) or "nothing differs"
+
+
+def summary(sections: Iterable[Section]) -> str:
+    """Return how many things differ in each respect, in a line; empty where there is none."""
+    return "; ".join(f"{section.title.lower()}: {_counted(section)}" for section in sections)
 
 
 def of(old: Manifest, new: Manifest) -> Differences:
@@ -76,7 +79,7 @@ def of(old: Manifest, new: Manifest) -> Differences:
     sections = [
         Section(key="packages", title="Packages", changes=tuple(_packages(old, new))),
         Section(key="kernel", title="Kernel", changes=_plain({"kernel": old.kernel}, {"kernel": new.kernel})),
-        Section(key="plugins", title="Plugins of dokku", changes=tuple(_plugins(old, new))),
+        Section(key="plugins", title="Plugins of dokku", changes=tuple(plugins(old.plugins, new.plugins))),
     ]
     for key, (title, told) in TOLD.items():
         sections.append(Section(key=key, title=title, changes=_plain(dict(told(old)), dict(told(new)))))
@@ -152,8 +155,9 @@ def _by_name(manifest: Manifest) -> dict[str, Package]:
     return {one.name if one.arch in usual else f"{one.name}:{one.arch}": one for one in manifest.packages}
 
 
-def _plugins(old: Manifest, new: Manifest) -> Iterator[Change]:
-    before, now = ({one.name: one for one in manifest.plugins} for manifest in (old, new))
+def plugins(old: Iterable[Plugin], new: Iterable[Plugin]) -> Iterator[Change]:
+    """Return what differs between plugins of dokku's."""
+    before, now = ({one.name: one for one in each} for each in (old, new))
     for name in sorted({*before, *now}):
         was, found = before.get(name), now.get(name)
         if was is None or found is None or was.commit != found.commit:

@@ -1,10 +1,11 @@
 """What differs between two releases, as text: for programs, for a page or a pull request, and rows for a terminal."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from bakery.contents.differences import Change, Differences, Kind, Section, megabytes
+from bakery.contents.foreseen import NEVER, PLAN, Foreseen
 from bakery.contents.manifest import Manifest
 from bakery.core.errors import did_you_mean, impossible
 
@@ -90,9 +91,41 @@ def _value(change: Change) -> dict[str, object]:
 
 def markdown(found: Differences) -> str:
     """Return the whole as Markdown, without a heading: whoever puts it into a page has one."""
-    if not found.sections:
-        return "Nothing differs.\n"
-    return "\n".join(line for section in found.sections for line in (*_markdown(section), ""))
+    return _sections(found.sections) or "Nothing differs.\n"
+
+
+def heading_of_plan(found: Foreseen) -> str:
+    """Return a release, what a bake now would change, and what nobody knows before it, in lines for people."""
+    old = found.old
+    lines = [f"{old.image} for {old.arch}: {old.release} → {PLAN}, what a bake now would make"]
+    lines += [f"  {found.summary()}", *(f"  not known: {one}" for one in found.doubts)]
+    return "\n".join([*lines, f"  never known before a bake: {'; '.join(NEVER)}"])
+
+
+def plan_as_json(found: Foreseen) -> str:
+    """Return a release against the plan for programs."""
+    value = {
+        "image": found.old.image,
+        "arch": found.old.arch,
+        "old": _side(found.old),
+        "new": {"release": PLAN, "base": found.planned.base, "fingerprint": found.planned.fingerprint},
+        "security": len(found.security),
+        "changes": {section.key: [_value(one) for one in section.changes] for section in found.sections},
+        "not_known": [*found.not_known],
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def plan_markdown(found: Foreseen) -> str:
+    """Return a release against the plan as Markdown, likewise without a heading."""
+    summary = found.summary()
+    told = _sections(found.sections) or f"{summary[0].upper()}{summary[1:]}.\n"
+    unknown = "\n".join(f"- {one}" for one in found.not_known)
+    return f"{told}\n**Not known before a bake**\n\n{unknown}\n"
+
+
+def _sections(sections: Iterable[Section]) -> str:
+    return "\n".join(line for section in sections for line in (*_markdown(section), ""))
 
 
 def _markdown(section: Section) -> Iterator[str]:
@@ -103,7 +136,7 @@ def _markdown(section: Section) -> Iterator[str]:
 
 def _item(one: Change) -> str:
     name, old, new = (_code(text) if text else "" for text in (one.name, one.old, one.new))
-    if one.kind in {Kind.ADDED, Kind.REMOVED}:
+    if one.kind in {Kind.ADDED, Kind.REMOVED} or not (old or new):
         text = f"{one.kind} {name} {old or new}".rstrip()
     else:
         text = f"{'' if one.kind is Kind.CHANGED else f'{one.kind} '}{name} {old} → {new}"

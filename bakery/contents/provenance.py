@@ -14,7 +14,7 @@ from bakery import ROOT
 from bakery.contents import kept, signature
 from bakery.contents.manifest import Manifest
 from bakery.core import process
-from bakery.core.errors import impossible
+from bakery.core.errors import BakeryError, impossible
 from bakery.core.files import write_whole
 from bakery.definition.problems import shown
 
@@ -98,6 +98,28 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stated:
+    """What a statement says of a bake."""
+
+    steps: Sequence[str]
+    commit: str
+    """The bakery's; empty where it was none, or more than the catalog differed from it."""
+
+
+def stated(path: Path) -> Stated | None:
+    """Return what a statement says of the bake; None where there is no statement. Raises like `passed`."""
+    if not path.exists():
+        return None
+    try:
+        build = json.loads(path.read_bytes())["predicate"]["buildDefinition"]
+        taken = {one["name"]: one for one in build["resolvedDependencies"]}
+        commit = taken["bakery"]["digest"]["gitCommit"] if "bakery" in taken else ""
+        return Stated(steps=tuple(map(str, build["internalParameters"]["steps"])), commit=str(commit))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path) from error
+
+
 def passed(path: Path) -> dict[str, int]:
     """Return how many tests a release passed, by who answered; empty where there is no statement.
 
@@ -110,4 +132,8 @@ def passed(path: Path) -> dict[str, int]:
         (told,) = (one for one in top["predicate"]["runDetails"]["byproducts"] if one["name"] == TESTS)
         return {str(name): len(asked) for name, asked in told["annotations"]["passed"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise impossible(f"{shown(path)} is damaged", hint=f"git checkout HEAD {shown(path)}, or rm it") from error
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> BakeryError:
+    return impossible(f"{shown(path)} is damaged", hint=f"git checkout HEAD {shown(path)}, or rm it")

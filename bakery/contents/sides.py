@@ -6,6 +6,7 @@ from pathlib import Path
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Catalog
 from bakery.contents import kept
+from bakery.contents.foreseen import PLAN
 from bakery.contents.manifest import Manifest
 from bakery.core.errors import did_you_mean, impossible
 from bakery.definition import bases, layers
@@ -33,12 +34,25 @@ class Shelf:
 
     def _released(self, name: str) -> Manifest:
         having = [one.release for one in self.known.having(self.arch)]
-        words = [*having, catalog.LATEST, catalog.NEWEST, LOCAL]
+        words = [*having, catalog.LATEST, catalog.NEWEST, LOCAL, PLAN]
+        if name == PLAN:
+            raise impossible(
+                "what a bake now would make is no release yet: a release can be held against it",
+                hint=f"./inv diff RELEASE {PLAN} --image {self.image}",
+            )
         if name not in words and not any(one.startswith(name) for one in having):
             problem = f"there is no release {name!r} of {self.image} for {self.arch} in the catalog"
             raise impossible(problem, hint=did_you_mean(name, words, most=12) or f"{having[-1]} is the newest")
         release = self.known.find(name, self.arch)
         return kept.require(self.image, release, is_rehearsal=self.known.is_rehearsal)
+
+    def provenance_path(self, name: str) -> Path:
+        """Return where the statement would be that says where a release comes from; raises like `manifest`."""
+        if name == LOCAL:
+            return artifact.local(self.image, bases.base(self.base).name).provenance
+        release = self.known.find(name, self.arch)
+        manifest = kept.of_release(self.image, release.release, release.arch, is_rehearsal=self.known.is_rehearsal)
+        return kept.provenance_of(manifest)
 
     def _local(self) -> Manifest:
         path = self._local_path()

@@ -33,6 +33,20 @@ def contents(paths: Iterable[Path], *, folder: Path) -> dict[Path, Content]:
     return {path: _content(path, known.get(path.relative_to(folder).as_posix())) for path in paths}
 
 
+def changed_since(commit: str, paths: Iterable[Path], *, folder: Path) -> list[Path] | None:
+    """Return which of *paths* differ from what they were in a commit of the checkout that *folder* is in.
+
+    None where git does not know: no git, no such commit, a path beside the checkout.
+    """
+    if shutil.which("git") is None:
+        return None
+    argv = ["git", "-C", str(folder), "diff", "--name-only", "-z", "--relative", commit, "--", *map(str, paths)]
+    listed = process.run(argv, env=_ENVIRONMENT, is_checked=False)
+    if listed.exit_code != 0:
+        return None
+    return [folder / name for name in listed.output.split("\0") if name]
+
+
 def _content(path: Path, known: re.Match[str] | None) -> Content:
     data = path.read_bytes()
     # A script with the line ends of Windows runs nowhere, so that nobody can mean them.

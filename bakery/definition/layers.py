@@ -72,6 +72,11 @@ def every(folder: Path = FOLDER) -> list[str]:
     return sorted(_known(folder))
 
 
+def file_of(name: str, *, folder: Path = FOLDER) -> Path:
+    """Return the file of an image that there is."""
+    return _known(folder)[name]
+
+
 def chain(name: str, *, folder: Path = FOLDER, arch: Arch | None = None) -> list[Definition]:
     """Return an image's layers, the lowest first and the image itself last, each with the steps that it takes.
 

@@ -3,6 +3,7 @@
 __all__ = [
     "bake",
     "catalog_commit",
+    "foresight",
     "import_",
     "launch",
     "launch_order",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from bakery.core import http
 from bakery.core.errors import missing
@@ -14,8 +15,9 @@ from bakery.core.http import DEADLINE_S, Answer, Source
 from bakery.sources import release_file
 from bakery.sources.index import PackageList, SilentError, offered, package_lists
 from bakery.sources.offers import Archive, Pin, archives_of, pins_of
+from bakery.sources.packages import asked_packages
 from bakery.sources.preflight import Demand
-from bakery.sources.version import sort_key
+from bakery.sources.version import Key, sort_key
 
 Answers = Mapping[str, Answer]
 """What each archive has answered, by the address of its Release file."""
@@ -58,6 +60,19 @@ def ask(demands: Iterable[Demand], *, deadline_s: float = DEADLINE_S) -> Answers
     return {answer.source.url: answer for answer in http.ask([*wanted.values()], deadline_s=deadline_s)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prospect:
+    """What a bake now would make of the packages that an image has, as far as archives and definition tell."""
+
+    moves: Sequence[Move]
+    added: Sequence[Move] = ()
+    """What the definition asks for and the image does not have."""
+    unoffered: Sequence[Installed] = ()
+    """What the image has and no archive has any more, in any version."""
+    lacking: Sequence[str] = ()
+    """What the definition asks for and no archive has by that name."""
+
+
 def find(
     installed: Sequence[Installed], demand: Demand, *, answers: Answers, now: datetime | None = None
 ) -> list[Move]:
@@ -66,6 +81,31 @@ def find(
     Raises SilentError where an archive does not answer or no address of one is known, and BakeryError (exit code 3)
     for one that is broken, stale or from the future: a bake would fail there.
     """
+    shelves = _shelves({one.name for one in installed}, demand, answers=answers, now=now)
+    moves = _moves(installed, shelves, pins=pins_of(demand.image, demand.base))
+    # A pin that takes a package back is a change of the definition, which is seen by its fingerprint.
+    return [move for move in moves if sort_key(move.now) > sort_key(move.before)]
+
+
+def foresee(
+    installed: Sequence[Installed], demand: Demand, *, answers: Answers, now: datetime | None = None
+) -> Prospect:
+    """Return what would become of an image's packages, also where a pin takes one back; raises like `find`."""
+    having = {one.name for one in installed}
+    asked = [word.partition("=")[0] for word in asked_packages(demand.image, demand.base)]
+    new = sorted({*asked} - having)
+    shelves = _shelves({*having, *new}, demand, answers=answers, now=now)
+    pins = pins_of(demand.image, demand.base)
+    coming = {name: _best(_ranks(name, shelves, pins=pins)) for name in new}
+    return Prospect(
+        moves=_moves(installed, shelves, pins=pins),
+        added=[Move(name=name, before="", now=best.version) for name, best in coming.items() if best],
+        unoffered=[one for one in installed if not any(one.name in versions for _, versions in shelves)],
+        lacking=[name for name, best in coming.items() if not best],
+    )
+
+
+def _shelves(names: set[str], demand: Demand, *, answers: Answers, now: datetime | None) -> "Shelves":
     archives = archives_of(demand)
     if all(one.is_vendor for one in archives):
         raise SilentError(f"no archive of {demand.base.name} is known on this machine")
@@ -73,9 +113,10 @@ def find(
     if silent:
         raise SilentError(f"no answer from {', '.join(silent)}")
     lists = {one.source: _lists(one, answers, demand=demand, now=now or datetime.now(UTC)) for one in archives}
-    names = {one.name for one in installed}
-    shelves = [(one, offered(lists[one.source], of=names)) for one in archives]
-    pins = pins_of(demand.image, demand.base)
+    return [(one, offered(lists[one.source], of=names)) for one in archives]
+
+
+def _moves(installed: Sequence[Installed], shelves: "Shelves", *, pins: Sequence[Pin]) -> list[Move]:
     found = [move for one in installed if (move := _move(one, shelves, pins=pins)) is not None]
     return sorted(found, key=lambda move: (not move.is_security, move.name))
 
@@ -100,20 +141,45 @@ Shelves = Sequence[tuple[Archive, Mapping[str, Sequence[str]]]]
 
 
 def _move(one: Installed, shelves: Shelves, *, pins: Sequence[Pin]) -> Move | None:
-    """Return where apt would move a package to; None where it stays, and where a pin would take it back."""
-    offers = [(archive, version) for archive, versions in shelves for version in versions.get(one.name, ())]
-    ranks = {one.version: _PINNED if _is_pinned(one.name, one.version, pins) else _BESIDE}
-    for archive, version in offers:
-        rank = _PINNED if _is_pinned(one.name, version, pins) else _rank(archive, one.name)
-        ranks[version] = max(rank, ranks.get(version, 0))
+    """Return where apt would move a package to; None where it stays."""
+    ranks = _ranks(one.name, shelves, pins=pins)
+    itself = _PINNED if _is_pinned(one.name, one.version, pins) else _BESIDE
+    ranks[one.version] = max(itself, ranks.get(one.version, 0))
     own = sort_key(one.version)
     # apt goes back to an older version for a pin alone.
-    fitting = [(rank, sort_key(version), version) for version, rank in ranks.items()]
-    _, key, now = max(found for found in fitting if found[1] >= own or found[0] == _PINNED)
-    if key <= own:
+    best = _best({version: rank for version, rank in ranks.items() if rank == _PINNED or sort_key(version) >= own})
+    assert best
+    if best.key == own:
         return None
-    urgent = [sort_key(version) for archive, version in offers if archive.is_security]
-    return Move(name=one.name, before=one.version, now=now, is_security=any(own < found <= key for found in urgent))
+    urgent = [
+        sort_key(version)
+        for archive, versions in shelves
+        if archive.is_security
+        for version in versions.get(one.name, ())
+    ]
+    is_security = any(own < found <= best.key for found in urgent)
+    return Move(name=one.name, before=one.version, now=best.version, is_security=is_security)
+
+
+class _Best(NamedTuple):
+    rank: int
+    key: Key
+    version: str
+
+
+def _ranks(name: str, shelves: Shelves, *, pins: Sequence[Pin]) -> dict[str, int]:
+    """Return each version that is offered of a package with its priority."""
+    found: dict[str, int] = {}
+    for archive, versions in shelves:
+        for version in versions.get(name, ()):
+            rank = _PINNED if _is_pinned(name, version, pins) else _rank(archive, name)
+            found[version] = max(rank, found.get(version, 0))
+    return found
+
+
+def _best(ranks: Mapping[str, int]) -> _Best | None:
+    """Return what apt would take of versions with their priorities; None of none."""
+    return max((_Best(rank, sort_key(version), version) for version, rank in ranks.items()), default=None)
 
 
 _PINNED, _USUAL, _BESIDE = 1001, 500, 100

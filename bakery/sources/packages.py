@@ -53,6 +53,17 @@ def docker_plugins(definition: Definition, base: Base) -> tuple[str, ...]:
     return (base.compose_package, BUILDX) if is_distro else ("docker-compose-plugin", "docker-buildx-plugin")
 
 
+def asked_packages(definition: Definition, base: Base) -> tuple[str, ...]:
+    """Return everything that the steps ask for by name, and none of what comes along with it."""
+    return (
+        *definition.packages,
+        *docker_packages(definition, base),
+        *nginx_packages(definition, base),
+        *dokku_packages(definition),
+        *docker_plugins(definition, base),
+    )
+
+
 def native_packages(definition: Definition, base: Base) -> tuple[str, ...]:
     """Return what the distribution's own archive supplies, and an archive base can therefore hold already."""
     docker = docker_packages(definition, base) if definition.docker.source is DockerSource.DISTRO else ()

@@ -8,8 +8,10 @@ import re
 
 _Part = tuple[tuple[tuple[int, ...], int], ...]
 
+Key = tuple[int, _Part, _Part]
 
-def sort_key(version: str) -> tuple[int, _Part, _Part]:
+
+def sort_key(version: str) -> Key:
     """Return a key that sorts versions from old to new."""
     epoch, colon, rest = version.partition(":")
     if not colon:

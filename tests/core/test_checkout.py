@@ -136,3 +136,22 @@ def test_it_works_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch, origin:
     with_git = printed(origin)
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert printed(origin) == with_git
+
+
+def test_what_changed_since_a_commit_is_told_where_git_knows_it(origin: Path, tmp_path: Path) -> None:
+    own = clone(origin, tmp_path / "own")
+    run, step = own / "provision/run", own / "provision/40-nginx.sh"
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=own, check=True, capture_output=True, text=True).stdout
+    assert checkout.changed_since(head.strip(), [run, step], folder=own) == []
+    step.write_text("#!/bin/sh\n")
+    assert checkout.changed_since(head.strip(), [run, step], folder=own) == [step]
+    assert checkout.changed_since(head.strip(), [run], folder=own) == []
+
+
+@pytest.mark.parametrize("what", ["no such commit", "a path beside it", "no checkout"])
+def test_what_git_does_not_know_is_not_taken_for_unchanged(origin: Path, tmp_path: Path, what: str) -> None:
+    own = clone(origin, tmp_path / "own")
+    commit = "0" * 40 if what == "no such commit" else "HEAD"
+    paths = [tmp_path / "host.toml"] if what == "a path beside it" else [own / "provision/run"]
+    folder = tmp_path if what == "no checkout" else own
+    assert checkout.changed_since(commit, paths, folder=folder) is None
