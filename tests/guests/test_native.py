@@ -90,10 +90,9 @@ def test_who_has_a_socket_and_does_not_listen_yet_is_waited_for(folder: Path) ->
 
         late = threading.Thread(target=listen)
         late.start()
-        try:
-            assert native._ask(control, {"execute": "list_hostfwd"}) == {"return": {}}
-        finally:
-            late.join()
+        with subprocess.Popen(["true"]) as child:
+            native.Running(child=child, control=control).forward("127.0.0.1", 2222, to=22)
+        late.join()
 
 
 def test_switched_off_in_order_it_ends_well_and_nothing_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
