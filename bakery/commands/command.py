@@ -42,9 +42,14 @@ class Command(Task[Any]):
         texts = self.help
         self.help = dict(texts)
         try:
-            return super().get_arguments(ignore_unknown_help)
+            found = super().get_arguments(ignore_unknown_help)
         finally:
             self.help = texts
+        for argument in found:
+            if argument.kind is list:
+                # invoke takes the empty list for a value that was given, and `--region` alone for no region at all.
+                argument.raw_value = None
+        return found
 
     def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
         """Return how one option is read."""

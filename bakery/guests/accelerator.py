@@ -76,13 +76,18 @@ def in_a_cloud() -> Accelerator:
     return IN_A_CLOUD
 
 
+def require_choice(wanted: str) -> None:
+    """Raise BakeryError (exit code 2) for what is no way to run machines, whether or not it works here."""
+    if wanted not in CHOICES:
+        raise impossible(f"--accelerator {wanted} is not known", hint=f"one of {', '.join(CHOICES)}")
+
+
 def choose(wanted: str) -> Accelerator:
     """Return how to bake and verify here: as *wanted*, or for `auto` with KVM, else natively, else emulated.
 
     Raises BakeryError: exit code 2 when *wanted* is none of CHOICES, 3 when it does not work here.
     """
-    if wanted not in CHOICES:
-        raise impossible(f"--accelerator {wanted} is not known", hint=f"one of {', '.join(CHOICES)}")
+    require_choice(wanted)
     if wanted == "tcg":
         return Accelerator(name="tcg", reason="it was asked for")
     reasons = {}

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bakery.catalog import catalog, promotions
 from bakery.core.console import table
-from bakery.definition import layers
+from bakery.definition import layers, place_names
 
 PLACES_EACH = 4
 """Places that one runner judges: three minutes each, one after the other."""
@@ -27,17 +27,18 @@ class Job:
 def nights(names: Sequence[str], *, places: Sequence[str]) -> list[Job]:
     """Return a job of `nightly` for each family of images: those that stand on a common layer bake it once.
 
-    Raises BakeryError (exit code 2) for an unknown image.
+    Raises BakeryError (exit code 2) for an unknown image, and for what can be no place.
     """
+    place_names.require_form(places)
     families: list[tuple[set[str], list[str]]] = []
-    for name in names or layers.names():
+    for name in dict.fromkeys(names or layers.names()):
         chain = {layer.name for layer in layers.chain(name)}
         near = [family for family in families if family[0] & chain]
         families = [family for family in families if family not in near]
         shared = chain.union(*(family[0] for family in near))
         families.append((shared, [*(one for family in near for one in family[1]), name]))
     jobs = (
-        Job(name=" ".join(members), options=_options(("--image", members), ("--region", places)))
+        Job(name=" ".join(members), options=_options(("--image", members), ("--region", [*dict.fromkeys(places)])))
         for _, members in families
     )
     return sorted(jobs, key=lambda job: job.name)
@@ -46,10 +47,11 @@ def nights(names: Sequence[str], *, places: Sequence[str]) -> list[Job]:
 def unproven(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool, most: int = PLACES_EACH) -> list[Job]:
     """Return jobs of `verify`: places where the newest release is, was not baked, and is not `latest` yet.
 
-    Raises BakeryError (exit code 2) for an unknown image, and for a file that is no catalog.
+    Raises BakeryError (exit code 2) like `nights`, and for a file that is no catalog.
     """
+    place_names.require_form(places)
     found = []
-    for name in names or layers.names():
+    for name in dict.fromkeys(names or layers.names()):
         definition, known = layers.whole(name), catalog.read(name, is_rehearsal=is_rehearsal)
         newest = max(known.having(definition.arch), key=lambda one: one.release, default=None)
         if newest is None or newest.verified_at is None or newest.bad_since is not None:

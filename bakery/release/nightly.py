@@ -15,7 +15,8 @@ from pathlib import Path
 from bakery.core import folders
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
-from bakery.definition import layers
+from bakery.definition import bases, layers
+from bakery.guests import accelerator
 from bakery.places.account import Account
 from bakery.release import changes, prune
 from bakery.release.changes import MAX_AGE_DAYS, Change, Layer
@@ -92,7 +93,13 @@ def nightly(order: Order, *, doors: Doors, console: Console) -> list[Night]:
 
 
 def _ways(order: Order, *, doors: Doors) -> list[Way]:
-    """Return where each image is baked, the layers below others first."""
+    """Return where each image is baked, the layers below others first.
+
+    Raises BakeryError for what was asked for all of them and cannot be: one line, where each would fail by itself.
+    """
+    accelerator.require_choice(order.accelerator)
+    if order.base:
+        bases.base(order.base)
     names = order.images or tuple(layers.names())
     depth = {name: len(layers.chain(name)) for name in names}
     places = {
@@ -106,6 +113,8 @@ def _ways(order: Order, *, doors: Doors) -> list[Way]:
         )
     every = tuple(dict.fromkeys(place for there in places.values() for place in there))
     account = doors.account(every) if every else None
+    if account is not None:
+        account.require(order.places)
     return [_way(name, there, order, doors=doors, account=account) for name, there in places.items()]
 
 

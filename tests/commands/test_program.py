@@ -54,6 +54,8 @@ def through_shell(script: str) -> subprocess.CompletedProcess[str]:
         (["bake", "--imgae=x"], "bake has no option --imgae", "did you mean '--image'?  (./inv bake -h explains them)"),
         (["bake", "--image"], "--image needs a value", "./inv bake -h"),
         (["amis", "--format"], "--format needs a value", "./inv amis -h"),
+        (["nightly", "--region"], "--region needs a value", "./inv nightly -h"),
+        (["bake", "--region", "--dry-run"], "--region needs a value", "./inv bake -h"),
         (["bake", "host"], "bake takes no 'host', and it is no command either", "./inv bake --image host"),
         (["bake", "x"], "bake takes no 'x', and it is no command either", "./inv bake -h  (lists its options)"),
         (["bake", "-y"], "-y is for ./inv itself", "./inv -y bake"),

@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from bakery.catalog import catalog, promotions
 from bakery.catalog.catalog import Placed
 from bakery.core.console import Console
+from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
 from bakery.release import matrix
 from tests.rehearsed import HOME, NOW, SIX, verified
@@ -33,6 +36,18 @@ def test_images_on_a_common_layer_are_one_job_and_others_their_own() -> None:
 def test_only_what_is_named_is_baked_where_it_is_said() -> None:
     (job,) = matrix.nights(("plain",), places=("eu-west-2", "us-east-1"))
     assert job.options == "--image plain --region eu-west-2 --region us-east-1"
+
+
+def test_what_is_named_twice_is_done_once() -> None:
+    (job,) = matrix.nights(("plain", "plain"), places=("eu-west-2", "eu-west-2"))
+    assert (job.name, job.options) == ("plain", "--image plain --region eu-west-2")
+
+
+@pytest.mark.parametrize("of", [matrix.nights, partial(matrix.unproven, is_rehearsal=True)])
+def test_a_place_that_there_cannot_be_is_refused(of: Callable[..., object]) -> None:
+    with pytest.raises(BakeryError, match="there is no region 'eu_west_2'") as caught:
+        of((), places=("eu_west_2",))
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
 
 
 def test_two_images_that_share_only_a_layer_that_is_not_asked_for_stay_together(folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -454,6 +455,23 @@ def test_the_result_is_one_table_and_a_page_for_the_run(
     assert "host" in told
     assert "baked" in told
     assert page.read_text().startswith("before\n## a night of a rehearsal\n\n| image | place |")
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"places": ("eu-west-2", "eu-west-9")}, "there is no region 'eu-west-9'"),
+        ({"base": "debian-1"}, "there is no base 'debian-1'"),
+        ({"accelerator": "warp"}, "--accelerator warp is not known"),
+    ],
+)
+def test_what_no_image_could_be_asked_for_is_one_line_and_no_night(
+    account: AwsCloud, told: dict[str, Any], said: str
+) -> None:
+    order = Order(**{"images": ("host", "shop"), "places": (HOME,), **told})
+    with pytest.raises(BakeryError) as caught:
+        nightly.nightly(order, doors=Doors(account=lambda _: account), console=Console())
+    assert (caught.value.message, caught.value.exit_code) == (said, ExitCode.IMPOSSIBLE)
 
 
 def test_a_rehearsal_without_a_region_is_refused(account: AwsCloud) -> None:
