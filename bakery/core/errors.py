@@ -65,6 +65,8 @@ def of_system(error: OSError, *, what: str = "") -> BakeryError | None:
         return BakeryError(f"{name}: {reason}", hint=ROOM)
     if error.errno in CLOSED:
         return BakeryError(f"{name}: {reason}", hint=f"let this user write there; {ELSEWHERE}")
+    if error.errno == errno.EEXIST:
+        return BakeryError(f"{name}: {reason}", hint=f"a folder is needed there: move it away; {ELSEWHERE}")
     return None
 
 

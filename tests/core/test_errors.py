@@ -1,6 +1,7 @@
 """What the system says of a file, as something a person can act on."""
 
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,15 @@ def test_a_folder_that_cannot_be_written_to_says_where_else_files_go(number: int
     known = of_system(OSError(number, "x", "/build"))
     assert known is not None
     assert "BAKERY_BUILD_DIR" in known.hint
+
+
+def test_a_file_in_the_place_of_a_folder_is_to_be_moved_away(tmp_path: Path) -> None:
+    (tmp_path / "build").touch()
+    with pytest.raises(FileExistsError) as caught:
+        (tmp_path / "build").mkdir(exist_ok=True)
+    known = of_system(caught.value)
+    assert known is not None
+    assert (known.message, "move it away" in known.hint) == (f"{tmp_path}/build: File exists", True)
 
 
 def test_a_file_without_a_name_is_called_by_its_purpose() -> None:
