@@ -25,6 +25,7 @@ CHAINS = {
     "tests/slow/test_native.py": "machines of bakes",
     "tests/slow/test_nightly.py": "machines of bakes",
     "tests/slow/test_vagrant_up.py": "machines of bakes",
+    "tests/slow/test_four_nights.py": "machines from a bake",
     "tests/slow/test_import.py": "machines from a bake",
     "tests/slow/test_rehearsal.py": "machines from a bake",
 }

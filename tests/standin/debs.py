@@ -2,7 +2,8 @@
 
 import shutil
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 PACKAGES = Path(__file__).parent / "packages"
@@ -16,6 +17,8 @@ class Helper:
     name: str
     version: str
     path: str = ""
+    other_files: Mapping[str, str] = field(default_factory=dict)
+    """What else is in it, by path."""
 
     @property
     def file(self) -> str:
@@ -42,6 +45,21 @@ DOCKER_PLUGINS = (
     Helper(name="docker-buildx-plugin", version="0.16.2", path="usr/libexec/docker/cli-plugins/docker-buildx"),
     Helper(name="docker-compose-plugin", version="2.29.2", path="usr/libexec/docker/cli-plugins/docker-compose"),
 )
+_BUILDX, _COMPOSE = DOCKER_PLUGINS
+NEWER_BUILDX, BAD_BUILDX = "0.16.3", "0.16.4"
+LATER_PLUGINS = {
+    "newer": (replace(_BUILDX, version=NEWER_BUILDX), _COMPOSE),
+    "bad": (
+        # sshd takes the first value that it reads of each setting (man sshd_config), and this comes before ours.
+        replace(
+            _BUILDX,
+            version=BAD_BUILDX,
+            other_files={"etc/ssh/sshd_config.d/00-any-password.conf": "PasswordAuthentication yes\n"},
+        ),
+        _COMPOSE,
+    ),
+}
+"""The same later: with one upgrade, and with one that opens SSH to passwords, which an image must not do."""
 
 
 def build_dokku_debs(folder: Path) -> list[Path]:
@@ -50,9 +68,9 @@ def build_dokku_debs(folder: Path) -> list[Path]:
     return debs + [_build(_staged_helper(helper, folder), folder) for helper in HELPERS]
 
 
-def build_docker_debs(folder: Path) -> list[Path]:
+def build_docker_debs(folder: Path, plugins: Sequence[Helper] = DOCKER_PLUGINS) -> list[Path]:
     """Build the two plug-ins of docker's own archive that Debian 12 does not have, and return the files."""
-    return [_build(_staged_helper(helper, folder), folder) for helper in DOCKER_PLUGINS]
+    return [_build(_staged_helper(helper, folder), folder) for helper in plugins]
 
 
 def _staged_tree(tree: Path, folder: Path) -> Path:
@@ -76,6 +94,9 @@ def _staged_helper(helper: Helper, folder: Path) -> Path:
         f"#!/bin/sh\n# A stand-in: it only says its version.\n"
         f'[ "$1" = docker-cli-plugin-metadata ] && echo \'{metadata}\' || echo "{command.name} {helper.version}"\n'
     )
+    for name, text in helper.other_files.items():
+        (staged / name).parent.mkdir(parents=True)
+        (staged / name).write_text(text)
     return staged
 
 

@@ -29,6 +29,8 @@ class Site:
     """The archives' key: 40 hexadecimal digits."""
     plugin_commit: str
     """The commit of version 0.25.1, which is not the newest one: so pinning shows."""
+    root: Path
+    """What is served."""
     requests: list[str] = field(default_factory=list)
 
     @property
@@ -38,6 +40,12 @@ class Site:
     @property
     def docker_archive(self) -> str:
         return f"{self.url}/docker"
+
+    def stock_docker(self, what: str) -> None:
+        """Let docker's archive have what a later day of it has, by a name in `debs.LATER_PLUGINS`."""
+        (self.root / "docker").rename(self.root / "docker-before")
+        (self.root / f"docker-{what}").rename(self.root / "docker")
+        shutil.rmtree(self.root / "docker-before")
 
     @property
     def plugin_url(self) -> str:
@@ -71,7 +79,7 @@ def serving(folder: Path) -> Iterator[Site]:
         thread.start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         try:
-            yield Site(url=url, git_url=git_url, key=key, plugin_commit=commit, requests=requests)
+            yield Site(url=url, git_url=git_url, key=key, plugin_commit=commit, root=root, requests=requests)
         finally:
             server.shutdown()
             thread.join()
@@ -97,13 +105,18 @@ def _git_daemon(root: Path) -> Iterator[str]:
 
 def _build_archives(work: Path, root: Path) -> str:
     work.mkdir(parents=True)
-    dokku, docker = root / "dokku", root / "docker/linux/debian"
+    dokku = root / "dokku"
+    days = {"docker": debs.DOCKER_PLUGINS} | {f"docker-{day}": held for day, held in debs.LATER_PLUGINS.items()}
     with archive.signing() as signer:
         suites = ("bookworm", "trixie")
         archive.publish(debs.build_dokku_debs(work), dokku / "debian", suites=suites, component="main", signer=signer)
-        archive.publish(debs.build_docker_debs(work), docker, suites=suites[:1], component="stable", signer=signer)
-        for path in (dokku / "gpgkey", docker / "gpg"):
-            path.write_bytes(signer.public_key())
+        (dokku / "gpgkey").write_bytes(signer.public_key())
+        for day, plugins in days.items():
+            docker = root / day / "linux/debian"
+            (work / day).mkdir()
+            built = debs.build_docker_debs(work / day, plugins)
+            archive.publish(built, docker, suites=suites[:1], component="stable", signer=signer)
+            (docker / "gpg").write_bytes(signer.public_key())
         return signer.fingerprint
 
 
