@@ -22,7 +22,7 @@ OLD = a_manifest(
 
 
 def found(**values: Any) -> Foreseen:
-    same = {
+    same: dict[str, Any] = {
         "base": BaseName.DEBIAN_12,
         "fingerprint": OLD.fingerprint,
         "plugins": OLD.plugins,

@@ -246,8 +246,9 @@ def test_what_cannot_be_held_against_a_plan_is_told_in_a_line(
     shop: Shop, values: dict[str, str], said: str, hint: str
 ) -> None:
     keep(shop)
+    order: dict[str, Any] = {"image": "host", "old": OLD, "new": foreseen.PLAN, **values}
     with pytest.raises(BakeryError) as caught:
-        foresight.show(Order(**{"image": "host", "old": OLD, "new": foreseen.PLAN, **values}))
+        foresight.show(Order(**order))
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert caught.value.message.startswith(said)
     assert caught.value.hint.startswith(hint)
