@@ -3,6 +3,7 @@
 Everything is decided before it gets here; a template that asks for a value it was not given is an error.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,8 +33,9 @@ def ruby(value: object) -> str:
     return json.dumps(value, ensure_ascii=False).replace("#", "\\#")
 
 
+@functools.cache
 def environment() -> "Environment":
-    """Return the one Jinja environment; templates are named relative to the checkout."""
+    """Return the one Jinja environment, which remembers templates; they are named relative to the checkout."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(

@@ -9,9 +9,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from bakery.rehearsal import regions
 from bakery.rehearsal.world import Image, Snapshot, World
+
+Seed = TypeVar("Seed", Image, Snapshot)
 
 SIZE_GB = 8
 
@@ -84,13 +87,9 @@ LINES = (
 
 def sow(world: World) -> None:
     """Fill a new world: every release for both architectures in two versions, in all 34 regions, opted in or not."""
-    for region in regions.ALL:
-        for line, arch, created in _each():
-            image = _image(line, arch, created, region=region)
-            world.images[image.id] = image
-            world.snapshots[image.snapshot] = Snapshot(
-                id=image.snapshot, region=region, size_gb=SIZE_GB, started=created, owner=line.owner
-            )
+    for image, snapshot in _seedlings():
+        world.images[image.id] = _like(image, tags={}, readers=[{**one} for one in image.readers])
+        world.snapshots[snapshot.id] = _like(snapshot, tags={}, readers=set())
 
 
 @functools.cache
@@ -115,6 +114,25 @@ def _each() -> Iterator[tuple[Line, str, datetime]]:
         for arch in ARCHES:
             for created in CREATED:
                 yield line, arch, created
+
+
+@functools.cache
+def _seedlings() -> list[tuple[Image, Snapshot]]:
+    """Return what each world gets its own copies of."""
+    found = []
+    for region in regions.ALL:
+        for line, arch, created in _each():
+            image = _image(line, arch, created, region=region)
+            snapshot = Snapshot(id=image.snapshot, region=region, size_gb=SIZE_GB, started=created, owner=line.owner)
+            found.append((image, snapshot))
+    return found
+
+
+def _like(seed: Seed, **own: object) -> Seed:
+    """Return a copy with some values of its own, as `replace` would in ten times the time: there are 1360."""
+    made = object.__new__(type(seed))
+    made.__dict__ = {**seed.__dict__, **own}
+    return made
 
 
 def _image(line: Line, arch: str, created: datetime, *, region: str) -> Image:

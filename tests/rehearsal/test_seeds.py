@@ -44,6 +44,20 @@ def test_ids_are_the_same_every_time_and_differ_by_region(tmp_path: Path, world:
     assert len(world.images) == len(world.snapshots) == 34 * len(BaseName) * 2 * 2
 
 
+def test_nothing_that_is_changed_in_a_world_is_another_world_s(tmp_path: Path, world: World) -> None:
+    again = World(folder=tmp_path)
+    seeds.sow(again)
+    ours, theirs = ([*one.images.values(), *one.snapshots.values()] for one in (world, again))
+    assert [vars(one) for one in ours] == [vars(one) for one in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one is not other
+        held = [name for name, value in vars(one).items() if isinstance(value, dict | list | set)]
+        assert held == ["tags", "readers"]
+        assert not [name for name in held if getattr(one, name) is getattr(other, name)]
+    world.images[next(iter(world.images))].readers[0]["Group"] = "none"
+    assert again.images[next(iter(again.images))].readers == [{"Group": "all"}]
+
+
 def test_a_serial_in_place_of_current_pins_a_version(world: World) -> None:
     known = seeds.parameters("us-east-1")
     path = "/aws/service/canonical/ubuntu/server/24.04/stable/{}/amd64/hvm/ebs-gp3/ami-id"
