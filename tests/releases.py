@@ -25,7 +25,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def definition(name: str = "host", **aws: Any) -> Definition:
-    return Definition.model_validate({"name": name, "aws": {"regions": list(BOTH), "keep": 1, **aws}})
+    told = {"name": name, "releases": {"keep": 1}, "aws": {"regions": list(BOTH), **aws}}
+    return Definition.model_validate(told)
 
 
 def name_of(age_days: float) -> str:

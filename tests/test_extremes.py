@@ -88,8 +88,8 @@ REFUSED = {
     "packages = ['']": "packages.0",
     "packages = ['x']": "packages.0",
     "plugins = [{}]": "plugins.0",
-    "aws.keep = 0": "aws.keep",
-    "aws.keep = 1001": "aws.keep",
+    "releases.keep = 0": "releases.keep",
+    "releases.keep = 1001": "releases.keep",
     "aws.deprecate_after_days = 0": "aws.deprecate_after_days",
     "aws.deprecate_after_days = 3651": "aws.deprecate_after_days",
     "aws = { share_with = ['public'], deprecate_after_days = 731 }": "aws.deprecate_after_days",
@@ -116,8 +116,6 @@ def test_what_is_beyond_them_is_refused_by_its_key(text: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("keep", 1),
-        ("keep", 1000),
         ("deprecate_after_days", 1),
         ("deprecate_after_days", 3650),
         ("regions", ()),
@@ -128,6 +126,12 @@ def test_what_is_beyond_them_is_refused_by_its_key(text: str, tmp_path: Path) ->
 )
 def test_aws_is_told_the_extremes(key: str, value: object) -> None:
     assert getattr(Aws.model_validate({key: value}), key) == value
+
+
+@pytest.mark.parametrize("keep", [1, 1000])
+def test_prune_is_told_the_extremes(keep: int, tmp_path: Path) -> None:
+    _, whole = image(tmp_path, f"releases.keep = {keep}")
+    assert whole.releases.keep == keep
 
 
 def test_the_longest_name_and_description_are_told_whole(tmp_path: Path) -> None:

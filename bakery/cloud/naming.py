@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bakery.core.errors import impossible
+from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
 from bakery.packer.fingerprint import SHORT
@@ -62,6 +63,11 @@ def provenance(tags: Mapping[str, str]) -> str | None:
     """Return the digest that an image is tagged with; None where there is none, or one that is no SHA-256 of ours."""
     found = tags.get(PROVENANCE, "")
     return found if re.fullmatch(r"[0-9a-f]{64}", found) else None
+
+
+def usual_pointer(image: str, release: str, arch: str) -> str:
+    """Return that name for an image of which there is no definition here: with the prefix that most have."""
+    return f"{Aws().parameters}/{image}/{release}/{arch}"
 
 
 def is_ours(tags: Mapping[str, str]) -> bool:

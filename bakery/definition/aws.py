@@ -4,7 +4,7 @@ Nothing of it is inside the image, so none of it belongs to the fingerprint.
 """
 
 from enum import StrEnum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
@@ -47,7 +47,7 @@ class Login(StrEnum):
 OF_THE_RELEASE = frozenset(
     {
         *("regions", "encrypt", "kms_keys", "share_with", "deprecate_after_days", "protect", "parameters"),
-        *("launch_template", "keep"),
+        "launch_template",
     }
 )
 """Keys of what is published; every other one says how a machine is reached and what it bakes on."""
@@ -73,7 +73,14 @@ class Aws(Table):
     protect: bool = True
     parameters: Prefix = "/dokku-bakery"
     launch_template: Template = ""
-    keep: int = Field(default=3, ge=1, le=1000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_holds_in_every_cloud_is_elsewhere(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "keep" in values:
+            said = "holds in every cloud, and is a key of [releases]"
+            raise wrong(said, key="keep", hint=f"[releases] keep = {values['keep']}")
+        return values
 
     @model_validator(mode="after")
     def _nothing_is_listed_twice(self) -> Self:

@@ -144,6 +144,12 @@ class Plugin(Table):
     pull: bool = False
 
 
+class Releases(Table):
+    """What holds for releases in every cloud."""
+
+    keep: int = Field(default=3, ge=1, le=1000)
+
+
 class Definition(Table):
     """One image."""
 
@@ -162,6 +168,7 @@ class Definition(Table):
     health: Health = Health()
     dokku: Dokku = Dokku()
     plugins: tuple[Plugin, ...] = Field(default=(), strict=False)
+    releases: Releases = Releases()
     aws: Aws = Aws()
     scaleway: Scaleway = Scaleway()
 

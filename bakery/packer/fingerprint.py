@@ -50,11 +50,11 @@ def fingerprint(definition: Definition, *, beneath: Iterable[str], provision: Pa
     """Return the SHA-256 (hex) of the definition, what lies *beneath* it, and the scripts of its steps.
 
     *beneath* names the base and how it is made, or the fingerprint of the layer below. The description is left out:
-    it is for readers; so is the table [aws], of which nothing is inside the image, and the base that the definition
-    names, since *beneath* has the one it is baked on. What the package archives hold today is left out too: newer
-    packages are no other definition.
+    it is for readers; so are the tables [releases], [aws] and [scaleway], of which nothing is inside the image, and the
+    base that the definition names, since *beneath* has the one it is baked on. What the package archives hold today is
+    left out too: newer packages are no other definition.
     """
-    values = definition.model_dump(exclude={"description", "aws", "scaleway", "base"})
+    values = definition.model_dump(exclude={"description", "releases", "aws", "scaleway", "base"})
     digest = hashlib.sha256()
     for part in (json.dumps(values, sort_keys=True), *beneath):
         digest.update(f"{len(part)}:{part}".encode())

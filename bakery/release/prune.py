@@ -128,7 +128,7 @@ def look(order: Order, *, account: Account) -> Plan:
 def _subject(name: str, order: Order, account: Account) -> Subject:
     definition = layers.whole(name)
     known = catalog.read(name, is_rehearsal=account.is_rehearsal)
-    return Subject(definition=definition, known=known, keep=order.keep or definition.aws.keep)
+    return Subject(definition=definition, known=known, keep=order.keep or definition.releases.keep)
 
 
 def _places(

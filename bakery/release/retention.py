@@ -10,7 +10,6 @@ from bakery.cloud import naming
 from bakery.cloud.inventory import Inventory
 from bakery.cloud.values import Image, ImageState
 from bakery.core.errors import BakeryError
-from bakery.definition.aws import Aws
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
 
@@ -213,7 +212,7 @@ def _stranger(image: Image, *, region: str) -> Verdict:
         region=region,
         image_id=image.id,
         found=image,
-        pointer=f"{Aws().parameters}/{name}/{release}/{arch}",
+        pointer=naming.usual_pointer(name, release, arch),
         is_known=False,
     )
 

@@ -23,7 +23,13 @@ def read(folder: Path, text: str) -> Aws:
 def test_without_the_table_an_image_is_published_nowhere_and_shared_with_nobody(tmp_path: Path) -> None:
     aws = read(tmp_path, "")
     assert (aws.regions, aws.share_with, aws.is_public, aws.encrypt) == ((), (), False, False)
-    assert (aws.deprecate_after_days, aws.protect, aws.keep) == (180, True, 3)
+    assert (aws.deprecate_after_days, aws.protect) == (180, True)
+
+
+def test_the_key_that_holds_in_every_cloud_says_where_it_is(tmp_path: Path) -> None:
+    with pytest.raises(BakeryError, match=r"shop\.toml: aws\.keep: holds in every cloud") as caught:
+        read(tmp_path, "keep = 5")
+    assert (caught.value.exit_code, caught.value.hint) == (ExitCode.IMPOSSIBLE, "[releases] keep = 5")
 
 
 def test_every_key_can_be_set(tmp_path: Path) -> None:
@@ -46,7 +52,6 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         protect = false
         parameters = "/shop/images"
         launch_template = "shop(web)/1.0"
-        keep = 1
         """,
     )
     assert aws.login is Login.SSM
@@ -118,7 +123,6 @@ WRONG = {
         "launch_template: 'a,b' is no name of a launch template: 3 to 128 letters, digits and ( ) . / _ -",
         "",
     ),
-    "keep = 0": ("keep: 0 is not possible: at least 1", ""),
 }
 
 

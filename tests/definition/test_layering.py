@@ -80,7 +80,7 @@ KEYS = {
     "aws.protect": "[aws]\nprotect = false",
     "aws.parameters": '[aws]\nparameters = "/elsewhere"',
     "aws.launch_template": '[aws]\nlaunch_template = "nodes"',
-    "aws.keep": "[aws]\nkeep = 5",
+    "releases.keep": "[releases]\nkeep = 5",
     "scaleway.zones": '[scaleway]\nzones = ["fr-par-1"]',
     "scaleway.instance_type": '[scaleway]\ninstance_type = "DEV1-M"',
     "scaleway.volume_type": '[scaleway]\nvolume_type = "l_ssd"',
@@ -104,7 +104,7 @@ REFUSED: dict[tuple[str, str], set[str]] = {
     ("alone", ""): {"docker.archive", "docker.archive_key"},
     ("layer", ""): INSTALLED,
     ("layer of a layer", ""): {*INSTALLED, "dokku.archive", "dokku.archive_key"},
-    ("alone", "few steps"): {key for key in KEYS if not key.startswith(("aws.", "scaleway."))}
+    ("alone", "few steps"): {key for key in KEYS if not key.startswith(("releases.", "aws.", "scaleway."))}
     - {
         *("description", "base", "arch", "from", "steps", "disk.size_gb"),
     },
@@ -145,6 +145,7 @@ def effects(folder: Path) -> dict[str, Any]:
         "arch": {layer.arch for layer in chained},
         "layers": [layer.name for layer in chained],
         "steps": chained[-1].steps,
+        "releases": image.releases.model_dump(),
         "aws": image.aws.model_dump(),
         "scaleway": image.scaleway.model_dump(),
     }
@@ -202,7 +203,7 @@ def steps(folder: Path, text: str, **below: str) -> list[str]:
     ("text", "expected"),
     [
         ("", []),
-        ('description = "the same"\n[aws]\nkeep = 5', []),
+        ('description = "the same"\n[releases]\nkeep = 5', []),
         ('packages = ["htop"]', ["system"]),
         ("[disk]\nsize_gb = 50", []),
         ("[disk]\nswap_gb = 4", []),

@@ -38,8 +38,16 @@ def test_the_base_counts_that_it_is_baked_on_and_not_the_one_that_the_file_names
     assert other == fingerprint.fingerprint(HOST, beneath=BENEATH)
 
 
-def test_nothing_of_the_table_aws_is_inside_the_image() -> None:
-    other = fingerprint.fingerprint(changed(aws={"regions": ["eu-west-1"], "tags": {"team": "web"}}), beneath=BENEATH)
+@pytest.mark.parametrize(
+    "tables",
+    [
+        {"aws": {"regions": ["eu-west-1"], "tags": {"team": "web"}}},
+        {"scaleway": {"zones": ["fr-par-1"]}},
+        {"releases": {"keep": 5}},
+    ],
+)
+def test_nothing_of_the_tables_for_clouds_is_inside_the_image(tables: dict[str, object]) -> None:
+    other = fingerprint.fingerprint(changed(**tables), beneath=BENEATH)
     assert other == fingerprint.fingerprint(HOST, beneath=BENEATH)
 
 

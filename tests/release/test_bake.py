@@ -214,15 +214,15 @@ def test_layers_below_are_baked_in_the_way_of_the_image_and_published_in_their_o
 ) -> None:
     (tmp_path / "low.toml").write_text('aws = { login = "ssh", instance_type = "t3.large", share_with = ["public"] }')
     way = 'login = "ssm", instance_profile = "bakery", spot = true, vpc = "vpc-0123456789abcdef0"'
-    (tmp_path / "shop.toml").write_text(f'from = "low"\naws = {{ {way}, share_with = [], keep = 5 }}')
+    (tmp_path / "shop.toml").write_text(f'from = "low"\naws = {{ {way}, share_with = [] }}\nreleases.keep = 5')
     monkeypatch.setattr("bakery.definition.layers.chain.__kwdefaults__", {"folder": tmp_path, "arch": None})
     shop = plan.make("shop", AwsPlace(region=account.region(HOME)))
     assert shop.below is not None
     below = shop.below.definition.aws
     assert (below.login, below.spot, below.instance_type) == (Login.SSM, True, "t3.large")
     assert (below.instance_profile, below.vpc) == ("bakery", "vpc-0123456789abcdef0")
-    assert (below.share_with, below.keep) == (("public",), 3)
-    assert (shop.definition.aws.share_with, shop.definition.aws.keep) == ((), 5)
+    assert (below.share_with, shop.below.definition.releases.keep) == (("public",), 3)
+    assert (shop.definition.aws.share_with, shop.definition.releases.keep) == ((), 5)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from bakery.cloud.inventory import Inventory, Question
 from bakery.cloud.values import Group, Image, Instance, KeyPair, Snapshot
 from bakery.clouds.aws import answers, images, parameters
 from bakery.clouds.aws.account import Region
-from bakery.definition.aws import Aws
 
 GROUPS = ("dokku-bakery-bake", "dokku-bakery-bake-*", "dokku-bakery-verify", "dokku-bakery-verify-*")
 """Made for the time of a bake, and left for the next one."""
@@ -72,7 +71,7 @@ def _usual_parameters(found: Mapping[str, Image]) -> set[str]:
     """Return where images of another checkout are named `latest`, unless it has a prefix of its own."""
     tags = [image.tags for image in found.values()]
     return {
-        f"{Aws().parameters}/{one[naming.IMAGE]}/{LATEST}/{one[naming.ARCH]}"
+        naming.usual_pointer(one[naming.IMAGE], LATEST, one[naming.ARCH])
         for one in tags
         if {naming.IMAGE, naming.ARCH} <= {*one}
     }

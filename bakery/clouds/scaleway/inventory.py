@@ -12,7 +12,6 @@ from bakery.cloud.values import Image
 from bakery.clouds.scaleway import answers, buckets, groups, images, latest, servers, snapshots, volumes
 from bakery.clouds.scaleway.account import Zone
 from bakery.clouds.scaleway.tags import tags_of
-from bakery.definition.aws import Aws
 
 BAKING = ("dokku-bakery-bake", "dokku-bakery-verify")
 """Groups that are made for the time of a bake, and left for the next one."""
@@ -46,7 +45,7 @@ def _is_ours(image: Image) -> bool:
 def _usual_pointers(found: Sequence[Image]) -> set[str]:
     """Return what leads to images of another checkout, unless it has a prefix of its own."""
     return {
-        f"{Aws().parameters}/{one.tags[naming.IMAGE]}/{LATEST}/{one.tags[naming.ARCH]}"
+        naming.usual_pointer(one.tags[naming.IMAGE], LATEST, one.tags[naming.ARCH])
         for one in found
         if {naming.IMAGE, naming.ARCH} <= {*one.tags}
     }
