@@ -120,9 +120,9 @@ def prepare(workspace: Workspace, build: Build, *, packer: Packer) -> None:
 def variables(workspace: Workspace, build: Build, *, packer: Packer) -> dict[str, str]:
     """Return what the templates of a bake in a zone leave open."""
     known = {"endpoint": build.endpoint} if build.endpoint else {}
-    known |= {"user_data": str(workspace.folder / USER_DATA)} if packer.has_plugins else {}
+    if packer.has_plugins:
+        known |= {"user_data": str(workspace.folder / USER_DATA), "private_key": str(workspace.key)}
     return known | {
-        "private_key": str(workspace.key),
         "manifest_file": str(workspace.manifest),
         "provision_dir": str(workspace.folder / "provision"),
         "packages_file": str(workspace.packages),

@@ -4,11 +4,6 @@ variable "source_image" {
   default     = "00000000-0000-4000-8000-000000000001"
 }
 
-variable "private_key" {
-  type        = string
-  description = "The key of this bake alone; the step seal takes its public half out of the image again."
-}
-
 variable "manifest_file" {
   type        = string
   description = "Where Packer notes the new image's id."
@@ -31,14 +26,16 @@ source "scaleway" "image" {
 
   api_url = var.endpoint
 
-  # This Packer's builder makes snapshots of a machine's own disk alone, and knows neither user-data nor tags: it lets
-  # its key in by a tag of its own, which cloud-init reads, and the image is tagged afterwards.
+  # This Packer's builder makes snapshots of a machine's own disk alone, and knows neither user-data nor tags: the image
+  # is tagged afterwards.
   snapshot_name = "dokku-bakery/host/20260110-0415-0123456789ab/amd64"
 
-  ssh_port             = 2222
-  ssh_username         = "ubuntu"
-  ssh_private_key_file = var.private_key
-  ssh_timeout          = "30m"
+  # It makes a key of its own, since only such a one comes into a tag of the server, where cloud-init finds it.
+  temporary_key_pair_type = "ed25519"
+
+  ssh_port     = 2222
+  ssh_username = "ubuntu"
+  ssh_timeout  = "30m"
 
   # A machine may accept connections before cloud-init has brought the key: every such attempt counts.
   ssh_handshake_attempts = 1000
