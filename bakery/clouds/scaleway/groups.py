@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from scaleway.instance.v1 import SecurityGroupRuleProtocol
+
 from bakery.cloud import naming
 from bakery.clouds.scaleway import answers, deletion
 from bakery.clouds.scaleway.account import Zone
@@ -32,7 +34,9 @@ def of_machines(zone: Zone, table: Scaleway, *, name: str, ports: Sequence[int] 
     for number, (port, allowed) in enumerate(sorted(wanted - having), start=len(rules) + 1):
         rule = {"ip_range": allowed, "dest_port_from": port, "position": number, "editable": True}
         method = zone.instances.create_security_group_rule
-        zone.call(method, **told, **rule, protocol="TCP", direction="inbound", action="accept")
+        zone.call(
+            method, **told, **rule, protocol=SecurityGroupRuleProtocol.TCP.value, direction="inbound", action="accept"
+        )
     return str(found.id)
 
 

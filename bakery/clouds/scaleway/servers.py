@@ -23,7 +23,9 @@ STARTED_BY = "bakery:start"
 """The tag of the start that a server or an address is of."""
 USER_DATA = "cloud-init"
 """The key that cloud-init reads as user-data (its datasource "Scaleway")."""
-STOPPED, STOPPED_IN_PLACE, RUNNING = "stopped", "stopped in place", "running"
+STOPPED, STARTING, RUNNING = "stopped", "starting", "running"
+STOPPED_IN_PLACE = ("stopped in place", "stopped_in_place")
+"""As Scaleway's SDK for Go writes it, and the one for Python."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,15 +125,19 @@ def own(zone: Zone) -> list[Instance]:
 def wait_running(zone: Zone, ids: Sequence[str]) -> list[Instance]:
     """Return the servers as soon as all are running.
 
-    Raises BakeryError (exit code 1) when one is gone or locked instead, or after RUNNING_DEADLINE_S.
+    Raises BakeryError (exit code 1) when one is gone, locked or off again instead, or after RUNNING_DEADLINE_S.
     """
+    begun: set[str] = set()
 
     def look() -> list[Instance]:
         found = [(one, _shown(zone, one)) for one in ids]
         for identity, server in found:
-            if server is None or _text(server.state) == "locked":
-                state = "gone" if server is None else f"locked ({server.state_detail})"
-                raise BakeryError(f"{zone.name}: server {identity} is {state} instead of running")
+            state = "gone" if server is None else _text(server.state)
+            if state == STARTING:
+                begun.add(identity)
+            if state in {"gone", "locked"} or (state == STOPPED and identity in begun):
+                why = f" ({server.state_detail})" if server is not None and server.state_detail else ""
+                raise BakeryError(f"{zone.name}: server {identity} is {state}{why} instead of running")
         return [answers.instance(server) for _, server in found]
 
     def run(found: Sequence[Instance]) -> bool:
@@ -177,7 +183,7 @@ def _is_gone(zone: Zone, identity: str) -> bool:
     try:
         if state == STOPPED:
             zone.call(zone.instances.delete_server, server_id=identity)
-        elif state in {RUNNING, STOPPED_IN_PLACE}:
+        elif state in {RUNNING, *STOPPED_IN_PLACE}:
             # It ends by itself then, even where nobody looks again.
             _act(zone, identity, "terminate")
     except ApiError as error:

@@ -12,7 +12,7 @@ from bakery.catalog.model import Placed, Release
 from bakery.cloud import converging
 from bakery.cloud.inventory import Kind, Question
 from bakery.clouds.scaleway import account as scaleway
-from bakery.clouds.scaleway import base_images, buckets, converged, images, server_types, snapshots, upload
+from bakery.clouds.scaleway import base_images, buckets, converged, groups, images, server_types, snapshots, upload
 from bakery.clouds.scaleway.account import Account
 from bakery.clouds.scaleway.credentials import Keys
 from bakery.clouds.scaleway.place import ScalewayPlace
@@ -22,7 +22,9 @@ from bakery.core.errors import BakeryError
 from bakery.definition import bases, layers
 from bakery.definition.bases import Arch, BaseName
 from bakery.definition.scaleway import Scaleway, Volume
+from bakery.places.place import Start
 from bakery.rehearsal import service
+from bakery.rehearsal.scaleway import ground
 from bakery.rehearsal.server import Rehearsal
 
 HOME, NEAR, FAR = "fr-par-1", "fr-par-2", "nl-ams-1"
@@ -155,3 +157,58 @@ def test_an_empty_zone_has_nothing(call: Callable[..., list[object]], account: A
 def test_there_is_nothing_of_ours_in_the_beginning(account: Account) -> None:
     found = ScalewayPlace(zone=account.zone(FAR)).inventory(Question())
     assert (found.images, found.snapshots, found.loose) == ({}, [], [])
+
+
+@pytest.fixture
+def server(account: Account, stage: Rehearsal, tmp_path: Path) -> tuple[ScalewayPlace, str]:
+    """Start a server, behind which no machine is, and give its place and its id."""
+    stage.world.is_booting = False
+    place = ScalewayPlace(zone=account.zone(HOME))
+    image = place.image(baked(account, tmp_path).places[HOME].image_id)
+    assert image
+    wanted = Start(
+        image=image,
+        definition=DEFINITION,
+        group="verify",
+        instance_type="PLAY2-NANO",
+        token="one",  # it makes a second start of the same nothing new
+        ports=(80,),
+        user_data=b"#cloud-config\n",
+    )
+    (made,) = place.start(wanted)
+    return place, made
+
+
+def test_a_server_runs_in_a_group_that_lets_in_whom_it_should_and_ends(
+    server: tuple[ScalewayPlace, str],
+) -> None:
+    place, identity = server
+    (found,) = place.wait_running([identity])
+    assert place.address(found, DEFINITION).startswith("127.66.")
+    (group,) = groups.ours(place.zone)
+    listed = place.zone.all(place.zone.instances.list_security_group_rules, "rules", security_group_id=group.id)
+    assert {(one.dest_port_from, one.ip_range) for one in listed} == {
+        (port, allowed) for port in (22, 80) for allowed in ("0.0.0.0/0", "::/0")
+    }
+    place.end([identity])
+    assert [*place.zone.all(place.zone.instances.list_servers, "servers")] == []
+
+
+def test_a_server_that_is_stopped_in_place_ends_too(server: tuple[ScalewayPlace, str]) -> None:
+    place, identity = server
+    place.wait_running([identity])
+    place.zone.call(place.zone.instances.server_action, server_id=identity, action="stop_in_place")
+    place.end([identity])
+    assert [*place.zone.all(place.zone.instances.list_servers, "servers")] == []
+
+
+def test_a_server_that_was_starting_and_is_off_is_not_waited_for(
+    server: tuple[ScalewayPlace, str], stage: Rehearsal
+) -> None:
+    place, identity = server
+    thing = stage.ground.find(ground.Kind.SERVER, HOME, identity)
+    assert thing
+    thing.shown["state_detail"] = "no power"
+    thing.turn("starting", to="stopped", after_s=0.3)
+    with pytest.raises(BakeryError, match=r"is stopped \(no power\) instead of running"):
+        place.wait_running([identity])
