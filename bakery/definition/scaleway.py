@@ -18,6 +18,8 @@ from bakery.definition.scaleway_zones import WITHOUT_BLOCKS, ZONES, region
 # Amazon S3's rules, which hold for whoever speaks its language: "General purpose bucket naming rules".
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _TYPE = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*")
+OF_THE_RELEASE = frozenset({"zones"})
+"""What is about a release, and not about the way it is baked."""
 REGIONS = tuple(dict.fromkeys(region(zone) for zone in ZONES))
 
 
@@ -67,6 +69,11 @@ class Scaleway(Table):
     buckets: dict[BucketRegion, Bucket] = Field(default_factory=dict)
     allow_from: tuple[Range, ...] = Field(default=ANYWHERE, strict=False, min_length=1)
     tags: Tags = Field(default_factory=dict)
+
+    def to_bake_below(self, top: "Scaleway") -> "Scaleway":
+        """Return this table of a layer below, which is baked in the way of the image on *top* that asks for it."""
+        way = set(Scaleway.model_fields) - OF_THE_RELEASE
+        return self.model_copy(update={key: getattr(top, key) for key in way})
 
     @model_validator(mode="after")
     def _nothing_is_listed_twice(self) -> Self:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bakery.definition.bases import Base
+from bakery.definition.model import Definition
 from bakery.packer.engine import Packer
 from bakery.places.baking import Baking
 
@@ -16,6 +17,9 @@ class Sketch(Protocol):
 
     def root_device(self, base: Base) -> str:
         """Return the root device of a base's images, empty where the cloud has no such names."""
+
+    def volume_type(self, definition: Definition) -> str:
+        """Return what the cloud calls the kind of disk that an image is baked on."""
 
     def prepare(self, baking: Baking, *, installed: Packer) -> None:
         """Write everything that `packer build` needs into the artifact's folder, in place of what was there."""

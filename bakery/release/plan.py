@@ -29,6 +29,8 @@ class RegionPlan:
     base: Base
     keys: tuple[NamedKey, ...]
     region: str
+    volume_type: str
+    """What the cloud calls the kind of disk."""
     below: "RegionPlan | None"
     base_image: BaseImage
     fingerprint: str
@@ -85,7 +87,7 @@ class RegionPlan:
             f"region       {self.region}",
             f"begins with  {begin}",
             f"steps        {' '.join(self.layers[-1].all_steps)}",
-            f"disk         {self.definition.disk.size_gb} GB gp3",
+            f"disk         {self.definition.disk.size_gb} GB {self.volume_type}",
             f"fingerprint  {self.fingerprint[: fingerprint.SHORT]}",
             f"result       {self.name}",
             f"to do        {self.to_do}",
@@ -106,7 +108,11 @@ def make(image: str, place: Place, *, base: str = "", release: str = "", is_forc
     plan: RegionPlan | None = None
     for layer in stacked(chain, chosen):
         # Where only Session Manager reaches a machine, it reaches no other for a layer below.
-        whole = layer.whole.model_copy(update={"aws": layer.whole.aws.to_bake_below(top.aws)})
+        way = {
+            "aws": layer.whole.aws.to_bake_below(top.aws),
+            "scaleway": layer.whole.scaleway.to_bake_below(top.scaleway),
+        }
+        whole = layer.whole.model_copy(update=way)
         is_top = len(layer.definitions) == len(chain)
         found = None if is_forced and is_top else find(place, whole, layer.fingerprint)
         own = release if is_top and release else release_name(layer.fingerprint)
@@ -116,6 +122,7 @@ def make(image: str, place: Place, *, base: str = "", release: str = "", is_forc
             base=chosen,
             keys=layer.keys,
             region=place.name,
+            volume_type=place.sketch.volume_type(whole),
             below=plan,
             base_image=begin,
             fingerprint=layer.fingerprint,

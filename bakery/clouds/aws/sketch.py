@@ -7,6 +7,7 @@ from bakery.cloud import naming
 from bakery.clouds.aws import packer
 from bakery.clouds.aws.packer import Build
 from bakery.definition.bases import Base
+from bakery.definition.model import Definition
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
 from bakery.places.baking import Baking
@@ -47,6 +48,10 @@ class AwsSketch:
     def root_device(self, base: Base) -> str:
         """Return the root device of a base's AMIs."""
         return packer.default_root_device(base)
+
+    def volume_type(self, definition: Definition) -> str:  # noqa: ARG002  # another cloud's depends on it
+        """Return ours."""
+        return packer.VOLUME_TYPE
 
     def prepare(self, baking: Baking, *, installed: Packer) -> None:
         """Write Packer's folder."""

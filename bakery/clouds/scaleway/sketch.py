@@ -9,6 +9,7 @@ from bakery.cloud import naming
 from bakery.clouds.scaleway import packer, server_types
 from bakery.clouds.scaleway.packer import Build
 from bakery.definition.bases import Base
+from bakery.definition.model import Definition
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import Workspace
 from bakery.places.baking import Baking
@@ -46,6 +47,10 @@ class ScalewaySketch:
     def root_device(self, base: Base) -> str:
         """Return nothing: Scaleway has no names for disks."""
         return ""
+
+    def volume_type(self, definition: Definition) -> str:
+        """Return the definition's."""
+        return definition.scaleway.volume_type.value
 
     def prepare(self, baking: Baking, *, installed: Packer) -> None:
         """Write Packer's folder."""
