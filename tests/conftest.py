@@ -28,6 +28,7 @@ CHAINS = {
     "tests/slow/test_four_nights.py": "machines from a bake",
     "tests/slow/test_import.py": "machines from a bake",
     "tests/slow/test_rehearsal.py": "machines from a bake",
+    "tests/slow/test_zones.py": "machines from a bake",
 }
 """Files whose tests boot machines, by the process that runs them one after another: while one waits, another works."""
 SLOW = "tests/slow/"

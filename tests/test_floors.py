@@ -38,7 +38,7 @@ FETCHING = {"core.http", "core.http_client", "disk.cloudimage", "sources.index"}
 AWS = {"clouds.aws.account", "clouds.aws.errors", "clouds.aws.credentials"}
 STORAGE = {"clouds.scaleway.buckets", "clouds.scaleway.upload", "clouds.scaleway.errors"}
 """What speaks of Scaleway's object storage, which is asked in the words of Amazon's."""
-WITHOUT_MOTO = {"rehearsal", "rehearsal.base_disk", "rehearsal.service"}
+WITHOUT_MOTO = {"rehearsal", "rehearsal.base_disk", "rehearsal.buckets", "rehearsal.service"}
 STARTING = {"subprocess", "pty", "multiprocessing"}
 CALLED = ("ec2", "ssm", "ebs")
 """Services of AWS whose calls are made, and whose answers are read, in the room of AWS alone."""

@@ -57,8 +57,9 @@ def bake_in_regions(
         preview.show(order, account=account, console=console, is_price_asked=is_price_asked)
         return
     if is_rehearsal:
-        from bakery.rehearsal import base_disk
+        from bakery.rehearsal import base_disk, buckets
 
+        buckets.lend(order.image)
         bake.require(order, account=account)
         base_disk.lend(order.image, base=order.base, console=console)
     print_ids(bake.bake(order, account=account, console=console))
@@ -110,6 +111,10 @@ def bring_local(
 
     console = Console()
     account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
+    if is_rehearsal:
+        from bakery.rehearsal import buckets
+
+        buckets.lend(order.image)
     if first is not None:
         import_.require(order, account=account)
         first(console)

@@ -44,8 +44,9 @@ def nightly(
     console = Console()
 
     def lend(name: str) -> None:
-        from bakery.rehearsal import base_disk
+        from bakery.rehearsal import base_disk, buckets
 
+        buckets.lend(name)
         base_disk.lend(name, base=base, console=console)
 
     doors = nightly.Doors(

@@ -58,13 +58,13 @@ def meta_data(*, instance_id: str, hostname: str) -> str:
     return json.dumps({"instance-id": instance_id, "local-hostname": hostname}, indent=1) + "\n"
 
 
-def make_seed(out: Path, *, user_data: str, meta_data: str, network_config: str | None = None) -> Path:
+def make_seed(out: Path, *, user_data: str | bytes, meta_data: str, network_config: str | None = None) -> Path:
     """Write the seed disc *out* (ISO 9660) and return its path.
 
     The same texts make the same bytes. Raises BakeryError when xorrisofs is missing (exit code 3).
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    texts = {"user-data": user_data, "meta-data": meta_data}
+    texts: dict[str, str | bytes] = {"user-data": user_data, "meta-data": meta_data}
     if network_config is not None:
         texts["network-config"] = network_config
     # xorrisofs dates the disc by SOURCE_DATE_EPOCH, and the files in it by their own times (man xorrisofs).
@@ -72,7 +72,8 @@ def make_seed(out: Path, *, user_data: str, meta_data: str, network_config: str 
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
         files = [Path(folder, name) for name in sorted(texts)]
         for file in files:
-            file.write_text(texts[file.name], encoding="utf-8")
+            text = texts[file.name]
+            file.write_bytes(text.encode() if isinstance(text, str) else text)
             os.utime(file, (int(epoch), int(epoch)))
         disc = Path(folder, "seed.iso")
         process.run(seed_argv(disc, files=files), env={"SOURCE_DATE_EPOCH": epoch})

@@ -3,4 +3,4 @@
 Nothing here is AWS, and nothing that comes out of it may be taken for it: whoever talks to a rehearsal says so.
 """
 
-__all__ = ["base_disk", "service"]
+__all__ = ["base_disk", "buckets", "service"]

@@ -42,6 +42,11 @@ class Addresses:
                 return address
         raise AssertionError
 
+    def close(self) -> None:
+        """Give all addresses back."""
+        for address in list(self._claims):
+            self.release(address)
+
     def release(self, address: str) -> None:
         """Give an address back; one that is not ours is left alone."""
         claim = self._claims.pop(address, None)

@@ -80,6 +80,7 @@ class Rack:
             one.end()
         for one in self.machines:
             one.wait()
+        self.addresses.close()
         shutil.rmtree(self.sockets, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -87,7 +87,7 @@ def start(*, console: Console, faults: str = "", machines: str = "") -> Running:
     with folders.locked(lock, what="starting the rehearsal cloud", console=console):
         there = running()
         if there is None:
-            console.say("starting the rehearsal cloud: an AWS on this machine, and not the real one")
+            console.say("starting the rehearsal cloud: an AWS and a Scaleway on this machine, and not the real ones")
             there = _begin(faults)
         elif faults:
             ask(there, "POST", "faults", body=vars(wanted))

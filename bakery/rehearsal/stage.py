@@ -84,7 +84,7 @@ class Rehearsal:
         self.faults = NONE
 
     def _new_ground(self) -> Ground:
-        ground = Ground(folder=self.world.folder / "zones", pending_s=lambda: self.faults.pending_s)
+        ground = Ground(folder=self.world.folder / "zones", world=self.world, pending_s=lambda: self.faults.pending_s)
         market.sow(ground)
         return ground
 

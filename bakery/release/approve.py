@@ -77,6 +77,8 @@ def verify_image(place: Place, subject: Subject, image: Image, *, console: Conso
     made, definition = subject.made, subject.definition
     place.require_login(definition)
     speed = place.hardware
+    if place.is_rehearsal:
+        console.say(f"{place.name}: {speed.line}")
     with guest.site() as site:
         public_key = site.key.with_suffix(".pub").read_text().strip()
         start = Start(

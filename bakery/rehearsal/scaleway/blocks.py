@@ -56,8 +56,9 @@ def create_snapshot(asked: Asked) -> dict[str, Any]:
     volume = asked.ground.one(Kind.BLOCK_VOLUME, asked.zone, asked.body["volume_id"], project=asked.project)
     if volume.state not in {"available", "in_use"}:
         raise refusals.transient(volume.kind, volume.id, volume.state)
+    content = volume.content()
     made = _snapshot(asked, size=volume.shown["size"])
-    made.disk = volume.disk
+    made.disk = content
     made.shown["parent_volume"] = {
         **{key: volume.shown[key] for key in ("id", "name", "type")},
         "status": volume.state,

@@ -6,11 +6,13 @@ not encrypted, not compressed with zstd and without a backing file, of 1 TB at m
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from moto.s3.models import s3_backends
 
 from bakery.core import process
+from bakery.rehearsal import hardware
 from bakery.rehearsal.scaleway import refusals, zones
 from bakery.rehearsal.scaleway.ground import Ground
 from bakery.rehearsal.world import ACCOUNT
@@ -42,7 +44,30 @@ def put(disk: Path | None, *, zone: str, bucket: str, key: str) -> None:
     held = backend.buckets.get(bucket)
     if held is None or held.region_name != zones.region(zone):
         raise refusals.not_found("bucket", bucket)
-    backend.put_object(bucket, key, disk.read_bytes() if disk is not None else MAGIC)
+    backend.put_object(bucket, key, _packed(disk) if disk is not None else MAGIC)
+
+
+def _packed(disk: Path) -> bytes:
+    """Return a disk as the qcow2 that an export writes."""
+    with TemporaryDirectory(dir=disk.parent) as folder:
+        out = Path(folder, "exported.qcow2")
+        process.run(
+            [
+                "qemu-img",
+                "convert",
+                "-c",
+                "-W",
+                "-m",
+                "8",
+                "-f",
+                hardware.form(disk),
+                "-O",
+                "qcow2",
+                str(disk),
+                str(out),
+            ]
+        )
+        return out.read_bytes()
 
 
 def problem(disk: Path, *, size: int) -> tuple[str, int]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bakery.rehearsal import service
+from bakery.rehearsal.machines import Machine
+from bakery.rehearsal.rack import rack_of
 from bakery.rehearsal.scaleway import refusals
 from bakery.rehearsal.world import World
 
@@ -49,6 +51,10 @@ class Thing:
     """Done when it gets there."""
     disk: Path | None = None
     """What is on it, never to be written to; None where nothing can boot."""
+    base: str = ""
+    """Of a distribution's image: the key of its disk in `World.base_disks`."""
+    machine: Machine | None = None
+    """Of a root disk: what runs from it and writes to it."""
     data: dict[str, bytes] = field(default_factory=dict)
     """User-data of a server, by key."""
     parts: list["Thing"] = field(default_factory=list)
@@ -68,6 +74,17 @@ class Thing:
     def state(self, state: str) -> None:
         self.shown[STATES.get(self.kind, "state")] = state
 
+    def content(self) -> Path | None:
+        """Return what is on it now, never to be written to again; None where nothing can boot.
+
+        Raises RefusedError for the disk of a machine that runs.
+        """
+        if self.machine is None:
+            return self.disk
+        if self.machine.is_on:
+            raise refusals.not_rehearsed("snapshots of disks of servers that run: switch it off")
+        return self.machine.take_disk()
+
     def turn(self, state: str, *, to: str, after_s: float, then: Callable[[], None] | None = None) -> None:
         """Be in one state for a while, and then in another."""
         self.state, self.becomes, self.ready_at, self.then = state, to, World.now() + after_s, then
@@ -86,6 +103,8 @@ class Ground:
     """All zones of one rehearsal."""
 
     folder: Path
+    world: World
+    """Where machines, their addresses and base disks are, of all clouds of the rehearsal."""
     things: dict[str, Thing] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     pending_s: Callable[[], float] = lambda: 0.0
@@ -134,8 +153,12 @@ class Ground:
         return found
 
     def drop(self, thing: Thing) -> None:
-        """Remove a thing."""
+        """Remove a thing: an address is free again, and what a machine has written is gone with its disk."""
         self.things.pop(thing.id, None)
+        if thing.kind is Kind.ADDRESS:
+            rack_of(self.world).addresses.release(thing.shown["address"])
+        if thing.machine is not None:
+            thing.machine.forget()
 
 
 def stamp() -> str:

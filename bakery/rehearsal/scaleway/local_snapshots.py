@@ -4,7 +4,7 @@ from typing import Any
 
 from scaleway.instance.v1 import types as instance
 
-from bakery.rehearsal.scaleway import disks, images, refusals
+from bakery.rehearsal.scaleway import disks, images, refusals, routes
 from bakery.rehearsal.scaleway.ground import Kind, Thing
 from bakery.rehearsal.scaleway.routes import Asked, Route, matching, owner
 from bakery.rehearsal.scaleway.volumes import LOCAL, local
@@ -18,15 +18,16 @@ def create_snapshot(asked: Asked) -> dict[str, Any]:
         raise refusals.constraint("volume_type", f"{given['volume_type']} is deprecated")
     if ("volume_id" in given) == ("bucket" in given):
         raise refusals.constraint("volume_id", "either volume_id, or bucket and key")
-    volume = None
+    volume = content = None
     if "volume_id" in given:
         volume = ground.one(Kind.VOLUME, asked.zone, given["volume_id"], project=asked.project)
+        content = volume.content()
     shown = local(asked, name=given.get("name") or "snapshot", size=volume.shown["size"] if volume else 0)
     if volume is not None:
         shown["base_volume"] = {"id": volume.id, "name": volume.shown["name"]}
     made = ground.add(Kind.SNAPSHOT, asked.zone, shown, project=asked.project)
     if volume is not None:
-        made.disk = volume.disk
+        made.disk = content
         made.turn("snapshotting", to="available", after_s=ground.pending_s())
     else:
         _import(asked, made)
@@ -44,6 +45,16 @@ def _import(asked: Asked, made: Thing) -> None:
     made.disk = None if failure else disk
     made.shown |= {"size": size, "error_reason": failure or None}
     made.turn("importing", to="invalid_data" if failure else "available", after_s=ground.pending_s())
+
+
+def export_snapshot(asked: Asked) -> dict[str, Any]:
+    """Put a snapshot into an object of the zone's own region."""
+    found = _snapshot(asked)
+    if found.state != "available":
+        raise refusals.transient(found.kind, found.id, found.state)
+    disks.put(found.disk, zone=asked.zone, bucket=asked.body["bucket"], key=asked.body["key"])
+    found.turn("exporting", to="available", after_s=asked.ground.pending_s())
+    return {"task": routes.task(asked, "export_snapshot", about=f"/snapshots/{found.id}")}
 
 
 def _snapshot(asked: Asked) -> Thing:
@@ -111,6 +122,14 @@ ROUTES = (
         handler=update_snapshot,
         request=instance.UpdateSnapshotRequest,
         answer=instance.UpdateSnapshotResponse,
+    ),
+    Route(
+        action="ExportSnapshot",
+        method="POST",
+        path=SNAPSHOTS + "/{snapshot_id}/export",
+        handler=export_snapshot,
+        request=instance.ExportSnapshotRequest,
+        answer=instance.ExportSnapshotResponse,
     ),
     Route(action="DeleteSnapshot", method="DELETE", path=SNAPSHOTS + "/{snapshot_id}", handler=delete_snapshot),
 )

@@ -16,7 +16,15 @@ LABELS = {
     "ubuntu_noble": "Ubuntu 24.04 Noble Numbat",
 }
 """Names that people use in public files; they are written down apart from our own table of bases."""
-ARCHES = ("x86_64", "arm64")
+BASES = {
+    "debian_bookworm": "debian-12",
+    "debian_trixie": "debian-13",
+    "ubuntu_jammy": "ubuntu-22.04",
+    "ubuntu_noble": "ubuntu-24.04",
+}
+"""What `World.base_disks` calls their disks, which only machines of this machine's kind boot from."""
+ARCHES = {"x86_64": "amd64", "arm64": "arm64"}
+"""Scaleway's names, and the distributions'."""
 SIZE = 10 * disks.GB
 SORTS = {"instance_sbs": Kind.BLOCK_SNAPSHOT, "instance_local": Kind.SNAPSHOT}
 
@@ -43,6 +51,7 @@ def _sow_one(ground: Ground, zone: str, label: str, *, name: str, arch: str, sor
         zone=zone,
         project=MAKER,
         shown={**told, "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{zone} {label} {arch} {sort} root")), "zone": zone},
+        base=f"{BASES[label]}-{ARCHES[arch]}",
     )
     shown = images.shown(name, arch=arch, project=MAKER, public=True)
     identity = image_id(zone, label, arch=arch, sort=sort)

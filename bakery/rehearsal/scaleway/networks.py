@@ -1,25 +1,24 @@
 """What servers reach the world by: addresses, and security groups with their rules."""
 
-import itertools
 import uuid
 from typing import Any
 
 from scaleway.instance.v1 import types as instance
 
 from bakery.rehearsal import service
+from bakery.rehearsal.rack import rack_of
 from bakery.rehearsal.scaleway import images, refusals
 from bakery.rehearsal.scaleway.ground import Ground, Kind, Thing, stamp
 from bakery.rehearsal.scaleway.routes import Asked, Route, matching, owner
 
 BASE = "/instance/v1/zones/{zone}"
-_numbers = itertools.count(1)
+LAST_PORT = 65535
 
 
 def address(asked: Asked, *, tags: list[str], is_kept: bool = True) -> Thing:
-    """Make an address, which nobody but documentation has (RFC 5737); a server's own one is not kept without it."""
-    number = next(_numbers)
+    """Make an address, one of this machine's loopback; a server's own one is not kept without it."""
     shown = {
-        "address": f"203.0.113.{number % 254 + 1}",
+        "address": rack_of(asked.ground.world).addresses.claim(),
         "organization": service.ORGANIZATION,
         "project": asked.project,
         "tags": tags,
@@ -33,6 +32,31 @@ def address(asked: Asked, *, tags: list[str], is_kept: bool = True) -> Thing:
     made = asked.ground.add(Kind.ADDRESS, asked.zone, shown, project=asked.project)
     made.data["is_kept"] = b"1" if is_kept else b""
     return made
+
+
+def addresses_of(ground: Ground, server: Thing) -> list[Thing]:
+    """Return a server's addresses."""
+    listed = ground.of(Kind.ADDRESS, server.zone)
+    return [one for one in listed if (one.shown["server"] or {}).get("id") == server.id]
+
+
+def open_ports(ground: Ground, server: Thing) -> list[int]:
+    """Return those of `service.PORTS` that a server's group lets TCP into, by any of its rules or else by itself.
+
+    Whoever reaches a machine by its outer port may have opened that one. From where is not asked.
+    """
+    group = ground.one(Kind.GROUP, server.zone, server.shown["security_group"]["id"], project=server.project)
+    return [port for port, outer in service.PORTS.items() if _is_open(group, {port, outer})]
+
+
+def _is_open(group: Thing, either: set[int]) -> bool:
+    for rule in sorted((one.shown for one in group.parts), key=lambda one: one["position"]):
+        first = rule["dest_port_from"] or 1
+        last = rule["dest_port_to"] or rule["dest_port_from"] or LAST_PORT
+        is_meant = rule["direction"] == "inbound" and rule["protocol"] in {"tcp", "any"}
+        if is_meant and either & set(range(first, last + 1)):
+            return bool(rule["action"] == "accept")
+    return bool(group.shown["inbound_default_policy"] == "accept")
 
 
 def give(found: Thing, server: Thing | None) -> None:

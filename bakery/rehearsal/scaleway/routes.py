@@ -1,12 +1,13 @@
 """What can be asked at all: a method and a path, with the SDK's types of its request and its answer."""
 
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bakery.rehearsal.scaleway import refusals, shapes
-from bakery.rehearsal.scaleway.ground import Ground, Thing
+from bakery.rehearsal.scaleway.ground import Ground, Thing, stamp
 
 MOST = 100
 """Of a page (each List call of the SDK: a positive integer lower or equal to 100)."""
@@ -112,6 +113,21 @@ def matching(things: Sequence[Thing], asked: Asked) -> list[Thing]:
         and query.get("name", "") in one.shown.get("name", "")
         and {*tags} <= {*one.shown.get("tags", ())}
     ]
+
+
+def task(asked: Asked, description: str, *, about: str) -> dict[str, Any]:
+    """Return what the Instance API answers for work that has only begun."""
+    return {
+        "id": str(uuid.uuid4()),
+        "description": description,
+        "progress": 0,
+        "status": "pending",
+        "href_from": f"{about}/action",
+        "href_result": about,
+        "zone": asked.zone,
+        "started_at": stamp(),
+        "terminated_at": None,
+    }
 
 
 def owner(asked: Asked, *, kind: str) -> str:

@@ -6,7 +6,18 @@ from typing import Any
 from scaleway.instance.v1 import types as instance
 
 from bakery.rehearsal import service
-from bakery.rehearsal.scaleway import disks, images, market, networks, refusals, server_types, servers, volumes, zones
+from bakery.rehearsal.scaleway import (
+    disks,
+    images,
+    machines,
+    market,
+    networks,
+    refusals,
+    server_types,
+    servers,
+    volumes,
+    zones,
+)
 from bakery.rehearsal.scaleway.ground import Kind, Thing, stamp
 from bakery.rehearsal.scaleway.routes import Asked, Route, owner
 
@@ -30,6 +41,7 @@ def create(asked: Asked) -> dict[str, Any]:
     disk = _disk(asked, image, kind)
     made = ground.add(Kind.SERVER, asked.zone, shown, project=project)
     made.parts = [disk]
+    machines.put_behind(ground, made)
     made.shown["image"] = images.view(image)
     for one in addresses:
         networks.give(one, made)

@@ -1,12 +1,11 @@
-"""Servers: made of an image and off, then switched on; nothing boots behind them, and only their states change."""
+"""Servers: made of an image and off, then switched on; where their image has a disk, a machine boots from it."""
 
-import uuid
 from typing import Any
 
 from scaleway.instance.v1 import types as instance
 
-from bakery.rehearsal.scaleway import images, networks, refusals, volumes
-from bakery.rehearsal.scaleway.ground import Ground, Kind, Thing, stamp
+from bakery.rehearsal.scaleway import images, machines, networks, refusals, routes, volumes
+from bakery.rehearsal.scaleway.ground import Ground, Kind, Thing
 from bakery.rehearsal.scaleway.routes import Asked, Route, matching
 
 BASE = "/instance/v1/zones/{zone}/servers"
@@ -19,15 +18,9 @@ ACTIONS = {
 """What each state allows; a state that passes allows nothing."""
 
 
-def addresses(ground: Ground, server: Thing) -> list[Thing]:
-    """Return a server's addresses."""
-    listed = ground.of(Kind.ADDRESS, server.zone)
-    return [one for one in listed if (one.shown["server"] or {}).get("id") == server.id]
-
-
 def view(ground: Ground, server: Thing) -> dict[str, Any]:
     """Return a server as the API shows it; of a block volume it shows the id alone ("Attaching a volume")."""
-    held = [_address(one) for one in addresses(ground, server)]
+    held = [_address(one) for one in networks.addresses_of(ground, server)]
     root = server.parts[0]
     disk = {"id": root.id, "boot": False, "zone": server.zone, "volume_type": volumes.BLOCK}
     if root.kind is Kind.VOLUME:
@@ -93,7 +86,7 @@ def delete(asked: Asked) -> None:
 
 def leave(ground: Ground, server: Thing) -> None:
     """Let go of a server's addresses, and of the server."""
-    for found in addresses(ground, server):
+    for found in networks.addresses_of(ground, server):
         networks.give(found, None)
         if not found.data["is_kept"]:
             ground.drop(found)
@@ -109,28 +102,28 @@ def act(asked: Asked) -> dict[str, Any]:
     if action not in ACTIONS.get(found.state, ()):
         raise refusals.wrong_state(f"server should be {'stopped' if action == 'poweron' else 'running'}")
     _ACTS[action](asked, found)
-    task = {"id": str(uuid.uuid4()), "description": f"server_{action}", "progress": 0, "status": "pending"}
-    task |= {"href_from": f"/servers/{found.id}/action", "href_result": f"/servers/{found.id}"}
-    return {"task": {**task, "zone": asked.zone, "started_at": stamp(), "terminated_at": None}}
+    return {"task": routes.task(asked, f"server_{action}", about=f"/servers/{found.id}")}
 
 
 def _power_on(asked: Asked, server: Thing) -> None:
     if server.shown["commercial_type"] in asked.ground.short:
         raise refusals.out_of_stock(server.shown["commercial_type"])
-    if server.shown["dynamic_ip_required"] and not addresses(asked.ground, server):
+    if server.shown["dynamic_ip_required"] and not networks.addresses_of(asked.ground, server):
         networks.give(networks.address(asked, tags=[], is_kept=False), server)
-    server.turn("starting", to="running", after_s=asked.ground.pending_s())
+    machines.switch_on(asked.ground, server)
 
 
 def _power_off(asked: Asked, server: Thing) -> None:
-    server.turn("stopping", to="stopped", after_s=asked.ground.pending_s())
+    machines.switch_off(asked.ground, server, to="stopped")
 
 
 def _stop_in_place(asked: Asked, server: Thing) -> None:
-    server.turn("stopping", to="stopped_in_place", after_s=asked.ground.pending_s())
+    machines.switch_off(asked.ground, server, to="stopped_in_place")
 
 
 def _reboot(asked: Asked, server: Thing) -> None:
+    if server.parts[0].machine is not None:
+        raise refusals.not_rehearsed("way to reboot a machine from outside; reboot it over SSH")
     server.turn("starting", to="running", after_s=asked.ground.pending_s())
 
 
@@ -145,7 +138,7 @@ def _terminate(asked: Asked, server: Thing) -> None:
             if part.kind is Kind.VOLUME:
                 asked.ground.drop(part)
 
-    server.turn("stopping", to="stopped", after_s=asked.ground.pending_s(), then=end)
+    machines.switch_off(asked.ground, server, to="stopped", is_sudden=True, then=end)
 
 
 _ACTS = {

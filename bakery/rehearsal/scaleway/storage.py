@@ -15,6 +15,13 @@ from bakery.rehearsal.world import ACCOUNT
 SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[a-z0-9-]+)/s3/aws4_request")
 
 
+def have(bucket: str, *, region: str) -> None:
+    """See to it that there is a bucket of that name, in that region if there was none."""
+    backend = s3_backends[ACCOUNT][disks.PARTITION]
+    if bucket not in backend.buckets:
+        backend.create_bucket(bucket, region)
+
+
 def region(environ: Mapping[str, Any]) -> str:
     """Return the region that a call is signed for; empty where it is none of ours."""
     scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))

@@ -31,7 +31,7 @@ def make(asked: Asked, kind: str, *, name: str, size: int, source: Thing | None)
         made = asked.ground.add(Kind.BLOCK_VOLUME, asked.zone, told, project=asked.project)
     else:
         made = asked.ground.add(Kind.VOLUME, asked.zone, local(asked, name=name, size=size), project=asked.project)
-    made.disk = source.disk if source else None
+    made.disk = (source.disk or asked.ground.world.base_disks.get(source.base)) if source else None
     return made
 
 

@@ -151,8 +151,7 @@ def test_what_a_zone_is_not_asked_for_does_nothing(cloud: Cloud, place: Place) -
 
     definition = layers.whole("host")
     place.require_readable(definition)
-    with pytest.raises(BakeryError, match="none of them boots"):
-        place.require_login(definition)
+    place.require_login(definition)
     assert (place.is_tunnelled(definition), place.headroom(definition), place.console_text("x")) == (False, "", "")
     assert cloud.events == []
     assert isinstance(place, ScalewayPlace)
