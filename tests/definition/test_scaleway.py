@@ -37,6 +37,13 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
     assert table.buckets == {"fr-par": "images-of-ours", "it-mil": "images.it"}
 
 
+def test_a_layer_below_is_baked_in_the_way_of_the_one_on_top_and_stays_where_it_was() -> None:
+    below = Scaleway(zones=("fr-par-1",), tags={"team": "base"})
+    top = Scaleway(zones=("pl-waw-1",), volume_type=Volume.LOCAL, instance_type="GP1-XS", buckets={"fr-par": "ours"})
+    baked = below.to_bake_below(top)
+    assert baked == top.model_copy(update={"zones": ("fr-par-1",)})
+
+
 WRONG = {
     'zones = ["fr-par-9"]': ("zones.0: there is no zone 'fr-par-9'", "did you mean 'fr-par-3'?"),
     'zones = ["fr-par-1", "fr-par-1"]': ("zones: 'fr-par-1' is listed twice", ""),

@@ -15,14 +15,20 @@ import pytest
 
 from bakery import ROOT
 from bakery.clouds.aws.account import rehearse
+from bakery.clouds.scaleway import account as scaleway
+from bakery.clouds.scaleway.buckets import named, require
+from bakery.clouds.scaleway.credentials import Keys
 from bakery.core import process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.rehearsal import service
+from bakery.definition import layers
+from bakery.definition.scaleway import Scaleway
+from bakery.rehearsal import buckets, service
 from bakery.rehearsal.__main__ import wait_for_the_end
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.service import Running, _is_alive
 from bakery.rehearsal.world import World
+from tests.releases import define
 
 START = (
     "from bakery.core.console import Console; from bakery.rehearsal.service import start; start(console=Console(), {})"
@@ -81,6 +87,37 @@ def test_a_second_start_with_faults_replaces_those_that_hold(stage: Running) -> 
     service.start(console=Console(), faults="pending_s=3")
     assert faults(stage)["pending_s"] == 3
     assert faults(stage)["latency_ms"] == 0
+
+
+def test_machines_run_as_was_asked_last_until_something_else_is(stage: Running) -> None:
+    service.start(console=Console(), machines="tcg")
+    service.start(console=Console())
+    assert service.machines(stage).name == "tcg"
+    assert "machines   tcg" in service.describe()
+    service.start(console=Console(), machines="auto")
+    assert service.ask(stage, "GET", "state")["accelerator"] == "auto"
+
+
+@pytest.mark.parametrize("name", ["xen", "", None])
+def test_a_way_to_run_machines_that_is_none_is_refused(stage: Running, name: object) -> None:
+    with pytest.raises(BakeryError, match="machines do not run by") as caught:
+        service.ask(stage, "POST", "accelerator", body={"name": name})
+    assert "native" in caught.value.hint
+
+
+def test_a_rehearsal_has_the_buckets_that_a_definition_names(stage: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Scaleway(buckets={"fr-par": "images-of-paris"})
+    define(monkeypatch, layers.whole("host").model_copy(update={"name": "shop", "scaleway": table}))
+    for _ in range(2):
+        buckets.lend("shop")
+    keys = Keys(
+        access_key=service.SCALEWAY_ACCESS_KEY,
+        secret_key=service.SCALEWAY_SECRET_KEY,
+        project=service.PROJECT,
+        api_url=stage.url,
+    )
+    account = scaleway.rehearse(keys=keys, storage_url=stage.url)
+    require(named(account, "images-of-paris", region="fr-par"))
 
 
 def test_what_runs_is_described(stage: Running) -> None:

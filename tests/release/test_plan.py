@@ -6,7 +6,14 @@ import pytest
 
 from bakery.cloud import naming
 from bakery.clouds.aws.place import AwsPlace
+from bakery.clouds.scaleway import account as scaleway
+from bakery.clouds.scaleway.credentials import Keys
+from bakery.clouds.scaleway.place import ScalewayPlace
 from bakery.definition.bases import Arch
+from bakery.definition.place_names import Cloud
+from bakery.definition.place_names import cloud as cloud_of
+from bakery.places.place import Place
+from bakery.rehearsal import service
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import plan
 from tests import releases
@@ -24,6 +31,18 @@ def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     stage.reset()
     forget_aws(monkeypatch, home=tmp_path)
     return stage
+
+
+def here(cloud: Rehearsal, name: str) -> Place:
+    if cloud_of(name) is Cloud.AWS:
+        return AwsPlace(region=account_of(cloud).region(name))
+    keys = Keys(
+        access_key=service.SCALEWAY_ACCESS_KEY,
+        secret_key=service.SCALEWAY_SECRET_KEY,
+        project=service.PROJECT,
+        api_url=cloud.url,
+    )
+    return ScalewayPlace(zone=scaleway.rehearse(keys=keys, storage_url=cloud.url).zone(name))
 
 
 def found(cloud: Rehearsal) -> str:
@@ -45,3 +64,9 @@ def test_an_image_that_failed_or_is_being_removed_is_not_there(cloud: Rehearsal)
     assert found(cloud) == image.id
     image.failure = "no reason"
     assert found(cloud) == ""
+
+
+@pytest.mark.parametrize(("place", "disk"), [(DUBLIN, "40 GB gp3"), ("fr-par-1", "40 GB sbs_volume")])
+def test_the_plan_says_what_kind_of_disk_the_cloud_has(cloud: Rehearsal, place: str, disk: str) -> None:
+    planned = plan.make("host", here(cloud, place), base="debian-12")
+    assert f"disk         {disk}" in planned.lines()
