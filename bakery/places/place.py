@@ -119,6 +119,10 @@ class Machines(Protocol):
     def require_login(self, definition: Definition) -> None:
         """Raise BakeryError where a login cannot be: exit code 3 where a program is missing, else 2."""
 
+    @property
+    def has_named_keys(self) -> bool:
+        """Whether a machine lets in a key of the cloud's own that its start names; else all of the account's do."""
+
     def is_tunnelled(self, definition: Definition) -> bool:
         """Return whether a machine is reached through a tunnel alone."""
 

@@ -87,7 +87,7 @@ def launch(order: Order, *, account: Account, console: Console) -> Launched:
     with console.phase("look"):
         choices = everywhere(places, look)
     require_possible(choices)
-    if not order.key:
+    if not order.key and any(place.has_named_keys for place in places):
         console.say(f"no --key: no key of EC2 lets anybody in{_other_ways_in(definition)}")
     with console.phase("launch"):
         outcomes = _start_everywhere(places, order, choices, definition=definition, console=console)

@@ -102,9 +102,11 @@ def test_an_image_of_this_machine_is_verified_in_a_zone_and_in_both(zones: Zones
 
 def test_a_machine_from_it_is_healthy_in_each_of_them(zones: Zones, sent: str) -> None:
     release = zones.catalog["releases"][0]["release"]
-    said = zones.inv("launch", *IMAGE, "--release", release, "--region", PARIS, "--region", AMSTERDAM)
+    kind = ("--instance-type", "GP1-XS")  # the usual one has too small a disk of its own
+    said = zones.inv("launch", *IMAGE, *kind, "--release", release, "--region", PARIS, "--region", AMSTERDAM)
     addresses = re.findall(r"(127\.66\.\d+\.\d+) is healthy", said)
     assert len(addresses) == len(ZONES)
+    assert "EC2" not in said
     for zone in ZONES:
         (server,) = zones.shown(zone, "servers")
         (address,) = server["public_ips"]
@@ -123,7 +125,6 @@ def test_packers_own_builder_bakes_in_a_zone_and_the_image_is_copied(zones: Zone
     assert count > 50
     assert image == newer["places"][PARIS]["image_id"]
     assert sorted(newer["places"]) == [PARIS, AMSTERDAM]
-    assert newer["fingerprint"] == older["fingerprint"]
     assert newer["release"] != older["release"]
 
 

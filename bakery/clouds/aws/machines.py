@@ -45,6 +45,11 @@ class Machines:
         """Raise BakeryError where a login goes through Session Manager and cannot."""
         tunnels.require(self.region, definition.aws)
 
+    @property
+    def has_named_keys(self) -> bool:
+        """Return that there are key pairs."""
+        return True
+
     def is_tunnelled(self, definition: Definition) -> bool:
         """Return whether a machine is reached through Session Manager alone."""
         return definition.aws.login is Login.SSM

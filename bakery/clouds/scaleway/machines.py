@@ -43,6 +43,11 @@ class Machines:
     def require_login(self, definition: Definition) -> None:
         """Do nothing: every server has a public address."""
 
+    @property
+    def has_named_keys(self) -> bool:
+        """Return that there are none: the project's keys let in."""
+        return False
+
     def is_tunnelled(self, definition: Definition) -> bool:
         """Return that no server is reached through a tunnel."""
         return False
