@@ -105,6 +105,15 @@ def test_a_way_to_run_machines_that_is_none_is_refused(stage: Running, name: obj
     assert "native" in caught.value.hint
 
 
+def test_what_runs_is_described(stage: Running) -> None:
+    lines = service.describe()
+    assert [line.split()[0] for line in lines] == ["address", "since", "calls", "machines", "instances"]
+    assert stage.url in lines[0]
+    assert lines[2].split() == ["calls", "0"]
+    assert lines[3].split() == ["machines", "auto"]
+    assert lines[4].split() == ["instances", "none"]
+
+
 def test_a_rehearsal_has_the_buckets_that_a_definition_names(stage: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Scaleway(buckets={"fr-par": "images-of-paris"})
     define(monkeypatch, layers.whole("host").model_copy(update={"name": "shop", "scaleway": table}))
@@ -118,15 +127,6 @@ def test_a_rehearsal_has_the_buckets_that_a_definition_names(stage: Running, mon
     )
     account = scaleway.rehearse(keys=keys, storage_url=stage.url)
     require(named(account, "images-of-paris", region="fr-par"))
-
-
-def test_what_runs_is_described(stage: Running) -> None:
-    lines = service.describe()
-    assert [line.split()[0] for line in lines] == ["address", "since", "calls", "machines", "instances"]
-    assert stage.url in lines[0]
-    assert lines[2].split() == ["calls", "0"]
-    assert lines[3].split() == ["machines", "auto"]
-    assert lines[4].split() == ["instances", "none"]
 
 
 def test_what_its_owner_has_set_up_for_aws_does_not_reach_it(stage: Running) -> None:

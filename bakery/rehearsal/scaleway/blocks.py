@@ -117,10 +117,7 @@ def delete_snapshot(asked: Asked) -> None:
 def export(asked: Asked) -> dict[str, Any]:
     """Put a snapshot into an object of the zone's own region."""
     found = _one(asked, Kind.BLOCK_SNAPSHOT, "snapshot_id")
-    if found.state != "available":
-        raise refusals.transient(found.kind, found.id, found.state)
-    disks.put(found.disk, zone=asked.zone, bucket=asked.body["bucket"], key=asked.body["key"])
-    found.turn("exporting", to="available", after_s=asked.ground.pending_s())
+    disks.export(asked.ground, found, bucket=asked.body["bucket"], key=asked.body["key"])
     return view_snapshot(asked, found)
 
 

@@ -5,6 +5,8 @@ not encrypted, not compressed with zstd and without a backing file, of 1 TB at m
 """
 
 import json
+import threading
+from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,8 +16,8 @@ from moto.s3.models import s3_backends
 from bakery.core import process
 from bakery.rehearsal import hardware
 from bakery.rehearsal.scaleway import refusals, zones
-from bakery.rehearsal.scaleway.ground import Ground
-from bakery.rehearsal.world import ACCOUNT
+from bakery.rehearsal.scaleway.ground import Ground, Thing
+from bakery.rehearsal.world import ACCOUNT, World
 
 GB = 10**9
 MOST = 1000 * GB
@@ -38,13 +40,32 @@ def fetch(ground: Ground, *, zone: str, bucket: str, key: str, name: str) -> Pat
     return disk
 
 
-def put(disk: Path | None, *, zone: str, bucket: str, key: str) -> None:
-    """Put a disk into an object, as far as there is one. Raises RefusedError where the bucket is not in the region."""
+def export(ground: Ground, snapshot: Thing, *, bucket: str, key: str) -> None:
+    """Begin to put what is in a snapshot into an object: it is `exporting` until that is there.
+
+    Raises RefusedError where the snapshot is not whole, or the bucket not in the region.
+    """
     backend = s3_backends[ACCOUNT][PARTITION]
     held = backend.buckets.get(bucket)
-    if held is None or held.region_name != zones.region(zone):
+    if snapshot.state != "available":
+        raise refusals.transient(snapshot.kind, snapshot.id, snapshot.state)
+    if held is None or held.region_name != zones.region(snapshot.zone):
         raise refusals.not_found("bucket", bucket)
-    backend.put_object(bucket, key, _packed(disk) if disk is not None else MAGIC)
+    disk = snapshot.disk
+    if disk is None:
+        backend.put_object(bucket, key, MAGIC)
+        snapshot.turn("exporting", to="available", after_s=ground.pending_s())
+        return
+
+    def write() -> None:
+        try:
+            backend.put_object(bucket, key, _packed(disk))
+        finally:
+            with ground.lock:
+                snapshot.ready_at = World.now() + ground.pending_s()
+
+    snapshot.turn("exporting", to="available", after_s=inf)
+    threading.Thread(target=write, name=f"export {snapshot.id}", daemon=True).start()
 
 
 def _packed(disk: Path) -> bytes:

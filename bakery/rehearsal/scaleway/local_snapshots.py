@@ -50,10 +50,7 @@ def _import(asked: Asked, made: Thing) -> None:
 def export_snapshot(asked: Asked) -> dict[str, Any]:
     """Put a snapshot into an object of the zone's own region."""
     found = _snapshot(asked)
-    if found.state != "available":
-        raise refusals.transient(found.kind, found.id, found.state)
-    disks.put(found.disk, zone=asked.zone, bucket=asked.body["bucket"], key=asked.body["key"])
-    found.turn("exporting", to="available", after_s=asked.ground.pending_s())
+    disks.export(asked.ground, found, bucket=asked.body["bucket"], key=asked.body["key"])
     return {"task": routes.task(asked, "export_snapshot", about=f"/snapshots/{found.id}")}
 
 

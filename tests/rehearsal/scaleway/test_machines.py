@@ -163,6 +163,7 @@ def test_a_snapshot_of_it_is_exported_as_a_disk(natively: Clients, tmp_path: Pat
     storage = natively.storage()
     storage.create_bucket(Bucket="images", CreateBucketConfiguration={"LocationConstraint": "fr-par"})
     natively.instance.export_snapshot(snapshot_id=snapshot, bucket="images", key="golden.qcow2")
+    soon(lambda: str(natively.instance.get_snapshot(snapshot_id=snapshot).snapshot.state) == "available")
     exported = tmp_path / "golden.qcow2"
     storage.download_file("images", "golden.qcow2", str(exported))
     assert '"virtual-size": 20000000000' in process.run(["qemu-img", "info", "--output=json", str(exported)]).output
