@@ -3,7 +3,7 @@
 from bakery.commands.contents import diff, report, sbom
 from bakery.commands.fleet import amis, catalog, launch, prune, validate
 from bakery.commands.images import bake, render, verify
-from bakery.commands.machine import destroy, halt, ssh, status, up
+from bakery.commands.machine import box, destroy, halt, ssh, status, up
 from bakery.commands.nights import matrix, nightly
 from bakery.commands.nodes import certs
 from bakery.commands.releases import plan, promote, publish, regions, rehearsal, rollback

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bakery.catalog.record import Made
 from bakery.core.errors import impossible
-from bakery.definition import bases, layers
+from bakery.definition import arch, bases, layers
 from bakery.definition.bases import Base
 from bakery.definition.model import Definition
 from bakery.disk import artifact
@@ -35,6 +35,7 @@ def find(image: str, *, base: str) -> LocalImage:
     record = made.read_record()
     again = f"./inv bake --image {image} --base {chosen.name}"
     if record is None:
+        arch.require_bakeable(definition.arch)
         raise impossible(f"{image} on {chosen.name} was not baked on this machine yet", hint=again)
     if record["arch"] != definition.arch:
         raise impossible(

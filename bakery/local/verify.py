@@ -5,7 +5,7 @@ from bakery.contents import collect, kept
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import impossible
-from bakery.definition import bases, layers
+from bakery.definition import arch, bases, layers
 from bakery.disk import artifact
 from bakery.guests import accelerator as accelerators
 from bakery.guests import suite, verify
@@ -18,11 +18,12 @@ from bakery.guests.verify import Subject
 def image(name: str, *, base: str, accelerator: str, console: Console) -> Verdict:
     """Verify a baked image on fresh copies, which run as *accelerator* says; where it has no manifest it gets one.
 
-    Raises BakeryError: exit code 2 when it was not baked yet, 3 when machines do not run so here, 4 when it does not
-    pass.
+    Raises BakeryError: exit code 2 when it was not baked yet or this machine cannot run it, 3 when machines do not run
+    so here, 4 when it does not pass.
     """
     wanted = layers.whole(name)
     chosen = bases.base(base or wanted.base)
+    arch.require_bakeable(wanted.arch, act="verified")
     made = artifact.local(name, chosen.name)
     record = made.read_record()
     if record is None:

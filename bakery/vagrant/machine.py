@@ -18,7 +18,7 @@ from bakery.core.console import Console
 from bakery.core.errors import impossible
 from bakery.core.files import write_whole
 from bakery.core.texts import home
-from bakery.definition import bases
+from bakery.definition import arch, bases, layers
 from bakery.disk import artifact
 from bakery.disk.artifact import Artifact
 from bakery.guests import accelerator, qemu
@@ -102,6 +102,8 @@ def offer(order: Offer, *, console: Console) -> Path:
     if order.url and not re.fullmatch(r"(https?|file)://\S+", order.url):
         raise impossible(f"--url {order.url}: no address that Vagrant reads", hint="--url https://boxes.example.com")
     baked = artifact.local(order.image, bases.base(order.base).name)
+    if baked.read_record() is None:
+        arch.require_bakeable(layers.whole(order.image).arch)
     folder = home(order.folder).absolute() if order.folder else shelf_of(baked).folder
     shelf = replace(shelf_of(baked), folder=folder, url=order.url)
     version = box_catalog.put(baked, shelf, keep=order.keep, console=console)
@@ -190,6 +192,7 @@ def _cli(folder: Path, *, console: Console) -> "Vagrant":
 
 
 def _baked(image: str, base: str, *, provider: Provider) -> Artifact:
+    arch.require_bakeable(layers.whole(image).arch, act="started")
     baked = artifact.local(image, bases.base(base).name)
     if baked.read_record() is None or not baked.box(provider.box_format).exists():
         hint = f"./inv bake --image {image} --base {base}"

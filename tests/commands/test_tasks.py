@@ -1,6 +1,8 @@
 """The command line: one clear line for a mistake, a documented exit code, the result alone on stdout."""
 
+import ast
 import json
+import platform
 import re
 import subprocess
 import sys
@@ -12,12 +14,13 @@ from bakery import ROOT
 from bakery.commands import command
 
 
-def invoke(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def invoke(*words: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
         "BAKERY_BUILD_DIR": str(folder / "build"),
+        **more,
     }
     return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -96,6 +99,43 @@ def test_a_mistake_is_one_line_a_hint_and_an_exit_code(
     assert lines[1:] == [f"hint:  {hint}"]
 
 
+@pytest.mark.parametrize(
+    ("words", "act"),
+    [
+        (["bake"], "baked"),
+        (["bake", "--dry-run"], "baked"),
+        (["render"], "baked"),
+        (["verify"], "verified"),
+        (["up"], "started"),
+        (["box"], "baked"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else " ".join(one),
+)
+def test_what_this_machine_cannot_run_is_refused_wherever_it_would_have_to(
+    words: list[str], act: str, tmp_path: Path
+) -> None:
+    ours, other = ("amd64", "arm64") if platform.machine() == "x86_64" else ("arm64", "amd64")
+    (tmp_path / "tiny.toml").write_text(f'base = "debian-12"\narch = "{other}"\nsteps = ["nginx"]')
+    done = invoke(*words, "--image", "tiny", folder=tmp_path, BAKERY_IMAGES_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error == f"error: an {other} image cannot be {act} on this {ours} machine"
+    assert hint == f"hint:  on an {other} machine, or in a cloud's place that has them: ./inv regions"
+
+
+def test_every_command_is_at_the_door() -> None:
+    found = {
+        node.name
+        for path in (ROOT / "bakery" / "commands").glob("*.py")
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.FunctionDef)
+        and any(ast.unparse(one).partition("(")[0] == "task" for one in node.decorator_list)
+    }
+    listed = subprocess.run([sys.executable, "-c", DEFAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"box", "bake"} <= found
+    assert found == set(json.loads(listed.stdout)["all"])
+
+
 def test_a_missing_packer_is_exit_code_3_and_leads_to_doctor(tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -161,14 +201,15 @@ DEFAULTS = """\
 import inspect, json, tasks
 from invoke.collection import Collection
 found = {name: inspect.signature(one.body).parameters for name, one in Collection.from_module(tasks).tasks.items()}
-print(json.dumps({name: parameters["image"].default for name, parameters in found.items() if "image" in parameters}))
+images = {name: parameters["image"].default for name, parameters in found.items() if "image" in parameters}
+print(json.dumps({"images": images, "all": [*found]}))
 """
-"""Prints each command that takes an image, with the one it means when none is given."""
+"""Prints each command that takes an image, with the one it means when none is given, and all commands."""
 
 
 def test_every_command_means_dokku_unless_it_means_all_images() -> None:
     done = subprocess.run([sys.executable, "-c", DEFAULTS], cwd=ROOT, capture_output=True, text=True, check=True)
-    defaults = json.loads(done.stdout)
+    defaults = json.loads(done.stdout)["images"]
     assert len(defaults) >= 15
     assert {name for name, image in defaults.items() if image == ""} == {"catalog", "prune", "validate"}
     assert {image for image in defaults.values() if image} == {"dokku"}
