@@ -217,3 +217,19 @@ def test_a_date_that_is_none_is_said(archive: Loopback) -> None:
 def test_archives_of_several_images_are_asked_once(archive: Loopback) -> None:
     movers.ask([demand(archive), demand(archive, suites=SUITES[:1])])
     assert len(archive.asked) == 3
+
+
+def test_a_pin_that_takes_a_package_back_moves_nothing_at_night_and_is_foreseen(archive: Loopback) -> None:
+    wanted = demand(archive, nginx={"version": "1.22.*"})
+    assert found(wanted, nginx="1.24.0-1") == []
+    installed = [Installed(name=name, version="1.24.0-1") for name in ("nginx", "docker.io")]
+    (back,) = movers.foresee(installed, wanted, answers=movers.ask([wanted]), now=NOW).moves
+    assert back.line == "nginx 1.24.0-1 → 1.22.1-9"
+
+
+def test_what_is_asked_for_and_not_there_is_foreseen_with_its_version_or_as_lacking(archive: Loopback) -> None:
+    wanted = demand(archive)
+    prospect = movers.foresee([Installed(name="own", version="1")], wanted, answers=movers.ask([wanted]), now=NOW)
+    assert [move.line for move in prospect.added] == ["nginx none → 1.22.1-9"]
+    assert prospect.lacking == ["docker.io"]
+    assert [one.name for one in prospect.unoffered] == ["own"]
