@@ -32,16 +32,16 @@ BROKEN = "--ignore-glob=tests/image/test_[!s]*.py"
 """Asked of the bad one, which is judged twice: what is left has the question that it must not pass."""
 CHANGED = re.compile(r"<td[^>]*>(\w+)</td><th[^>]*><code>(.*?)</code></th>" + r"<td[^>]*><code>(.*?)</code></td>" * 2)
 """A row of a release's page that tells of a change."""
-SOON_S = 15
+SOON_S = 30
 """A night without a machine takes a second or two; others may be at work on this machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Night:
-    """What one night said and printed, how long it took, and what the catalog has afterwards."""
+    """What one night said, its page for a run of GitHub's, how long it took, and what the catalog has afterwards."""
 
     said: str
-    printed: str
+    page: str
     exit_code: int
     seconds: float
     catalog: dict[str, Any]
@@ -76,11 +76,13 @@ class Nights:
     def night(self, *, asked: str = QUICK) -> Night:
         began = time.monotonic()
         regions = ("--region", HOME, "--region", OTHER)
-        environment = {**self.environment, "PYTEST_ADDOPTS": asked}
+        page = self.build.with_name("page.md")
+        page.unlink(missing_ok=True)
+        environment = {**self.environment, "PYTEST_ADDOPTS": asked, "GITHUB_STEP_SUMMARY": str(page)}
         done = run_inv("nightly", *IMAGE, "--base", "debian-12", *regions, environment=environment)
         return Night(
             said=done.stderr,
-            printed=done.stdout,
+            page=page.read_text(),
             exit_code=done.returncode,
             seconds=time.monotonic() - began,
             catalog=json.loads((self.build / "rehearsal/catalog/dokku.json").read_text()),
@@ -168,7 +170,8 @@ def test_the_third_night_bakes_for_one_package_and_promotes(first: Night, third:
     assert third.exit_code == 0, third.said
     assert "1 package would move" in third.said
     assert third.machines() == 2
-    assert f"{BUILDX} {debs.DOCKER_PLUGINS[0].version} → {debs.NEWER_BUILDX}" in third.printed
+    moved = f"- {BUILDX} {debs.DOCKER_PLUGINS[0].version} → {debs.NEWER_BUILDX}"
+    assert re.findall(r"^- .*$", third.page, re.MULTILINE) == [moved]
     before, new = third.releases
     assert [before] == first.releases
     assert third.latest == dict.fromkeys((HOME, OTHER), new)
