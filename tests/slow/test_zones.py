@@ -46,6 +46,13 @@ class Zones:
         found: dict[str, Any] = json.loads((self.build / "rehearsal/catalog/host.json").read_text())
         return found
 
+    def let_months_pass(self, release: str) -> None:
+        """Date a release back, since none goes that is younger than a day."""
+        path, known = self.build / "rehearsal/catalog/host.json", self.catalog
+        (found,) = [one for one in known["releases"] if one["release"] == release]
+        found["baked_at"] = "2026-01-01T04:15:00Z"
+        path.write_text(json.dumps(known))
+
     def latest(self) -> str:
         return str(self.catalog["latest"]["amd64"][-1]["release"])
 
@@ -141,6 +148,7 @@ def test_it_is_promoted_and_rolled_back_to_and_what_is_old_is_pruned(zones: Zone
     zones.inv("rollback", *IMAGE)
     assert zones.latest() == newer
     assert "correct" in zones.inv("validate")
+    zones.let_months_pass(older)
     zones.inv("prune", *IMAGE, "--keep", "1")
     for zone in ZONES:
         (image,) = zones.shown(zone, "images")
