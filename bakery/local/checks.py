@@ -46,13 +46,13 @@ def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
         "types": [sys.executable, "-m", "mypy"],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts],
         "shfmt": ["shfmt", *SHFMT_STYLE, "-d", *scripts],
-        # Twice as many processes as processors, since half the time is waiting. Where machines run, they keep two of
-        # them busy (tests/conftest.py), and the others work while those wait.
+        # One process more than processors. Where machines run, they keep two of them busy (tests/conftest.py), and the
+        # others work while those wait; with more of them emulated guests starve until their kernels complain.
         "tests": [
             *pytest,
             *("-q", "--durations=10"),
             *("-m", "not slow" if is_fast else ""),
-            *("-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile", KEPT_ORDER),
+            *("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", KEPT_ORDER),
         ],
     }
 
