@@ -8,6 +8,7 @@ import pytest
 
 from bakery import ROOT
 from bakery.guests import verify
+from tests.image import kernel
 
 # Prints each image test with its marks and what it takes.
 LISTER = """
@@ -65,3 +66,22 @@ def test_what_a_container_cannot_show_is_asked_of_a_guest(name: str) -> None:
     found = [marks for nodeid, (marks, _) in listed().items() if name in nodeid]
     assert found
     assert all(marks & set(verify.REAL) for marks in found)
+
+
+LOCKUP = "[  205.129914] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [swapper/0:1]"
+STALL = "[  205.129914] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:"
+TRACE = "[  205.131267] Call Trace:"
+
+
+@pytest.mark.parametrize("starved", [LOCKUP, STALL])
+def test_a_guest_that_its_host_has_left_waiting_has_no_error(starved: str) -> None:
+    assert kernel.errors(f"{starved}\n[  205.130001] Modules linked in:\n{TRACE}") == []
+
+
+def test_any_other_trace_is_one() -> None:
+    later = "[  233.605198] Call Trace:"
+    assert kernel.errors(TRACE) == [TRACE]
+    assert kernel.errors(f"{LOCKUP}\n{TRACE}\n{later}") == [later]
+    assert kernel.errors(f"{LOCKUP}\n[  205.200000] EXT4-fs error (device vda1)") == [
+        "[  205.200000] EXT4-fs error (device vda1)"
+    ]
