@@ -12,6 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+from bakery.core import scratch
+from bakery.guests import native_probe
+
 TIMEOUT_S = 10.0
 
 
@@ -104,6 +109,25 @@ class Workshop:
                 monitor.shutdown(socket.SHUT_RDWR)
                 thread.join()
                 Path(monitor.getsockname()).unlink()
+
+
+INIT = """#!/bin/bash
+trap 'exit 0' RTMIN+3
+echo "seed: $(</var/lib/cloud/seed/nocloud/user-data) $(</var/lib/cloud/seed/nocloud/meta-data)"
+echo start >>/starts
+mapfile -t starts </starts
+echo "starts: ${#starts[@]}"
+while true; do read -r -t 1 <> <(:); done
+"""
+"""Of a machine that shows its seed, counts its starts, and ends when it is switched off."""
+
+
+@contextmanager
+def native_disk() -> Iterator[Path]:
+    """Give a disk of a few megabytes that boots natively with that init, while the body runs."""
+    with scratch.small() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(native_probe, "INIT", INIT)
+        yield native_probe.make_disk(folder)
 
 
 def soon(question: Callable[[], object]) -> None:

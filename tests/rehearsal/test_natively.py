@@ -10,35 +10,25 @@ from typing import Any
 
 import pytest
 
-from bakery.core import process, scratch
-from bakery.guests import filesystems, native_probe
+from bakery.core import process
+from bakery.guests import filesystems
 from bakery.guests.accelerator import NATIVE, Accelerator
 from bakery.rehearsal import rack
 from bakery.rehearsal.natively import Seed
 from bakery.rehearsal.server import Rehearsal
 from tests.rehearsed_images import a_snapshot, an_image
-from tests.rehearsed_machines import soon
+from tests.rehearsed_machines import native_disk, soon
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="native machines need Linux and root"
 )
-# What these machines have for an init: it shows its seed, counts its starts, and ends when it is switched off.
-INIT = """#!/bin/bash
-trap 'exit 0' RTMIN+3
-echo "seed: $(</var/lib/cloud/seed/nocloud/user-data) $(</var/lib/cloud/seed/nocloud/meta-data)"
-echo start >>/starts
-mapfile -t starts </starts
-echo "starts: ${#starts[@]}"
-while true; do read -r -t 1 <> <(:); done
-"""
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOCpZkjQP7EFIyYqJ2Q6cHQmS9G7eW0vV3nF1mB2xK4d"
 
 
 @pytest.fixture(scope="module")
 def disk() -> Iterator[Path]:
-    with scratch.small() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native_probe, "INIT", INIT)
-        yield native_probe.make_disk(folder)
+    with native_disk() as made:
+        yield made
 
 
 @pytest.fixture

@@ -10,34 +10,23 @@ from typing import Any
 import pytest
 from scaleway.instance.v1.types import VolumeServerTemplate
 
-from bakery.core import process, scratch
-from bakery.guests import native_probe
+from bakery.core import process
 from bakery.guests.accelerator import NATIVE, Accelerator
 from bakery.rehearsal import machines, rack
 from bakery.rehearsal.scaleway.ground import Kind
-from tests.rehearsed_machines import Workshop, soon
+from tests.rehearsed_machines import Workshop, native_disk, soon
 from tests.scaleway_clients import GB, ZONE, Clients, refused
 
 needs_root = pytest.mark.skipif(
     sys.platform != "linux" or os.geteuid() != 0, reason="native machines need Linux and root"
 )
-# It shows its seed, counts its starts, and ends when it is switched off.
-INIT = """#!/bin/bash
-trap 'exit 0' RTMIN+3
-echo "seed: $(</var/lib/cloud/seed/nocloud/user-data) $(</var/lib/cloud/seed/nocloud/meta-data)"
-echo start >>/starts
-mapfile -t starts </starts
-echo "starts: ${#starts[@]}"
-while true; do read -r -t 1 <> <(:); done
-"""
 TAG = "AUTHORIZED_KEY=ssh-ed25519_AAAAC3NzaC1lZDI1NTE5AAAAIOCpZkjQP7EFIyYqJ2Q6"
 
 
 @pytest.fixture(scope="module")
 def disk() -> Iterator[Path]:
-    with scratch.small() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(native_probe, "INIT", INIT)
-        yield native_probe.make_disk(folder)
+    with native_disk() as made:
+        yield made
 
 
 @pytest.fixture
