@@ -16,9 +16,9 @@ def to_qcow2_argv(source: Path, *, source_format: str, out: Path, is_compressed:
     return [*_CONVERT, "-f", source_format, "-O", "qcow2", *compression, str(source), str(out)]
 
 
-def to_zlib_argv(source: Path, *, out: Path) -> list[str]:
-    """Return the command that packs a qcow2 disk so that every reader of qcow2 can unpack it, old ones too."""
-    return [*_CONVERT, "-f", "qcow2", "-O", "qcow2", "-c", "-o", "compression_type=zlib", str(source), str(out)]
+def to_zlib_argv(source: Path, *, out: Path, source_format: str = "qcow2") -> list[str]:
+    """Return the command that packs a disk as qcow2 so that every reader of qcow2 can unpack it, old ones too."""
+    return [*_CONVERT, "-f", source_format, "-O", "qcow2", "-c", "-o", "compression_type=zlib", str(source), str(out)]
 
 
 def info_argv(disk: Path) -> list[str]:
@@ -26,9 +26,9 @@ def info_argv(disk: Path) -> list[str]:
     return ["qemu-img", "info", "--output=json", "-f", "qcow2", str(disk)]
 
 
-def to_raw_argv(source: Path, *, out: Path) -> list[str]:
-    """Return the command that unpacks a qcow2 disk, with holes where nothing is."""
-    return [*_CONVERT, "-f", "qcow2", "-O", "raw", str(source), str(out)]
+def to_raw_argv(source: Path, *, out: Path, source_format: str = "qcow2") -> list[str]:
+    """Return the command that unpacks a disk, with holes where nothing is."""
+    return [*_CONVERT, "-f", source_format, "-O", "raw", str(source), str(out)]
 
 
 def check_argv(disk: Path) -> list[str]:

@@ -63,6 +63,6 @@ def guest_argv(disks: Sequence[Disk], *, accelerator: Accelerator, ssh_port: int
     return argv
 
 
-def quoted(path: Path) -> str:
-    """Return a path for one of QEMU's options; a comma in it is written twice (man qemu-system, "-drive file=")."""
-    return str(path).replace(",", ",,")
+def quoted(value: object) -> str:
+    """Return a value of one of QEMU's options; a comma in it is written twice (man qemu-system, "-drive file=")."""
+    return str(value).replace(",", ",,")

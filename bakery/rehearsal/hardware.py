@@ -45,10 +45,10 @@ def machine_argv(
         *("-m", str(made.memory_mb)),
         *("-bios", str(qemu.firmware())),
         *("-display", "none"),
-        *("-chardev", f"file,id=console,path={quoted(overlay.with_suffix('.console'))},append=on"),
+        *("-chardev", f"file,id=console,path={qemu.quoted(overlay.with_suffix('.console'))},append=on"),
         *("-serial", "chardev:console"),
-        *("-qmp", f"unix:{quoted(sockets / name)},server=on,wait=off"),
-        *("-drive", f"file={quoted(overlay)},if=none,id={DRIVE},format=qcow2,cache=unsafe,discard=unmap"),
+        *("-qmp", f"unix:{qemu.quoted(sockets / name)},server=on,wait=off"),
+        *("-drive", f"file={qemu.quoted(overlay)},if=none,id={DRIVE},format=qcow2,cache=unsafe,discard=unmap"),
         *platform,
     ]
 
@@ -69,16 +69,6 @@ def overlay_argv(disk: Path, *, out: Path, size: int) -> list[str]:
     return ["qemu-img", "create", "-q", "-f", "qcow2", "-b", str(disk), "-F", form(disk), str(out), str(size)]
 
 
-def copy_argv(disk: Path, *, out: Path) -> list[str]:
-    """Return the command that makes *out*, a raw copy of *disk*, which is raw or qcow2, with holes where nothing is."""
-    return ["qemu-img", "convert", "-W", "-m", "8", "-f", form(disk), "-O", "raw", str(disk), str(out)]
-
-
 def form(disk: Path) -> str:
     """Return a disk's format, which its name tells."""
     return "raw" if disk.suffix == ".raw" else "qcow2"
-
-
-def quoted(value: object) -> str:
-    """Return a value of one of QEMU's options; a comma in it is written twice (man qemu-system, "-drive file=")."""
-    return str(value).replace(",", ",,")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from bakery.core import process
+from bakery.disk import qemu_img
 from bakery.guests import filesystems, native
 from bakery.rehearsal import hardware
 from bakery.rehearsal.hardware import Hardware
@@ -68,7 +69,7 @@ class Running:
 
 def make_disk(disk: Path, *, out: Path, size: int) -> None:
     """Make what a machine writes to: *out*, a copy of *disk* of *size* bytes."""
-    process.run(hardware.copy_argv(disk, out=out))
+    process.run(qemu_img.to_raw_argv(disk, out=out, source_format=hardware.form(disk)))
     os.truncate(out, size)
 
 

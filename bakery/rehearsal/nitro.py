@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bakery.guests import qemu
 from bakery.rehearsal import hardware, metadata, relay
 from bakery.rehearsal.facts import Facts
 from bakery.rehearsal.hardware import Hardware
@@ -54,4 +55,4 @@ def serial_number(instance: str) -> str:
 def _service(port: int) -> str:
     # One relay for each connection: QEMU would put all of them on a single connection of its own, and only once.
     command = shlex.join([sys.executable, "-I", "-S", str(relay.__file__), str(port)])
-    return f"guestfwd={hardware.quoted(f'tcp:169.254.169.254:80-cmd:{command}')}"
+    return f"guestfwd={qemu.quoted(f'tcp:169.254.169.254:80-cmd:{command}')}"

@@ -124,7 +124,7 @@ def board(told: Seed) -> Board:
             *("-nic", hardware.nic(made, "ipv6=off")),
             *("-device", "virtio-scsi-pci"),
             *("-device", f"scsi-hd,drive={hardware.DRIVE}"),
-            *("-drive", f"file={hardware.quoted(disc)},if=virtio,format=raw,readonly=on"),
+            *("-drive", f"file={qemu.quoted(disc)},if=virtio,format=raw,readonly=on"),
         ]
 
     return having
