@@ -52,14 +52,19 @@ def bake_in_regions(
     from bakery.release import bake, preview
 
     console = Console()
-    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions, accelerator=accelerator)
+    account = open_account(
+        is_rehearsal=is_rehearsal,
+        console=console,
+        regions=order.regions,
+        accelerator=accelerator,
+        image=order.image,
+    )
     if is_dry:
         preview.show(order, account=account, console=console, is_price_asked=is_price_asked)
         return
     if is_rehearsal:
-        from bakery.rehearsal import base_disk, buckets
+        from bakery.rehearsal import base_disk
 
-        buckets.lend(order.image)
         bake.require(order, account=account)
         base_disk.lend(order.image, base=order.base, console=console)
     print_ids(bake.bake(order, account=account, console=console))
@@ -110,11 +115,7 @@ def bring_local(
     from bakery.release import import_
 
     console = Console()
-    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions)
-    if is_rehearsal:
-        from bakery.rehearsal import buckets
-
-        buckets.lend(order.image)
+    account = open_account(is_rehearsal=is_rehearsal, console=console, regions=order.regions, image=order.image)
     if first is not None:
         import_.require(order, account=account)
         first(console)

@@ -108,11 +108,7 @@ def publish(
 
     console = Console()
     order = publish.Order(image=image, release=release, regions=tuple(region or ()))
-    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
-    if rehearse:
-        from bakery.rehearsal import buckets
-
-        buckets.lend(order.image)
+    account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions, image=order.image)
     print_ids(publish.publish(order, account=account, console=console))
 
 

@@ -14,18 +14,18 @@ from bakery.definition.place_names import Cloud
 from bakery.places.account import Account
 from bakery.places.several import Several
 from bakery.places.sketch import Sketch
-from bakery.rehearsal import service
+from bakery.rehearsal import buckets, service
 from bakery.rehearsal.service import Running
 
 
 def open_account(
-    *, is_rehearsal: bool, console: Console, regions: Sequence[str] = (), accelerator: str = ""
+    *, is_rehearsal: bool, console: Console, regions: Sequence[str] = (), accelerator: str = "", image: str = ""
 ) -> Several:
     """Return the account; a rehearsal is started where none runs yet, and said to be one.
 
     *regions* are those that were asked for: one that is none is told before anybody signs in for nothing, and the
     clouds that they are of are entered at once. Where none is named, those are meant that there are credentials for.
-    *accelerator* says how the machines of a rehearsal run, empty: as before.
+    *accelerator* says how the machines of a rehearsal run, empty: as before; it gets the buckets that *image* names.
     Raises BakeryError: exit code 2 for a place or a profile that does not exist, 3 without credentials.
     """
     place_names.require_form(regions)
@@ -34,6 +34,8 @@ def open_account(
             console=console, faults=os.environ.get(service.FAULTS_VARIABLE, ""), machines=accelerator
         )
         console.say(f"rehearsal: nothing of this is a cloud ({running.url})")
+        if image:
+            buckets.lend(image)
         account = Several(enter=lambda cloud: _rehearsed(cloud, running), usual=[*Cloud], is_rehearsal=True)
     else:
         usual = [Cloud.AWS, *([Cloud.SCALEWAY] if _has_scaleway() else [])]
