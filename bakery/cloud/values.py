@@ -80,6 +80,12 @@ class Image:
     """Whether its removal would be refused."""
     protected_until: str = ""
     """Until when a protection that was taken off goes on all the same (ISO 8601); empty where it does not."""
+
+    @property
+    def age(self) -> tuple[datetime, str, str]:
+        """What images are sorted by, the oldest first: of two releases within a second the name knows the later one."""
+        return self.created_at, self.name, self.id
+
     is_imdsv2_required: bool = False
     """Whether its machines' metadata answers to tokens alone."""
 

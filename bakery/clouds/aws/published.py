@@ -26,8 +26,7 @@ def find(region: Region, *, name: str, is_newest: bool = False) -> Image | None:
     """
     # "Recently deregistered images appear in the returned results for a short interval" (DescribeImages).
     found = [image for image in _named(region, name) if image.state != ImageState.GONE]
-    # A time has whole seconds, and of two releases within one the name knows which came later.
-    found.sort(key=lambda image: (image.created_at, image.name, image.id))
+    found.sort(key=lambda image: image.age)
     alive = [image for image in found if image.state != ImageState.FAILED]
     if not alive:
         return found[-1] if found else None

@@ -66,8 +66,7 @@ def find(zone: Zone, name: str, *, is_newest: bool = False) -> Image | None:
 def among(every: Iterable[Image], name: str, *, is_newest: bool = False) -> Image | None:
     """Return the one that `find` means among images."""
     found = [image for image in every if fnmatchcase(image.name, name)]
-    # A time has whole seconds, and of two releases within one the name knows which came later.
-    found.sort(key=lambda image: (image.created_at, image.name, image.id))
+    found.sort(key=lambda image: image.age)
     alive = [image for image in found if image.state != ImageState.FAILED]
     if not alive:
         return found[-1] if found else None
