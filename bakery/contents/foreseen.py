@@ -111,16 +111,12 @@ def _steps(planned: Planned) -> Iterator[Change]:
 def _packages(old: Manifest, planned: Planned, told: Prospect) -> Iterator[Change]:
     having = {one.name: one for one in old.packages}
     found = [_moved(move, having[move.name], planned.base) for move in told.moves]
-    found += [
-        Change(kind=Kind.ADDED, name=one.name, new=one.now, url=_url(_named(one), planned.base)) for one in told.added
-    ]
+    for one in told.added:
+        url = origins.changes_url(Package(name=one.name, version=one.now, arch="all"), planned.base)
+        found.append(Change(kind=Kind.ADDED, name=one.name, new=one.now, url=url))
     if planned.is_whole:
         found += [Change(kind=Kind.REMOVED, name=one.name, old=one.version) for one in told.unoffered]
     yield from sorted(found, key=lambda change: change.name)
-
-
-def _named(move: Move) -> Package:
-    return Package(name=move.name, version=move.now, arch="all")
 
 
 def _moved(move: Move, was: Package, base: BaseName) -> Change:
@@ -132,12 +128,8 @@ def _moved(move: Move, was: Package, base: BaseName) -> Change:
         new=move.now,
         is_security=move.is_security,
         # Where its source counts by itself, the list does not tell which version of that the new one is.
-        url="" if was.source_revision else _url(was.model_copy(update={"version": move.now}), base),
+        url="" if was.source_revision else origins.changes_url(was.model_copy(update={"version": move.now}), base),
     )
-
-
-def _url(package: Package, base: BaseName) -> str:
-    return origins.changes_url(package, base)
 
 
 def _open(told: Prospect, *, is_whole: bool) -> Iterator[str]:
