@@ -103,7 +103,7 @@ def matrix(
         most = number("--per", per, least=1) if per else matrix.PLACES_EACH
         jobs = matrix.unproven(names, places=places, is_rehearsal=rehearse, most=most)
     else:
-        jobs = matrix.nights(names, places=places)
+        jobs = matrix.nights(names, places=places, is_rehearsal=rehearse)
     if json:
         print(matrix.as_json(jobs))
     else:

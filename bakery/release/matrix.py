@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bakery.catalog import catalog, promotions
@@ -24,7 +24,7 @@ class Job:
     """For the command, quoted for a shell."""
 
 
-def nights(names: Sequence[str], *, places: Sequence[str]) -> list[Job]:
+def nights(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool = False) -> list[Job]:
     """Return a job of `nightly` for each family of images: those that stand on a common layer bake it once.
 
     Raises BakeryError (exit code 2) for an unknown image, and for what can be no place.
@@ -37,10 +37,14 @@ def nights(names: Sequence[str], *, places: Sequence[str]) -> list[Job]:
         families = [family for family in families if family not in near]
         shared = chain.union(*(family[0] for family in near))
         families.append((shared, [*(one for family in near for one in family[1]), name]))
-    jobs = (
-        Job(name=" ".join(members), options=_options(("--image", members), ("--region", [*dict.fromkeys(places)])))
+    regions = [*dict.fromkeys(places)]
+    jobs = [
+        Job(
+            name=" ".join(members),
+            options=_options({"--image": members, "--region": regions}, is_rehearsal=is_rehearsal),
+        )
         for _, members in families
-    )
+    ]
     return sorted(jobs, key=lambda job: job.name)
 
 
@@ -66,8 +70,8 @@ def unproven(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool,
         ]
         for at in range(0, len(left), most):
             some = left[at : at + most]
-            options = _options(("--image", [name]), ("--release", [newest.release]), ("--region", some))
-            found.append(Job(name=f"{name} in {', '.join(some)}", options=options))
+            options = {"--image": [name], "--release": [newest.release], "--region": some}
+            found.append(Job(name=f"{name} in {', '.join(some)}", options=_options(options, is_rehearsal=is_rehearsal)))
     return found
 
 
@@ -81,5 +85,6 @@ def show(jobs: Sequence[Job]) -> None:
     table("jobs", ("job", "options"), [(job.name, job.options) for job in jobs], to_stdout=True)
 
 
-def _options(*options: tuple[str, Sequence[str]]) -> str:
-    return shlex.join(word for option, values in options for value in values for word in (option, value))
+def _options(values: Mapping[str, Sequence[str]], *, is_rehearsal: bool) -> str:
+    words = [word for option, some in values.items() for value in some for word in (option, value)]
+    return shlex.join([*words, *(["--rehearse"] if is_rehearsal else [])])

@@ -62,6 +62,13 @@ def publish(*places: str, release: str = "20261127-0415-0123456789ab", is_bad: b
     catalog.change("plain", lambda known: known.with_release(made), is_rehearsal=True, console=Console())
 
 
+def test_the_jobs_of_a_rehearsal_rehearse() -> None:
+    publish(*SIX[:2])
+    (night,) = matrix.nights(("plain",), places=(), is_rehearsal=True)
+    assert night.options == "--image plain --rehearse"
+    assert unproven()[0].endswith(" --rehearse")
+
+
 def unproven(**told: int) -> list[str]:
     return [job.options for job in matrix.unproven((), places=(), is_rehearsal=True, **told)]
 
@@ -85,7 +92,7 @@ def test_where_it_is_latest_already_nobody_has_anything_to_do() -> None:
         return known.with_history(Arch.AMD64, history)
 
     catalog.change("plain", promoted, is_rehearsal=True, console=Console())
-    assert unproven() == [f"--image plain --release 20261127-0415-0123456789ab --region {SIX[-1]}"]
+    assert unproven() == [f"--image plain --release 20261127-0415-0123456789ab --region {SIX[-1]} --rehearse"]
 
 
 def test_a_bad_release_is_judged_nowhere() -> None:
