@@ -18,6 +18,7 @@ from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.core.files import write_whole
+from bakery.core.texts import counted
 
 HEADING = re.compile(r"^## (?P<release>\d{8}-\d{4}-[0-9a-f]{12}) (?P<arch>\w+)$", re.MULTILINE)
 UNKNOWN = "What it holds is not known: it was judged before releases had manifests."
@@ -117,7 +118,7 @@ def _body(release: Release, known: Catalog, manifests: Mapping[Key, Manifest]) -
     told = [name for name in earlier if (name, arch) in manifests]
     if not told:
         count, size = len(manifest.packages), megabytes(manifest.bytes)
-        return f"{count} packages, {size}. There is no earlier release to compare it with.", False
+        return f"{counted(count, 'package')}, {size}. There is no earlier release to compare it with.", False
     last = max(told)
     found = differences.of(manifests[last, arch], manifest)
     listed = f"\n\n{forms.markdown(found).strip()}" if found.sections else ""

@@ -1,4 +1,7 @@
-"""Reads what people write as their editors save it: marks at the beginning and kinds of ends of lines are no text."""
+"""Text that people write, read as their editors save it, and words that they read.
+
+Marks at the beginning and kinds of ends of lines are no text.
+"""
 
 import codecs
 from pathlib import Path
@@ -16,6 +19,11 @@ def decode(content: bytes) -> str:
     if content.startswith(UTF_16):
         raise UnicodeDecodeError("utf-8", content, 0, 2, "it is UTF-16")
     return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s for the plural."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def home(path: str) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from bakery.core import process
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
+from bakery.core.texts import counted
 
 CONNECT_TIMEOUT_S = 20
 # What dokku takes for the name of an app (its docs, "Application Management"), and `ssh` for no option.
@@ -56,9 +57,10 @@ def push(pair: Pair, *, app: str, hosts: Sequence[str], console: Console) -> Non
     if failed:
         hint = f"ssh dokku@{failed[0].rpartition('@')[2]} version  (does it let you in, and is there an app {app}?)"
         raise BakeryError(
-            f"{len(failed)} of {len(hosts)} hosts did not take the certificate: {', '.join(failed)}", hint=hint
+            f"{len(failed)} of {counted(len(hosts), 'host')} did not take the certificate: {', '.join(failed)}",
+            hint=hint,
         )
-    console.say(f"{len(hosts)} hosts have the certificate of {app}")
+    console.say(f"{counted(len(hosts), 'host')} took the certificate of {app}")
 
 
 def require_pair(pair: Pair) -> None:

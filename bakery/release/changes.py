@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bakery.core.texts import counted
 from bakery.sources import movers
 from bakery.sources.index import SilentError
 from bakery.sources.movers import Answers, Installed, Move
@@ -119,8 +120,3 @@ def in_short(moves: Sequence[Move]) -> str:
     """Return packages that would move, in a few words."""
     security = sum(move.is_security for move in moves)
     return f"{counted(len(moves), 'package')} would move{f', {security} of them for security' if security else ''}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

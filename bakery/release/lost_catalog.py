@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from bakery.cloud import naming
 from bakery.cloud.values import Image
 from bakery.core.errors import BakeryError, impossible
+from bakery.core.texts import counted
 from bakery.release.recollection import is_release
 from bakery.release.retention import Subject, Verdict
 
@@ -30,7 +31,7 @@ def rebuilding(image: str, *, is_rehearsal: bool) -> str:
 def refusal(lost: dict[str, list[Verdict]], *, is_rehearsal: bool) -> BakeryError:
     """Return the error (exit code 2) of a command that would take away what a catalog was lost for."""
     told = "; ".join(
-        f"the catalog of {image} is empty, and the cloud has {_counted(found)}" for image, found in lost.items()
+        f"the catalog of {image} is empty, and the cloud has {_told(found)}" for image, found in lost.items()
     )
     hint = "; ".join(rebuilding(image, is_rehearsal=is_rehearsal) for image in lost)
     return impossible(f"{told}: nothing was removed", hint=f"{hint}  (makes it again out of what is there)")
@@ -40,7 +41,7 @@ def _is_verified_release(name: str, image: Image) -> bool:
     return naming.VERIFIED in image.tags and is_release(name, image)
 
 
-def _counted(found: Sequence[Verdict]) -> str:
+def _told(found: Sequence[Verdict]) -> str:
     regions = ", ".join(sorted({one.region for one in found}))
     names = {one.release for one in found}
-    return f"{len(names)} verified release{'s' if len(names) > 1 else ''} of it in {regions}"
+    return f"{counted(len(names), 'verified release')} of it in {regions}"

@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Self
 
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.release.changes import Change, counted
+from bakery.core.texts import counted
+from bakery.release.changes import Change
 from bakery.sources.movers import Installed, Move
 
 SHOWN_MOVES = 5

@@ -9,6 +9,7 @@ from bakery.contents import sbom
 from bakery.core import folders
 from bakery.core.console import Console
 from bakery.core.files import write_whole
+from bakery.core.texts import counted
 from bakery.report import fleet, pages
 from bakery.report.fleet import Entry, Line
 
@@ -49,8 +50,8 @@ def write(order: Order, *, console: Console) -> Path:
         write_whole(first, pages.fleet(lines, here, made_at=made_at, is_rehearsal=order.is_rehearsal))
         for left in {*folder.rglob("*.html"), *folder.rglob("*.json")} - written:
             left.unlink()
-    count = sum(len(line.entries) for line in lines)
-    console.say(f"{count} releases of {len({line.image for line in lines})} images: {first}")
+    releases, images = sum(len(line.entries) for line in lines), len({line.image for line in lines})
+    console.say(f"{counted(releases, 'release')} of {counted(images, 'image')}: {first}")
     return first
 
 

@@ -1,5 +1,6 @@
 """Which packages an image needs, as apt is asked for them: a name, or `name=glob` where the version is pinned."""
 
+from bakery.core.texts import counted
 from bakery.definition.bases import Base
 from bakery.definition.choices import DockerSource, NginxSource, Step
 from bakery.definition.model import ANY_VERSION, Definition
@@ -76,7 +77,7 @@ def summary(listed: str) -> str:
     sizes = {name: int(kib or 0) for name, _, _, kib in (line.split("\t") for line in listed.splitlines())}
     largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST]
     named = ", ".join(f"{name} {sizes[name] / 1024:.0f}" for name in largest)
-    return f"holds {len(sizes)} packages, {sum(sizes.values()) / 1024:.0f} MB unpacked; the largest: {named}"
+    return f"holds {counted(len(sizes), 'package')}, {sum(sizes.values()) / 1024:.0f} MB unpacked; the largest: {named}"
 
 
 def _pinned(names: tuple[str, ...], glob: str) -> tuple[str, ...]:

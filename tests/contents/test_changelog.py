@@ -117,7 +117,7 @@ def test_a_release_without_a_manifest_is_told_as_such_and_compared_over() -> Non
     assert f"Since {OLDEST}: packages: 1 upgraded." in section(written(), NEW)
     forget(OLDEST)
     release_with(OLD, "1")
-    assert "1 packages" in section(written(), OLD)
+    assert "1 package" in section(written(), OLD)
 
 
 def test_a_manifest_that_cannot_be_read_leaves_it_as_it_is_and_is_told(capsys: pytest.CaptureFixture[str]) -> None:

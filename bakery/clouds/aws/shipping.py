@@ -16,6 +16,7 @@ from bakery.clouds.aws.upload import Sent
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
+from bakery.core.texts import counted
 from bakery.definition import layers
 from bakery.definition.model import Definition
 from bakery.disk import boot_mode, digests
@@ -63,7 +64,7 @@ class AwsShipment:
     @property
     def size(self) -> str:
         """How much there is of it."""
-        return f"{len(self.known.blocks)} blocks of {BLOCK_SIZE} bytes"
+        return f"{counted(len(self.known.blocks), 'block')} of {BLOCK_SIZE} bytes"
 
     @property
     def way(self) -> str:
@@ -82,7 +83,7 @@ class AwsShipment:
                 rows.append((name, f"copy from {self.home.name}", ""))
             else:
                 blocks = target.to_send(self.known)
-                size = f"send {len(blocks)} blocks, {len(blocks) * BLOCK_SIZE / 1e6:.0f} MB"
+                size = f"send {counted(len(blocks), 'block')}, {len(blocks) * BLOCK_SIZE / 1e6:.0f} MB"
                 why = f"what differs from {target.parent.what}" if target.parent else self.why_whole[name]
                 rows.append((name, size, why))
         return rows

@@ -16,6 +16,7 @@ from bakery.clouds.aws.sender import Lane, broadcast
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
 from bakery.core.parallel import everywhere
+from bakery.core.texts import counted
 from bakery.disk import base, digests
 from bakery.disk.blocks import ZERO_DIGEST, Block, opened
 from bakery.disk.digests import Digests
@@ -169,7 +170,7 @@ def _slowest(lanes: Sequence[Lane]) -> str:
     if len(lanes) < 2 or not going_on:
         return ""
     last = max(going_on, key=lambda lane: len(lane.missing))
-    return f"{last.name} has {len(last.missing)} blocks to go"
+    return f"{last.name} has {counted(len(last.missing), 'block')} to go"
 
 
 def _compare(region: Region, snapshot: str, known: Digests) -> None:
@@ -188,7 +189,8 @@ def _compare(region: Region, snapshot: str, known: Digests) -> None:
     wrong += sorted(known.blocks.keys() - tokens.keys())
     if wrong:
         removal.remove_snapshot(region, snapshot)
+        differing = counted(len(wrong), "block")
         raise BakeryError(
-            f"{region.name}: {snapshot} differs from the disk in {len(wrong)} blocks, the first is {wrong[0]}",
+            f"{region.name}: {snapshot} differs from the disk in {differing}, the first is {wrong[0]}",
             hint="it was removed: run it again",
         )

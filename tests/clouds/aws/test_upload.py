@@ -74,7 +74,7 @@ def test_a_block_that_is_missing_from_what_is_read_back_is_noticed(
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
     listed = ebs.tokens
     monkeypatch.setattr(ebs, "tokens", lambda *at: {key: one for key, one in listed(*at).items() if key != ONE})
-    with pytest.raises(BakeryError, match=rf"differs from the disk in 1 blocks, the first is {ONE}"):
+    with pytest.raises(BakeryError, match=rf"differs from the disk in 1 block, the first is {ONE}"):
         send(account, is_verified=True)
     assert snapshots(cloud) == []
 
@@ -90,7 +90,7 @@ def test_a_block_too_many_in_what_is_read_back_is_noticed(
         "read",
         lambda *at, index, token: content("strange") if index == 900 else read(*at, index=index, token=token),
     )
-    with pytest.raises(BakeryError, match="differs from the disk in 1 blocks, the first is 900"):
+    with pytest.raises(BakeryError, match="differs from the disk in 1 block, the first is 900"):
         send(account, is_verified=True)
 
 
