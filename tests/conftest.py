@@ -4,6 +4,7 @@ And how a run is spread over processes: a file's tests stay together, and machin
 """
 
 from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,14 @@ def golden(request: pytest.FixtureRequest) -> Golden:
         assert text == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def forks() -> ForkServerContext:
+    """Return what forks a process that has read all that our commands need."""
+    from tests.forks import context
+
+    return context()
 
 
 @pytest.fixture(scope="module")

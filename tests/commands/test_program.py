@@ -13,6 +13,7 @@ import termios
 import pytest
 
 from bakery import ROOT
+from tests import forks
 
 RUN = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from bakery.commands import program;"
@@ -24,9 +25,9 @@ def argv(*words: str) -> list[str]:
     return [sys.executable, "-P", "-c", RUN, str(ROOT), *words]
 
 
-def inv(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", **environment}
-    return subprocess.run(argv(*words), env=env, capture_output=True, text=True, check=False)
+def inv(*words: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+    return forks.command([str(ROOT), *words], code=RUN, cwd=ROOT, env=env)
 
 
 def through_shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -177,7 +178,9 @@ def test_a_stream_that_the_shell_has_closed_leads_nowhere(closed: str) -> None:
     ],
 )
 def test_a_language_without_our_dashes_and_dots_is_no_error(language: dict[str, str]) -> None:
-    done = inv("bake", "--image", "hots\u2014", **language)
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", **language}
+    words = argv("bake", "--image", "hots\u2014")
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: there is no image 'hots")
 

@@ -12,17 +12,16 @@ import pytest
 
 from bakery import ROOT
 from bakery.commands import command
+from tests import forks
 
 
-def invoke(*words: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words]
-    environment = {
-        "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "HOME": str(folder),
-        "BAKERY_BUILD_DIR": str(folder / "build"),
-        **more,
-    }
-    return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def environment(folder: Path, *, path: str = "/usr/sbin:/usr/bin:/sbin:/bin", **more: str) -> dict[str, str]:
+    return {"PATH": path, "HOME": str(folder), "BAKERY_BUILD_DIR": str(folder / "build"), **more}
+
+
+def invoke(*words: str, folder: Path, path: str = "/usr/sbin:/usr/bin:/sbin:/bin") -> subprocess.CompletedProcess[str]:
+    words = ("--search-root", str(ROOT), *words)
+    return forks.command(words, module="invoke", cwd=folder, env=environment(folder, path=path))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +115,9 @@ def test_what_this_machine_cannot_run_is_refused_wherever_it_would_have_to(
 ) -> None:
     ours, other = ("amd64", "arm64") if platform.machine() == "x86_64" else ("arm64", "amd64")
     (tmp_path / "tiny.toml").write_text(f'base = "debian-12"\narch = "{other}"\nsteps = ["nginx"]')
-    done = invoke(*words, "--image", "tiny", folder=tmp_path, BAKERY_IMAGES_DIR=str(tmp_path))
+    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), *words, "--image", "tiny"]
+    told = environment(tmp_path, BAKERY_IMAGES_DIR=str(tmp_path))
+    done = subprocess.run(argv, cwd=tmp_path, env=told, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     error, hint = done.stderr.splitlines()[-2:]
     assert error == f"error: an {other} image cannot be {act} on this {ours} machine"
@@ -139,9 +140,7 @@ def test_every_command_is_at_the_door() -> None:
 def test_a_missing_packer_is_exit_code_3_and_leads_to_doctor(tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "render"]
-    environment = {"PATH": str(tools), "HOME": str(tmp_path), "BAKERY_BUILD_DIR": str(tmp_path / "build")}
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    done = invoke("render", folder=tmp_path, path=str(tools))
     assert done.returncode == 3
     assert done.stderr.splitlines()[0] == "error: packer is not installed"
     assert "./inv doctor" in done.stderr.splitlines()[1]
@@ -152,9 +151,7 @@ def test_a_packer_that_is_too_old_is_exit_code_3(tmp_path: Path) -> None:
     tools.mkdir()
     (tools / "packer").write_text("#!/bin/sh\necho 'Packer v1.5.4'\n")
     (tools / "packer").chmod(0o755)
-    argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "render"]
-    environment = {"PATH": f"{tools}:/usr/bin:/bin", "HOME": str(tmp_path), "BAKERY_BUILD_DIR": str(tmp_path / "build")}
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    done = invoke("render", folder=tmp_path, path=f"{tools}:/usr/bin:/bin")
     assert done.returncode == 3
     assert done.stderr.startswith("error: Packer 1.5.4 is too old, 1.6.0 is the oldest that works\n")
 

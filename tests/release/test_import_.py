@@ -1,7 +1,6 @@
 """An image of this machine goes to a rehearsal cloud as blocks; the judge is a function here, real in tests/slow."""
 
 import json
-import multiprocessing
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,13 +69,6 @@ def cloud(stage: Rehearsal, judge: Judge, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(ebs, "UNKNOWN_DEADLINE_S", 2.0)
     return stage
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([importing_child.__name__])
-    return context
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """An import that is killed after any of its calls and run again ends in the very state of one that was not."""
 
-import multiprocessing
 import shutil
 import sys
 import time
@@ -33,13 +32,6 @@ CHANGED = {**BLOCKS, FIRST_FREE + 1: content("changed"), FIRST_FREE + 9: content
 def cloud() -> Iterator[Rehearsal]:
     with serving() as rehearsal:
         yield rehearsal
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([importing_child.__name__])
-    return context
 
 
 @pytest.fixture

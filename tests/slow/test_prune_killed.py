@@ -1,6 +1,5 @@
 """A prune that is killed after any of its calls and run again ends in the very state of one that was not."""
 
-import multiprocessing
 import shutil
 import sys
 import time
@@ -36,13 +35,6 @@ LEFT = {"Key": naming.RUN, "Value": "x"}
 def cloud() -> Iterator[Rehearsal]:
     with serving() as rehearsal:
         yield rehearsal
-
-
-@pytest.fixture(scope="module")
-def forks() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([pruning_child.__name__])
-    return context
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Two promotes at once from two checkouts: each ends knowing where the other's release is `latest`."""
 
-import multiprocessing
 import shutil
 from collections.abc import Callable
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -96,10 +96,11 @@ def test_a_region_that_was_done_and_is_moved_before_the_end_is_told_of(
         move(account_of(cloud), ours)
 
 
-def test_of_two_at_once_each_ends_knowing_where_it_is_latest(cloud: Rehearsal, tmp_path: Path) -> None:
+def test_of_two_at_once_each_ends_knowing_where_it_is_latest(
+    cloud: Rehearsal, forks: ForkServerContext, tmp_path: Path
+) -> None:
     both = [releases.put(cloud, HOST, age_days=age) for age in (20, 10)]
-    forks, ends = multiprocessing.get_context("forkserver"), []
-    forks.set_forkserver_preload([promoting_child.__name__])
+    ends = []
     meeting = forks.Barrier(len(both))
     for one in both:
         checkout = tmp_path / one.release
