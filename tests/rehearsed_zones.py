@@ -19,7 +19,7 @@ from bakery.rehearsal import service
 from bakery.rehearsal.answers import Answer, plain
 from bakery.rehearsal.gate import Gate
 from bakery.rehearsal.lagging import Question
-from bakery.rehearsal.scaleway import blocks, disks, door, images, storage
+from bakery.rehearsal.scaleway import blocks, disks, door, images, storage, volumes
 from bakery.rehearsal.scaleway.ground import Ground, Kind
 from bakery.rehearsal.scaleway.refusals import RefusedError
 from bakery.rehearsal.scaleway.routes import Asked
@@ -70,6 +70,16 @@ class Zones:
         made = self.ground.add(Kind.BLOCK_SNAPSHOT, zone, told, project=service.PROJECT)
         made.disk = disk
         return made.id
+
+    def put_volume(self, zone: str, *, tags: list[str]) -> str:
+        """Put a volume of block storage there that no server has; return its id."""
+        made = volumes.make(self._asked("block", zone, {}), volumes.BLOCK, name="volume", size=10 * GB, source=None)
+        made.shown["tags"] = tags
+        return made.id
+
+    def drop(self, identity: str) -> None:
+        """Remove a thing, whatever it is."""
+        self.ground.drop(self.ground.things[identity])
 
     def shown(self, kind: Kind, zone: str = "") -> list[dict[str, Any]]:
         """Return what this project's things of a kind show of themselves, in one zone or all; it may be changed."""
