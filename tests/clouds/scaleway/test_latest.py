@@ -137,7 +137,10 @@ def test_a_tag_that_is_no_time_and_a_release_s_own_name_lead_nowhere(zones: Zone
     wanted = baked(zones, OLD)
     place = place_of(zones)
     images.retag(place.zone, place.look(wanted).image_id, add={latest.TAG: "yes"})
-    assert place.pointers([POINTER, f"/dokku-bakery/host/{OLD}/amd64", "x"]) == {}
+    names = [POINTER, f"/dokku-bakery/host/{OLD}/amd64", "x"]
+    assert place.pointers(names) == {}
+    promote(place, wanted)
+    assert [*place.pointers(names)] == [POINTER]
 
 
 def test_an_image_that_is_removed_is_no_latest_any_more(zones: Zones) -> None:
