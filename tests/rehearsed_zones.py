@@ -58,10 +58,10 @@ class Zones:
         """Put a whole image of 43 GB with its snapshot there, as a bake leaves it; return its id."""
         root = self.put_snapshot(zone, name, tags=tags, disk=disk)
         body = {"name": name, "root_volume": root, "arch": "x86_64", "tags": tags}
-        image = images.create(self._asked("instance", zone, body))["image"]
-        if created_at:
-            self.ground.things[image["id"]].shown["creation_date"] = created_at
-        return str(image["id"])
+        made = self.ground.things[images.create(self._asked("instance", zone, body))["image"]["id"]]
+        made.state, made.becomes = "available", ""
+        made.shown["creation_date"] = created_at or made.shown["creation_date"]
+        return made.id
 
     def put_snapshot(self, zone: str, name: str, *, tags: list[str], disk: Path | None = None) -> str:
         """Put a whole snapshot of 43 GB there, with a qcow2 in it or with nothing that boots; return its id."""
