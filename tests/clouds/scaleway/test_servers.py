@@ -20,7 +20,7 @@ from bakery.definition.scaleway import Scaleway, Volume
 from bakery.places.place import Start
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.scaleway import ground
-from tests.rehearsed_zones import Zones
+from tests.rehearsed_zones import Zones, losing
 
 ZONE, NAME = "fr-par-1", "dokku-bakery/host/20260110-0415-0123456789ab/amd64"
 TAGS = {naming.TITLE: f"verify {NAME}", naming.RUN: "20260110-0415-0123456789ab"}
@@ -82,6 +82,15 @@ def test_the_same_start_makes_nothing_new_and_another_one_does(zones: Zones) -> 
     assert len({*first}) == 2
     assert place.start(start) == first
     assert left(zones) == {**NOTHING, **dict.fromkeys(EACH, 2)}
+
+
+def test_a_lost_answer_makes_nothing_twice(zones: Zones, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = a_start(zones)
+    to_come = losing(monkeypatch, "CreateSecurityGroup", "CreateIp", "CreateServer")
+    place_of(zones).start(start)
+    assert to_come == []
+    assert left(zones) == {**NOTHING, **dict.fromkeys(EACH, 1)}
+    assert len(own_groups(zones)) == 1
 
 
 def test_the_end_takes_disk_and_address_and_may_come_twice(zones: Zones) -> None:
