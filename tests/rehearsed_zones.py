@@ -4,15 +4,17 @@ And answers that a rehearsal gives to nobody by itself: scripted ones, and none 
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import moto.s3.models
 import pytest
-from moto.s3.models import s3_backends
+from moto.s3.models import S3Backend, s3_backends
 
 from bakery.clouds.scaleway import account as scaleway
+from bakery.clouds.scaleway import upload
 from bakery.clouds.scaleway.account import Account
 from bakery.clouds.scaleway.credentials import Keys
 from bakery.rehearsal import service
@@ -25,8 +27,8 @@ from bakery.rehearsal.scaleway.refusals import RefusedError
 from bakery.rehearsal.scaleway.routes import Asked
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT
+from tests.scaleway_clients import GB, qcow2
 
-GB = 10**9
 READING = ("Get", "List", "Head")
 
 
@@ -77,6 +79,24 @@ class Zones:
         made.shown["tags"] = tags
         return made.id
 
+    def empty_disk(self) -> Path:
+        """Return a qcow2 of 43 GB with nothing in it, which goes with the rehearsal."""
+        disk = self.ground.folder / "empty.qcow2"
+        if not disk.exists():
+            disk.parent.mkdir(parents=True, exist_ok=True)
+            qcow2(disk.parent, name=disk.name, size=str(43 * GB))
+        return disk
+
+    def fill(self, snapshot: str, disk: Path) -> None:
+        """Let a snapshot hold a raw disk or a qcow2, as its suffix says."""
+        self.ground.things[snapshot].disk = disk
+
+    def disk(self, snapshot: str) -> Path:
+        """Return what a snapshot holds."""
+        disk = self.ground.things[snapshot].disk
+        assert disk
+        return disk
+
     def drop(self, identity: str) -> None:
         """Remove a thing, whatever it is."""
         self.ground.drop(self.ground.things[identity])
@@ -93,6 +113,10 @@ class Zones:
         """See to it that there are buckets, given by their regions."""
         for region, name in buckets.items():
             storage.have(name, region=region)
+
+    def move(self, bucket: str, *, region: str) -> None:
+        """Let a bucket be in another region."""
+        _storages().buckets[bucket].region_name = region
 
     def write(self, bucket: str, key: str, data: bytes) -> None:
         """Put a file into a bucket."""
@@ -147,3 +171,43 @@ def losing(monkeypatch: pytest.MonkeyPatch, *actions: str) -> list[str]:
 
     monkeypatch.setattr(Gate, "take", take)
     return left
+
+
+class KilledError(BaseException):
+    """This run is no more: nothing that it does from here on reaches anybody."""
+
+
+def killing(monkeypatch: pytest.MonkeyPatch, *, after: int | None = None) -> list[tuple[str, str]]:
+    """Let a run be killed *after* so many calls, or never; return the list of its calls: action, and where.
+
+    The last one is carried out, and nobody hears of it. A look that follows the same look is not counted: it changes
+    nothing, and how many there are until a state is reached is a matter of time.
+    """
+    calls, truly = list[tuple[str, str]](), Account.repeat
+
+    def repeat(self: Account, act: Callable[[], Any], *, action: str, where: str) -> Any:
+        if len(calls) == after:
+            raise KilledError
+        found = truly(self, act, action=action, where=where)
+        if calls[-1:] != [(action, where)] or not action.startswith(("get ", "list ")):
+            calls.append((action, where))
+        if len(calls) == after:
+            raise KilledError
+        return found
+
+    monkeypatch.setattr(Account, "repeat", repeat)
+    return calls
+
+
+def sending_small_parts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """Let files be sent in parts of 1 MiB, which no S3 takes; return the list of those that come: key and number."""
+    taken, truly = list[tuple[str, int]](), S3Backend.upload_part
+
+    def upload_part(self: S3Backend, bucket_name: str, multipart_id: str, part_id: int, value: bytes) -> Any:
+        taken.append((self.buckets[bucket_name].multiparts[multipart_id].key_name, part_id))
+        return truly(self, bucket_name, multipart_id, part_id, value)
+
+    monkeypatch.setattr(S3Backend, "upload_part", upload_part)
+    monkeypatch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", 1)
+    monkeypatch.setattr(upload, "PART", 1 << 20)
+    return taken
