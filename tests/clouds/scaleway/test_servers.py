@@ -1,6 +1,5 @@
 """Servers of a rehearsal: started once, told their user-data before they start, and ended with all that is theirs."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from bakery.cloud import naming
 from bakery.cloud.inventory import Kind, Question
 from bakery.cloud.values import InstanceState
 from bakery.clouds.scaleway import server_types
-from bakery.clouds.scaleway.account import Account
 from bakery.clouds.scaleway.place import ScalewayPlace
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
@@ -20,14 +18,10 @@ from bakery.definition.scaleway import Scaleway, Volume
 from bakery.places.place import Start
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.scaleway import ground
-from tests.rehearsed_zones import Zones, losing
+from tests.rehearsed_zones import KilledError, Zones, killing, losing
 
 ZONE, NAME = "fr-par-1", "dokku-bakery/host/20260110-0415-0123456789ab/amd64"
 TAGS = {naming.TITLE: f"verify {NAME}", naming.RUN: "20260110-0415-0123456789ab"}
-
-
-class KilledError(BaseException):
-    """This run is no more."""
 
 
 def place_of(zones: Zones) -> ScalewayPlace:
@@ -111,22 +105,6 @@ def test_the_end_comes_also_to_one_that_does_not_run_yet_and_after_an_interrupt(
     assert left(zones) == NOTHING
 
 
-def killing(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a run be killed after so many calls: nothing that it does from there on reaches anybody."""
-    calls, plain = [after], Account.repeat
-
-    def repeat(self: Account, act: Callable[[], Any], **told: Any) -> Any:
-        if calls[0] <= 0:
-            raise KilledError
-        found = plain(self, act, **told)
-        calls[0] -= 1
-        if calls[0] <= 0:
-            raise KilledError
-        return found
-
-    monkeypatch.setattr(Account, "repeat", repeat)
-
-
 def work(place: ScalewayPlace, start: Start) -> None:
     ids = place.start(start)
     place.wait_running(ids)
@@ -154,7 +132,7 @@ def test_a_run_that_is_killed_after_any_call_leaves_nothing_that_is_not_found(
         zones.stage.reset()
         start = a_start(zones)
         with monkeypatch.context() as patched:
-            killing(after, patched)
+            killing(patched, after=after)
             try:
                 work(place_of(zones), start)
             except KilledError:
