@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 
 from bakery.clouds.aws import ebs, removal
 from bakery.clouds.aws.account import Account, ApiError, Region
@@ -57,7 +58,7 @@ def upload(
     *,
     account: Account,
     console: Console,
-    is_verified: bool = False,
+    is_verified: bool,
 ) -> dict[str, Sent | BakeryError]:
     """Bring a disk to every target and return its complete snapshot by region; one that fails never harms another.
 
@@ -180,12 +181,12 @@ def _compare(region: Region, snapshot: str, known: Digests) -> None:
     """
     tokens = ebs.tokens(region, snapshot)
 
-    def is_right(index: int) -> bool:
+    def is_wrong(index: int) -> bool:
         data = ebs.read(region, snapshot, index=index, token=tokens[index])
-        return hashlib.sha256(data).digest() == _digest(known, index)
+        return hashlib.sha256(data).digest() != _digest(known, index)
 
     with ThreadPoolExecutor(READERS) as pool:
-        wrong = [index for index, right in zip(tokens, pool.map(is_right, tokens), strict=True) if not right]
+        wrong = list(compress(tokens, pool.map(is_wrong, tokens)))
     wrong += sorted(known.blocks.keys() - tokens.keys())
     if wrong:
         removal.remove_snapshot(region, snapshot)
