@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
@@ -68,28 +69,21 @@ def _prefix(text: str) -> str:
     return text
 
 
-def _empty_or(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if text and not pattern.fullmatch(text):
-            raise wrong(f"{text!r} is no {what}")
-        return text
-
-    return check
+def _empty_or(pattern: re.Pattern[str], what: str, text: str) -> str:
+    if text and not pattern.fullmatch(text):
+        raise wrong(f"{text!r} is no {what}")
+    return text
 
 
-def _by_region(kind: str) -> Callable[[object], object]:
-    """Return what checks an id, or a table with one for each region."""
-    pattern, example = re.compile(rf"{kind}-[0-9a-f]{{8,17}}"), f"{kind}-0123456789abcdef0"
-
-    def check(value: object) -> object:
-        for name, one in value.items() if isinstance(value, Mapping) else {"": value or example}.items():
-            if not isinstance(one, str) or not pattern.fullmatch(one):
-                raise wrong(f"{one!r} is no id such as '{example}'", key=str(name))
-            if name:
-                _region(str(name))
-        return value
-
-    return check
+def _by_region(kind: str, value: object) -> object:
+    """Check an id, or a table with one for each region."""
+    example = f"{kind}-0123456789abcdef0"
+    for name, one in value.items() if isinstance(value, Mapping) else {"": value or example}.items():
+        if not isinstance(one, str) or not re.fullmatch(rf"{kind}-[0-9a-f]{{8,17}}", one):
+            raise wrong(f"{one!r} is no id such as '{example}'", key=str(name))
+        if name:
+            _region(str(name))
+    return value
 
 
 def _network(text: str) -> str:
@@ -124,16 +118,19 @@ RegionName = Annotated[str, AfterValidator(_region)]
 Reader = Annotated[str, AfterValidator(_reader)]
 KeyArn = Annotated[str, AfterValidator(_key)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
-InstanceType = Annotated[str, AfterValidator(_empty_or(_INSTANCE_TYPE, "instance type such as 't3.small'"))]
+InstanceType = Annotated[str, AfterValidator(partial(_empty_or, _INSTANCE_TYPE, "instance type such as 't3.small'"))]
 Template = Annotated[
-    str, AfterValidator(_empty_or(_TEMPLATE, "name of a launch template: 3 to 128 letters, digits and ( ) . / _ -"))
+    str,
+    AfterValidator(
+        partial(_empty_or, _TEMPLATE, "name of a launch template: 3 to 128 letters, digits and ( ) . / _ -")
+    ),
 ]
 Profile = Annotated[
-    str, AfterValidator(_empty_or(_PROFILE, "name of an instance profile: letters, digits and + = , . @ _ -"))
+    str, AfterValidator(partial(_empty_or, _PROFILE, "name of an instance profile: letters, digits and + = , . @ _ -"))
 ]
-Subnet = Annotated[str | dict[str, str], BeforeValidator(_by_region("subnet"))]
+Subnet = Annotated[str | dict[str, str], BeforeValidator(partial(_by_region, "subnet"))]
 """One subnet, or one for each region."""
-Vpc = Annotated[str | dict[str, str], BeforeValidator(_by_region("vpc"))]
+Vpc = Annotated[str | dict[str, str], BeforeValidator(partial(_by_region, "vpc"))]
 Range = Annotated[str, AfterValidator(_network)]
 Tags = Annotated[dict[str, str], AfterValidator(_tags)]
 Filters = Annotated[dict[str, str], AfterValidator(_filters)]

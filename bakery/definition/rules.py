@@ -1,7 +1,7 @@
 """The small values a definition is made of: each refuses what could not work, or could not be quoted safely later."""
 
 import re
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -104,17 +104,14 @@ def _duration(text: str) -> str:
     return text
 
 
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def check(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise wrong(f"{text!r} is no {what}")
-        return text
-
-    return check
+def _matching(pattern: re.Pattern[str], what: str, text: str) -> str:
+    if not pattern.fullmatch(text):
+        raise wrong(f"{text!r} is no {what}")
+    return text
 
 
 def _address(text: str) -> str:
-    return _matching(_URL, "address such as 'https://mirror.example/dokku'")(text).rstrip("/") if text else text
+    return _matching(_URL, "address such as 'https://mirror.example/dokku'", text).rstrip("/") if text else text
 
 
 def _fingerprint(text: str) -> str:
@@ -168,11 +165,13 @@ Address = Annotated[str, AfterValidator(_address)]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
 """Of an OpenPGP key, in capitals without spaces; empty for the vendor's own."""
 GitUrl = Annotated[
-    str, AfterValidator(_matching(_GIT_URL, "address of a git repository that dokku takes: https, ssh or git"))
+    str, AfterValidator(partial(_matching, _GIT_URL, "address of a git repository that dokku takes: https, ssh or git"))
 ]
-Commit = Annotated[str, AfterValidator(_matching(_COMMIT, "commit: 40 hex digits, so that it can never move"))]
-ExactVersion = Annotated[str, AfterValidator(_matching(_RELEASE, "exact version such as '0.38.27'"))]
-PluginName = Annotated[str, AfterValidator(_matching(_PLUGIN, "plugin name: small letters, digits and dashes"))]
-KeyName = Annotated[str, AfterValidator(_matching(_KEY_NAME, "key name: letters, digits, _ and -"))]
+Commit = Annotated[str, AfterValidator(partial(_matching, _COMMIT, "commit: 40 hex digits, so that it can never move"))]
+ExactVersion = Annotated[str, AfterValidator(partial(_matching, _RELEASE, "exact version such as '0.38.27'"))]
+PluginName = Annotated[
+    str, AfterValidator(partial(_matching, _PLUGIN, "plugin name: small letters, digits and dashes"))
+]
+KeyName = Annotated[str, AfterValidator(partial(_matching, _KEY_NAME, "key name: letters, digits, _ and -"))]
 Port = Annotated[int, AfterValidator(_port)]
 DegradedCode = Annotated[int, AfterValidator(_served_or_not)]
