@@ -32,6 +32,7 @@ _FORBIDDEN = (
     (r"^(?!.*>&).*[^0-9&]>>", "appends: a second run would append again"),
     (r"--allow-unauthenticated|trusted=yes", "takes packages that nobody signed"),
 )
+_SETTING = re.compile(r"BAKERY_[A-Z_]+")
 _UNREASONED = r"shellcheck disable=(?!SC\d+  # )"
 
 
@@ -43,14 +44,14 @@ def code_of(text: str) -> str:
 
 def broken_by(text: str) -> Iterator[str]:
     """Yield what is wrong with the text of a script, program or sourced, in a person's words."""
-    lines = [*text.splitlines(), "", "", ""]
-    if lines[0] != SHEBANG:
+    first, purpose, needs = _heading(text)
+    if first != SHEBANG:
         yield f"line 1 must be {SHEBANG!r}"
-    if not re.match(r"# [A-Za-z].{20,}\.$", lines[1]):
+    if not re.match(r"# [A-Za-z].{20,}\.$", purpose):
         yield "line 2 must say what it is for: '# A sentence.'"
-    if not lines[2].startswith("# Needs: "):
+    if not needs.startswith("# Needs: "):
         yield "line 3 must name the settings that it reads: '# Needs: BAKERY_IMAGE', or '# Needs: nothing'"
-    code, named = code_of(text), set(re.findall(r"BAKERY_[A-Z_]+", lines[2]))
+    code, named = code_of(text), set(_SETTING.findall(needs))
     used = {*re.findall(r"\$\{?(BAKERY_[A-Z_]+)", code), *re.findall(r"\b(BAKERY_[A-Z_]+) \* 1024", code)}
     for name in sorted(used - named):
         yield f"it reads {name}, which '# Needs:' does not name"
@@ -71,5 +72,10 @@ def broken_by_program(text: str, *, is_program: bool) -> Iterator[str]:
 
 def unknown_to(text: str) -> list[str]:
     """Return the settings that a step says it needs and that no step is told."""
-    needs = [*text.splitlines(), "", "", ""][2]
-    return sorted(set(re.findall(r"BAKERY_[A-Z_]+", needs)) - SETTINGS - FROM_RUN)
+    _, _, needs = _heading(text)
+    return sorted(set(_SETTING.findall(needs)) - SETTINGS - FROM_RUN)
+
+
+def _heading(text: str) -> list[str]:
+    """Return the first three lines, empty where there are fewer."""
+    return [*text.splitlines(), "", "", ""][:3]

@@ -205,7 +205,7 @@ def _require_possible(layer: Definition, there: Definition, *, done: frozenset[A
         if step in done and _value(layer, key) != _value(there, key):
             problem = f"a layer below has installed {key.partition('.')[0]} with {_value(there, key).__str__()!r}"
             raise wrong(problem, key=key, hint="what is installed is not exchanged: set it there")
-    if layer.dokku.model_fields_set & {"herokuish"} and there.dokku.herokuish and not layer.dokku.herokuish:
+    if "herokuish" in layer.dokku.model_fields_set and there.dokku.herokuish and not layer.dokku.herokuish:
         raise wrong("a layer below has installed herokuish, which stays", key="dokku.herokuish")
     if "size_gb" in layer.disk.model_fields_set and layer.disk.size_gb < there.disk.size_gb:
         problem = f"{layer.disk.size_gb} GB is less than the {there.disk.size_gb} GB of the layer below"

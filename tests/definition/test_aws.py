@@ -126,7 +126,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "expected"), WRONG.items(), ids=list(WRONG))
+@pytest.mark.parametrize(("text", "expected"), WRONG.items())
 def test_what_cannot_be_is_one_line_with_key_and_hint(text: str, expected: tuple[str, str], tmp_path: Path) -> None:
     with pytest.raises(BakeryError) as caught:
         read(tmp_path, text)
@@ -157,6 +157,10 @@ def test_an_arn_of_no_partition_is_refused(tmp_path: Path) -> None:
         read(tmp_path, f'share_with = ["{ORGANIZATION.replace("arn:aws", "arn:aws-mars")}"]')
 
 
+def tags(count: int) -> str:
+    return ", ".join(f"x{number} = ''" for number in range(count))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -174,12 +178,20 @@ def test_an_arn_of_no_partition_is_refused(tmp_path: Path) -> None:
         ('allow_from = ["203.0.113.7/24"]', "is no range of addresses such as '203.0.113.0/24'"),
         ('allow_from = ["office"]', "is no range of addresses"),
         ("allow_from = []", "aws.allow_from"),
-        ('tags = { "bakery:image" = "x" }', "is a tag that is not yours to set"),
-        ('tags = { "Bakery:Image" = "x" }', "is a tag that is not yours to set"),
-        ('tags = { "aws:x" = "x" }', "is a tag that is not yours to set"),
-        ('tags = { Name = "x" }', "is a tag that is not yours to set"),
-        ('tags = { cost = "{{.X}}" }', "is no value of a tag"),
+        ('tags = { "bakery:image" = "x" }', "aws.tags.bakery:image: is a tag that is not yours to set"),
+        ('tags = { "Bakery:Image" = "x" }', "aws.tags.Bakery:Image: is a tag that is not yours to set"),
+        ('tags = { "aws:x" = "x" }', "aws.tags.aws:x: is a tag that is not yours to set"),
+        ('tags = { Name = "x" }', "aws.tags.Name: is a tag that is not yours to set"),
+        ('tags = { cost = "{{.X}}" }', "aws.tags.cost: '{{.X}}' is no value of a tag"),
+        (f'tags = {{ cost = "{"x" * 257}" }}', "is no value of a tag"),
         ('tags = { "" = "x" }', "is no key of a tag"),
+        ('tags = { "cost?" = "x" }', "aws.tags.cost?: is no key of a tag"),
+        (f'tags = {{ "{"x" * 129}" = "x" }}', "is no key of a tag"),
+        (f"tags = {{ {tags(41)} }}", "aws.tags: 41 tags are more than 40"),
+        ('subnet_filter = { "tag:Name" = "" }', "aws.subnet_filter.tag:Name: is no filter of DescribeSubnets"),
+        ('vpc = { "eu-west-2" = 5 }', "aws.vpc.eu-west-2: 5 is no id such as 'vpc-0123456789abcdef0'"),
+        ('parameters = "/ssm/x"', "is no prefix of parameters"),
+        ('parameters = "/AWS/x"', "is no prefix of parameters"),
         ('instance_profile = "two words"', "is no name of an instance profile"),
     ],
 )
@@ -188,6 +200,27 @@ def test_a_network_or_tag_that_cannot_be_is_told_with_its_key(text: str, said: s
         read(tmp_path, text)
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
     assert said in caught.value.message
+
+
+def test_of_a_tag_that_is_not_one_s_own_it_is_told_which_are(tmp_path: Path) -> None:
+    with pytest.raises(BakeryError) as caught:
+        read(tmp_path, 'tags = { "aws:x" = "x" }')
+    assert caught.value.hint == "any but Name, aws:… and bakery:…"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'tags = {{ "{"x" * 128}" = "{"x" * 256}", x = "" }}',
+        f"tags = {{ {tags(40)} }}",
+        f'parameters = "/{"x" * 799}"',
+        'subnet = "subnet-0123abcd"',
+        'subnet = ""\nvpc = {}',
+        'instance_type = ""',
+    ],
+)
+def test_what_is_just_possible_is_taken(text: str, tmp_path: Path) -> None:
+    read(tmp_path, text)
 
 
 def test_a_network_is_for_every_region_or_by_region(tmp_path: Path) -> None:

@@ -317,6 +317,12 @@ def test_what_a_layer_cannot_change_any_more_is_refused(
     assert refusal(tmp_path, f"from = 'low'\n{text}", low=below) == (problem, hint)
 
 
+def test_a_layer_may_say_again_how_large_the_disk_is_and_leave_the_rest_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path, {"low": "disk.size_gb = 50\ndokku.herokuish = true", "shop": "from = 'low'\ndisk.size_gb = 50"})
+    shop = whole("shop", folder=tmp_path)
+    assert (shop.disk.size_gb, shop.dokku.herokuish) == (50, True)
+
+
 def test_what_fits_the_layers_below_alone_is_not_refused(tmp_path: Path) -> None:
     low = f"disk.size_gb = 200\nssh.keys = {{ ci = '{PUBLIC_KEY}' }}"
     write(tmp_path, {"low": low, "shop": "from = 'low'\ndisk.swap_gb = 60\nssh.login = ['ci']"})
@@ -373,6 +379,8 @@ def test_an_image_of_one_s_own_goes_before_the_checkout_s_of_that_name(tmp_path:
     write(tmp_path, {"host": "packages = ['htop']", "shop": "from = 'host'"})
     assert whole("shop", folder=tmp_path).packages == ("htop",)
     assert names(tmp_path) == ["host", "shop"]
+    assert layers.file_of("host", folder=tmp_path) == tmp_path / "host.toml"
+    assert layers.file_of("dokku", folder=tmp_path) == layers.OWN / "dokku.toml"
 
 
 def test_a_mistake_in_a_layer_of_the_checkout_is_told_with_its_own_file(
