@@ -186,7 +186,7 @@ def _require_sense(whole: Definition) -> None:
             if isinstance(table, Disk | Docker | Nginx | Ssh | Dokku):
                 table.require_sense()
             elif isinstance(table, Aws | Scaleway):
-                type(table).model_validate(table.model_dump(exclude_unset=True))
+                type(table).model_validate(table.model_dump())
         except PydanticCustomError as error:
             raise _below(name, error.context) from error
         except ValidationError as error:

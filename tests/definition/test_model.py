@@ -52,7 +52,7 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
         steps = ["system", "docker", "nginx", "ssh", "cleanup", "health", "firstboot", "dokku", "plugins"]
         packages = ["htop", "libstdc++6"]
         disk = { size_gb = 16, swap_gb = 0, ballast_mb = 0 }
-        docker = { source = "docker.com", version = "5:27.*", archive = "https://mirror.example/docker/" }
+        docker = { source = "docker.com", version = "5:27.*", archive = "https://mirror.example/LINUX//" }
         nginx = { source = "nginx.org", channel = "mainline", version = { "debian-12" = "1.29.*" } }
         ssh = { root_login = "no", keys = { ci = "ssh-ed25519 AAAA ci" }, login = ["ci"] }
         cleanup = { schedule = "Mon,Thu *-*-* 03:00:00", keep = "3d" }
@@ -66,7 +66,7 @@ def test_every_key_can_be_set(tmp_path: Path) -> None:
     assert (shop.docker.source, shop.nginx.source) == (DockerSource.DOCKER_COM, NginxSource.NGINX_ORG)
     assert (shop.nginx.channel, shop.ssh.root_login) == (NginxChannel.MAINLINE, RootLogin.NO)
     assert shop.cleanup.keep_hours == 72
-    assert shop.docker.archive == "https://mirror.example/docker"
+    assert shop.docker.archive == "https://mirror.example/LINUX"
     assert shop.dokku.archive_key == "FB2B6AA421CD193F"
     assert shop.plugins[0].name == "redis"
     assert shop.packages == ("htop", "libstdc++6")
@@ -153,6 +153,7 @@ WRONG = {
         "ssh.keys.a.min.[key]: 'a.min' is no key name: letters, digits, _ and -",
         "",
     ),
+    "ssh.keys = { ci = 5 }": ("ssh.keys.ci: must be text in quotes", ""),
     "ssh = { keys = { alice = 'k' }, login = ['alic'] }": (
         "ssh.login: there is no key 'alic' in ssh.keys",
         "did you mean 'alice'?",
@@ -201,6 +202,7 @@ WRONG = {
     "cleanup.keep = '54w'": ("cleanup.keep: '54w' is longer than a year", ""),
     "packages = ['Curl']": ("packages.0: 'Curl' is no package name", ""),
     "packages = ['curl', '{x}']": ("packages.1: '{x}' is no package name", ""),
+    "packages = ['{key}']": ("packages.0: '{key}' is no package name", ""),
     "packages = ['nginx=1.22']": (
         "packages.0: 'nginx=1.22' is no package name",
         "versions go into docker.version and nginx.version",
@@ -217,6 +219,10 @@ WRONG = {
     ),
     "nginx.version = { 'debian-12' = '${x}' }": (
         "nginx.version.debian-12: '${x}' is no version glob: letters, digits and . + ~ : - with * and ?",
+        "",
+    ),
+    "nginx.version = { 'debian-12' = 1.22 }": (
+        "nginx.version.debian-12: must be a version glob such as '1.22.*'",
         "",
     ),
     "base = 'debain-12'": ("base: 'debain-12' is not possible here", "did you mean 'debian-12'?"),
@@ -280,6 +286,13 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     assert caught.value.message == f"{tmp_path}/gone.toml: No such file or directory"
 
 
+def test_no_hint_names_the_key_that_no_file_may_set(tmp_path: Path) -> None:
+    problem, hint = complaint(tmp_path, "nam = 'shop'")
+    assert problem == "shop.toml: nam: unknown key"
+    assert "base" in hint
+    assert "name" not in hint
+
+
 def test_a_file_name_that_is_no_image_name_is_refused(tmp_path: Path) -> None:
     assert complaint(tmp_path, "", name="My_Shop")[0].startswith("My_Shop.toml: 'My_Shop' is no image name")
 
@@ -328,7 +341,7 @@ def test_layers_in_a_circle_are_shown_as_the_way_round(tmp_path: Path) -> None:
 
 
 def test_an_image_built_on_itself_is_a_circle(tmp_path: Path) -> None:
-    with pytest.raises(BakeryError, match="one → one"):
+    with pytest.raises(BakeryError, match=r"from: layers go in a circle: one → one$"):
         chain("one", folder=images(tmp_path, {"one": "from = 'one'"}))
 
 

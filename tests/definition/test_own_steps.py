@@ -138,8 +138,9 @@ def test_a_script_that_is_no_text_is_refused(folder: Path) -> None:
 
 def test_two_layers_have_no_step_of_one_name(folder: Path) -> None:
     (folder / "more.toml").write_text('from = "shop"\nsteps = ["./steps.d/65-watch.sh"]')
-    with pytest.raises(BakeryError, match=r"more\.toml: steps: a layer below has a step 'watch' already"):
+    with pytest.raises(BakeryError, match=r"more\.toml: steps: a layer below has a step 'watch' already") as caught:
         chain("more", folder=folder)
+    assert caught.value.hint == "another name"
 
 
 def test_the_image_tests_are_told_where_the_steps_of_all_layers_are(folder: Path) -> None:
