@@ -170,6 +170,7 @@ WRONG = {
     "packages = [3]": ("packages.0: must be text in quotes", ""),
     "description = 2026-01-01": ("description: must be text in quotes", ""),
     "description = 'a\tb'": ("description: must be one line of at most 255 characters", ""),
+    f"description = '{'x' * 256}'": ("description: must be one line of at most 255 characters", ""),
     "disk.size_gb = 4": ("disk.size_gb: 4 is not possible: at least 8", ""),
     "disk.size_gb = 20000": ("disk.size_gb: 20000 is not possible: at most 16384", ""),
     "disk.swap_gb = -1": ("disk.swap_gb: -1 is not possible: at least 0", ""),
