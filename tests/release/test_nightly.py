@@ -313,7 +313,7 @@ def test_a_night_that_does_not_promote_leaves_it_to_another(kitchen: Kitchen, ac
     (night,) = nightly.nightly(order, doors=Doors(account=lambda _: account), console=Console())
     assert (night.state, night.notes, latest()) == (State.BAKED, (), {})
     (job,) = matrix.unproven(("host",), places=(), is_rehearsal=True)
-    assert job.options == f"--image host --release {night.release} --region {FAR}"
+    assert job.options == f"--image host --release {night.release} --region {FAR} --rehearse"
     wanted = verify.Order(image="host", release=night.release, regions=(FAR,))
     verify.verify(wanted, account=account, console=Console())
     assert kitchen.judged_in == [HOME, FAR]
