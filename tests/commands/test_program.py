@@ -21,13 +21,15 @@ RUN = (
 )
 
 
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
+
+
 def argv(*words: str) -> list[str]:
     return [sys.executable, "-P", "-c", RUN, str(ROOT), *words]
 
 
 def inv(*words: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent"}
-    return forks.command([str(ROOT), *words], code=RUN, cwd=ROOT, env=env)
+    return forks.command(RUN, [str(ROOT), *words], cwd=ROOT, env=ENVIRONMENT)
 
 
 def through_shell(script: str) -> subprocess.CompletedProcess[str]:
@@ -178,9 +180,8 @@ def test_a_stream_that_the_shell_has_closed_leads_nowhere(closed: str) -> None:
     ],
 )
 def test_a_language_without_our_dashes_and_dots_is_no_error(language: dict[str, str]) -> None:
-    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", **language}
     words = argv("bake", "--image", "hots\u2014")
-    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, env=ENVIRONMENT | language, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: there is no image 'hots")
 

@@ -14,14 +14,18 @@ from bakery import ROOT
 from bakery.commands import command
 from tests import forks
 
+INVOKE = "from invoke.main import program; program.run()"
+"""What `python -m invoke` runs."""
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-def environment(folder: Path, *, path: str = "/usr/sbin:/usr/bin:/sbin:/bin", **more: str) -> dict[str, str]:
+
+def environment(folder: Path, *, path: str = PATH, **more: str) -> dict[str, str]:
     return {"PATH": path, "HOME": str(folder), "BAKERY_BUILD_DIR": str(folder / "build"), **more}
 
 
-def invoke(*words: str, folder: Path, path: str = "/usr/sbin:/usr/bin:/sbin:/bin") -> subprocess.CompletedProcess[str]:
-    words = ("--search-root", str(ROOT), *words)
-    return forks.command(words, module="invoke", cwd=folder, env=environment(folder, path=path))
+def invoke(*words: str, folder: Path, path: str = PATH) -> subprocess.CompletedProcess[str]:
+    argv = ["--search-root", str(ROOT), *words]
+    return forks.command(INVOKE, argv, cwd=folder, env=environment(folder, path=path))
 
 
 @pytest.mark.parametrize(
