@@ -1,7 +1,6 @@
 """The room of Scaleway against its rehearsal, which holds every request to the types of Scaleway's own SDK."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,10 +10,8 @@ from bakery.catalog import record
 from bakery.catalog.model import Placed, Release
 from bakery.cloud import converging
 from bakery.cloud.inventory import Kind, Question
-from bakery.clouds.scaleway import account as scaleway
-from bakery.clouds.scaleway import base_images, buckets, converged, groups, images, server_types, snapshots, upload
+from bakery.clouds.scaleway import base_images, buckets, groups, images, server_types, snapshots, upload
 from bakery.clouds.scaleway.account import Account
-from bakery.clouds.scaleway.credentials import Keys
 from bakery.clouds.scaleway.place import ScalewayPlace
 from bakery.clouds.scaleway.snapshots import Arrival
 from bakery.core import process
@@ -26,6 +23,7 @@ from bakery.places.place import Start
 from bakery.rehearsal import service
 from bakery.rehearsal.scaleway import ground
 from bakery.rehearsal.server import Rehearsal
+from tests.rehearsed_zones import Zones
 
 HOME, NEAR, FAR = "fr-par-1", "fr-par-2", "nl-ams-1"
 POINTER = "/dokku-bakery/host/latest/amd64"
@@ -36,25 +34,10 @@ AT = datetime(2026, 1, 10, 4, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def account(stage: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Account:
+def account(zones: Zones) -> Account:
     """Return the account of whoever rehearses, with a bucket in two regions."""
-    stage.reset()
-    for module in (scaleway, converged):
-        monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-        monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.1)
-    keys = Keys(
-        access_key=service.SCALEWAY_ACCESS_KEY,
-        secret_key=service.SCALEWAY_SECRET_KEY,
-        project=service.PROJECT,
-        api_url=stage.url,
-        origin="of the rehearsal",
-    )
-    made = scaleway.rehearse(keys=keys, storage_url=stage.url, ports=service.PORTS)
-    made.patience_s = 10.0
-    for region, name in BUCKETS.items():
-        there = buckets.named(made, name, region=region)
-        there.call("create_bucket", CreateBucketConfiguration={"LocationConstraint": region})
-    return made
+    zones.have(BUCKETS)
+    return zones.account()
 
 
 def sent(account: Account, folder: Path) -> str:
@@ -141,9 +124,8 @@ def test_a_bucket_of_another_region_is_told(account: Account) -> None:
     assert "is in nl-ams" in caught.value.message
 
 
-def test_a_key_of_another_project_is_told(account: Account, stage: Rehearsal) -> None:
-    keys = replace(account.keys, secret_key=service.FOREIGN_SECRET_KEY)
-    foreign = scaleway.rehearse(keys=keys, storage_url=stage.url)
+def test_a_key_of_another_project_is_told(zones: Zones) -> None:
+    foreign = zones.account(secret=service.FOREIGN_SECRET_KEY)
     with pytest.raises(BakeryError) as caught:
         images.own(foreign.zone(HOME))
     assert "SCW_DEFAULT_PROJECT_ID" in caught.value.hint
