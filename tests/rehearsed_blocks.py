@@ -3,7 +3,8 @@
 import base64
 import functools
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from bakery.clouds.aws import ebs
+from bakery.clouds.aws.account import Region
+from bakery.core.errors import BakeryError
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
 from bakery.rehearsal.world import ACCOUNT, Snapshot, new_id
@@ -30,6 +34,21 @@ DAY_S = 86400
 @dataclass
 class Clock:
     seconds: float = 1000.0
+
+
+@contextmanager
+def refusing(monkeypatch: pytest.MonkeyPatch, index: int, *, region: str = "") -> Iterator[None]:
+    """Let one block fail that a run of ours sends while the body runs, in one region or in all."""
+    right = ebs.put
+
+    def put(at: Region, snapshot: str, **block: Any) -> None:
+        if block["index"] == index and region in {"", at.name}:
+            raise BakeryError(f"{at.name}: this block fails for ever")
+        right(at, snapshot, **block)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ebs, "put", put)
+        yield
 
 
 def client(rehearsal: Rehearsal, service: str, region: str = REGION) -> Any:

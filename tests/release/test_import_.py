@@ -32,6 +32,7 @@ from bakery.release.import_ import Order
 from tests import importing_child, local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
+from tests.rehearsed_blocks import refusing
 
 HOME, OTHER, THIRD = "eu-west-2", "eu-west-1", "sa-east-1"
 MONDAY, TUESDAY = "20260105-0415-0123456789ab", "20260106-0415-0123456789ab"
@@ -225,19 +226,11 @@ def test_one_region_that_refuses_harms_no_other(
     cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
-    right = ebs.put
-
-    def put(region: Region, snapshot: str, **block: Any) -> None:
-        if region.name == OTHER and block["index"] == FIRST_FREE + 5:
-            raise BakeryError(f"{OTHER}: this block fails for ever")
-        right(region, snapshot, **block)
-
-    monkeypatch.setattr(ebs, "put", put)
-    with pytest.raises(BakeryError, match="fails for ever"):
+    refused = refusing(monkeypatch, FIRST_FREE + 5, region=OTHER)
+    with refused, pytest.raises(BakeryError, match="fails for ever"):
         bring(account, HOME, OTHER, THIRD)
     assert sorted(catalog.read("host", is_rehearsal=True).newest(Arch.AMD64).places) == [HOME, THIRD]
     before = {one.id: len(one.changed) for one in snapshots(cloud, OTHER)}
-    monkeypatch.setattr(ebs, "put", right)
     cloud.calls.clear()
     assert sorted(bring(account, HOME, OTHER, THIRD).places) == [OTHER, HOME, THIRD]
     (snapshot,) = snapshots(cloud, OTHER)

@@ -25,6 +25,7 @@ from bakery.rehearsal.uploads import Upload
 from tests import local_images
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
+from tests.rehearsed_blocks import refusing
 
 HOME, OTHER_REGION = "eu-west-2", "eu-west-1"
 MONDAY = "20260105-0415-0123456789ab"
@@ -94,17 +95,20 @@ def test_a_block_that_is_missing_from_what_is_read_back_is_noticed(
     assert holds(snapshot, BLOCKS)
 
 
+def read_back_more(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """Let block 900 be in what is read back of each snapshot, with *data*."""
+    listed, read = ebs.tokens, ebs.read
+    monkeypatch.setattr(ebs, "tokens", lambda *at: {**listed(*at), 900: "a token"})
+    monkeypatch.setattr(
+        ebs, "read", lambda *at, index, token: data if index == 900 else read(*at, index=index, token=token)
+    )
+
+
 def test_a_block_too_many_in_what_is_read_back_is_noticed(
     cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
-    listed, read = ebs.tokens, ebs.read
-    monkeypatch.setattr(ebs, "tokens", lambda *at: {**listed(*at), 900: "a token"})
-    monkeypatch.setattr(
-        ebs,
-        "read",
-        lambda *at, index, token: content("strange") if index == 900 else read(*at, index=index, token=token),
-    )
+    read_back_more(monkeypatch, content("strange"))
     with pytest.raises(BakeryError, match="differs from the disk in 1 block, the first is 900"):
         send(account, is_verified=True)
 
@@ -113,13 +117,7 @@ def test_a_block_of_zeros_too_many_in_what_is_read_back_is_no_difference(
     account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
-    listed, read = ebs.tokens, ebs.read
-    monkeypatch.setattr(ebs, "tokens", lambda *at: {**listed(*at), 900: "a token"})
-    monkeypatch.setattr(
-        ebs,
-        "read",
-        lambda *at, index, token: bytes(BLOCK_SIZE) if index == 900 else read(*at, index=index, token=token),
-    )
+    read_back_more(monkeypatch, bytes(BLOCK_SIZE))
     sent = send(account, is_verified=True)
     assert f"{HOME}: {sent.snapshot} was read back: every block is as it was sent" in capsys.readouterr().err
 
@@ -260,20 +258,11 @@ def test_blocks_that_have_arrived_are_not_sent_again(
     cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
-    right = ebs.put
-
-    def put(region: Region, snapshot: str, **block: Any) -> None:
-        if block["index"] == ONE:
-            raise BakeryError("this block fails for ever")
-        right(region, snapshot, **block)
-
-    monkeypatch.setattr(ebs, "put", put)
-    with pytest.raises(BakeryError, match="fails for ever"):
+    with refusing(monkeypatch, ONE), pytest.raises(BakeryError, match="fails for ever"):
         send(account)
     (snapshot,) = snapshots(cloud)
     arrived = set(snapshot.changed)
     assert arrived
-    monkeypatch.setattr(ebs, "put", right)
     assert send(account).blocks == len(snapshot.changed - arrived)
     assert holds(snapshot, BLOCKS)
 
