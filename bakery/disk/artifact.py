@@ -100,6 +100,11 @@ class Artifact:
         """The folder that Packer bakes it from."""
         return self.folder / f"{self.stem}.packer"
 
+    @property
+    def lock(self) -> Path:
+        """What a bake on this machine holds as long as all these files, and that folder, are its own."""
+        return self.folder / f".{self.stem}.lock"
+
     def read_record(self) -> dict[str, Any] | None:
         """Return the record, or None when nothing whole is there.
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from bakery.core import folders
 from bakery.core.console import Console
 from bakery.disk import base
 from bakery.guests import accelerator, qemu
@@ -16,11 +17,16 @@ from bakery.vagrant.vagrantfile import Provider
 
 
 def write(order: Order, *, console: Console) -> list[Path]:
-    """Write the Packer folder and the Vagrantfile of an image; return their paths.
+    """Write the Packer folder and the Vagrantfile of an image; return their paths. A bake of it is waited for.
 
     Raises BakeryError: exit code 2 for an unknown image or base, 3 when Packer or the firmware is not installed.
     """
-    planned = plan.make(order)
+    artifact = plan.make(order).artifact
+    with folders.locked(artifact.lock, what=artifact.stem, console=console):
+        return _write(plan.make(order), console=console)
+
+
+def _write(planned: Plan, *, console: Console) -> list[Path]:
     packer, machine = engine.installed(), accelerator.probe()
     space = Workspace(folder=planned.artifact.workspace)
     disk = base.cached(planned.base, planned.definition.arch)

@@ -4,6 +4,7 @@ Only what was launched and judged gets the tag `bakery:verified`; what was done 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from bakery.catalog import record
@@ -85,13 +86,18 @@ def bake_in(place: Place, order: Order, *, console: Console, release: str = "") 
 
     *release* is the name of what another place has baked, so that this one's is the same.
     """
-    folder = folders.build_dir(order.image, place.name)
-    with folders.locked(folder / ".bake.lock", what=f"{order.image} in {place.name}", console=console):
+    with alone(order.image, place.name, console=console):
         planned = plan.make(order.image, place, base=order.base, release=release, is_forced=order.is_forced)
         for line in planned.lines():
             console.say(line)
         _bake_layer(place, planned, console=console)
     return planned.release
+
+
+def alone(image: str, place: str, *, console: Console) -> AbstractContextManager[None]:
+    """Let nobody else bake an image in a place, or write what it is baked from, while the body runs."""
+    lock = folders.build_dir(image, place) / ".bake.lock"
+    return folders.locked(lock, what=f"{image} in {place}", console=console)
 
 
 def _bake_layer(place: Place, planned: RegionPlan, *, console: Console) -> str:
@@ -101,10 +107,16 @@ def _bake_layer(place: Place, planned: RegionPlan, *, console: Console) -> str:
         record.record(planned.made, planned.found, region=place.name, is_rehearsal=place.is_rehearsal, console=console)
         return planned.found.id
     if planned.found is None:
-        begin = _bake_layer(place, planned.below, console=console) if planned.below else planned.base_image.id
+        begin = _bake_below(place, planned.below, console=console) if planned.below else planned.base_image.id
         with console.phase(f"packer in {place.name}"):
             _pack(place, planned, begin=begin, console=console)
     return approve.approve(place, subject(place, planned), console=console, log=artifact(place, planned).verdict)
+
+
+def _bake_below(place: Place, planned: RegionPlan, *, console: Console) -> str:
+    """Do the same for a layer below, unless another run that was busy with it has done so."""
+    with alone(planned.definition.name, place.name, console=console):
+        return _bake_layer(place, plan.again(planned, place), console=console)
 
 
 def subject(place: Place, planned: RegionPlan) -> Subject:

@@ -1,7 +1,7 @@
 """What a bake in one AWS region would do, decided before anything is done; nothing here changes anything."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bakery.catalog.record import Made
 from bakery.cloud import naming
@@ -132,6 +132,12 @@ def make(image: str, place: Place, *, base: str = "", release: str = "", is_forc
         )
     assert plan is not None
     return plan
+
+
+def again(plan: RegionPlan, place: Place) -> RegionPlan:
+    """Return a plan as it is by what is there now."""
+    found = find(place, plan.definition, plan.fingerprint)
+    return replace(plan, found=found, release=naming.release_of(found.name) if found else plan.release)
 
 
 def stacked(layers: Sequence[Definition], base: Base) -> list[Layer]:

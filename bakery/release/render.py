@@ -23,7 +23,7 @@ from bakery.places.account import Account
 from bakery.places.baking import Baking
 from bakery.places.place import Place
 from bakery.places.sketch import Sketch
-from bakery.release import plan
+from bakery.release import bake, plan
 
 Enter = Callable[[Sequence[str]], Account]
 """Opens the account, told which regions it is for."""
@@ -45,8 +45,8 @@ def write(
 ) -> list[Path]:
     """Write a Packer folder and, where an image is known, a Vagrantfile for each place; return their paths.
 
-    Raises BakeryError: exit code 2 for an unknown image, base or place, 3 when Packer is not installed or the cloud
-    does not answer.
+    A bake of it there is waited for. Raises BakeryError: exit code 2 for an unknown image, base or place, 3 when Packer
+    is not installed or the cloud does not answer.
     """
     if order.base_from:
         raise impossible(f"--base-from {order.base_from} is for bakes on this machine", hint="leave it out")
@@ -63,7 +63,8 @@ def write(
             begin = _ask(places[sketch.name], stack, base=base, console=console)
         baking = _baking(stack[-1], base=base, place=sketch.name, begin=begin)
         known = places[sketch.name].sketch if sketch.name in places else sketch
-        known.prepare(baking, installed=installed)
+        with bake.alone(order.image, sketch.name, console=console):
+            known.prepare(baking, installed=installed)
         written.append(baking.artifact.workspace)
         written += _vagrantfile(known, baking, begin, is_rehearsal=is_rehearsal, console=console)
     return written

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bakery.contents import collect, kept, provenance
-from bakery.core import process
+from bakery.core import folders, process
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.disk import base, digests
@@ -21,7 +21,7 @@ from bakery.disk.artifact import Artifact
 from bakery.disk.base import BaseDisk
 from bakery.disk.digests import Digests
 from bakery.guests import accelerator, suite, verify
-from bakery.local import bake, native_bake, packer_input, plan
+from bakery.local import bake, native_bake, packer_input, plan, render
 from bakery.local.plan import Order
 from bakery.packer import build, engine
 from bakery.packer.workspace import Workspace
@@ -29,6 +29,7 @@ from bakery.sources import apt, preflight
 from bakery.sources.apt import AptSource, Mirrors, Origin
 from bakery.vagrant import boxes
 from tests import manifests
+from tests.waiting_run import DEADLINE_S, waiting
 
 ORDER = Order(image="host", base="debian-12")
 DIGESTS = Digests(disk_sha256="0" * 64, size_gb=40, blocks={0: bytes(32)})
@@ -240,6 +241,16 @@ def test_an_interrupted_bake_leaves_neither_disk_nor_key(kitchen: Kitchen, monke
         bake.bake(ORDER, console=Console())
     assert {path.name for path in artifact().folder.iterdir()} == {".host-debian-12.lock", "host-debian-12.packer"}
     assert list(artifact().workspace.iterdir()) == []
+
+
+def test_render_waits_for_a_bake_of_the_image_that_is_under_way(
+    kitchen: Kitchen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with folders.locked(artifact().lock, what="a bake", console=Console()):
+        rendering = waiting(lambda: render.write(ORDER, console=Console()), what="host-debian-12", capsys=capsys)
+        assert kitchen.parts == []
+    rendering.result(DEADLINE_S)
+    assert kitchen.parts == ["prepare"]
 
 
 LAYER = 'from = "host"\ndescription = "one more package"\nsteps = ["system"]\npackages = ["tree"]\n'

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -28,6 +28,10 @@ from bakery.release import bake as region_bake
 from bakery.release.approve import Subject
 from bakery.release.bake import Order
 from tests.aws_account import account_of, forget_aws
+from tests.waiting_run import DEADLINE_S, waiting
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 HOME, OTHER = "eu-west-2", "eu-west-1"
 
@@ -167,6 +171,23 @@ def test_a_layer_is_baked_first_and_the_image_begins_with_it(account: Account, w
     assert work.packed == work.judged == [("host", HOME), ("dokku", HOME)]
     host = catalog.read("host", is_rehearsal=True).releases[0]
     assert work.began_with[1] == host.places[HOME].image_id
+
+
+def test_a_layer_that_another_run_is_baking_is_waited_for_and_not_baked_twice(
+    account: Account, work: Work, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack, begun = baking.bake, [lambda: bake(account, image="dokku")]
+    others: list[Future[object]] = []
+
+    def pack_meanwhile(region: Region, asked: Baking, *, console: Console) -> str:
+        if begun:
+            others.append(waiting(begun.pop(), what=f"host in {HOME}", capsys=capsys))
+        return pack(region, asked, console=console)
+
+    monkeypatch.setattr(baking, "bake", pack_meanwhile)
+    bake(account)
+    others[0].result(DEADLINE_S)
+    assert work.packed == [("host", HOME), ("dokku", HOME)]
 
 
 def test_a_plan_tells_it_all_and_changes_nothing(

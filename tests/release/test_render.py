@@ -24,8 +24,9 @@ from bakery.local.plan import Order
 from bakery.packer import engine
 from bakery.places.account import Account
 from bakery.rehearsal.server import Rehearsal, serving
-from bakery.release import plan, render
+from bakery.release import bake, plan, render
 from tests.aws_account import account_of, forget_aws
+from tests.waiting_run import DEADLINE_S, waiting
 
 REGION = "eu-west-2"
 BASE = bases.base(bases.DEFAULT_BASE)
@@ -109,6 +110,19 @@ def test_an_image_on_a_layer_begins_with_the_layer_baked_there(
     layer = region.ec2("create_image", InstanceId=instance, Name=name)["ImageId"]
     folder = write("dokku")[0]
     assert f'default     = "{layer}"' in (folder / "source.pkr.hcl").read_text()
+
+
+def test_the_folder_of_a_bake_that_is_under_way_is_left_alone(
+    cloud: Rehearsal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "host" / REGION / "host-ubuntu-24.04.packer" / "key"
+    key.parent.mkdir(parents=True)
+    key.write_text("the bake's own")
+    with bake.alone("host", REGION, console=Console()):
+        rendering = waiting(write, what=f"host in {REGION}", capsys=capsys)
+        assert key.read_text() == "the bake's own"
+    rendering.result(DEADLINE_S)
+    assert key.read_text() != "the bake's own"
 
 
 def released(name: str, image_id: str, *, base: BaseName = BASE.name, region: str = REGION) -> Release:
