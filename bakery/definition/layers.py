@@ -20,6 +20,7 @@ from bakery.definition.rules import image_name
 OWN = ROOT / "images"
 FOLDER = texts.home(os.environ.get("BAKERY_IMAGES_DIR") or str(OWN))
 """Where definitions are; people who keep their own beside their own code say so, and build on those of the checkout."""
+WHERE = "BAKERY_IMAGES_DIR says where definitions are; without it, images/ of the checkout"
 
 effective = layering.effective
 
@@ -63,8 +64,13 @@ def load_file(path: Path) -> Definition:
 
 
 def names(folder: Path = FOLDER) -> list[str]:
-    """Return the names of all images in *folder*, and of those elsewhere that they are built on."""
-    return sorted({layer.name for name in _files(folder) for layer in _read_chain(name, folder=folder)})
+    """Return the names of all images in *folder*, and of those elsewhere that they are built on.
+
+    Raises BakeryError (exit code 2) when there is none: with nothing to do, a night would have gone well.
+    """
+    if not (found := _files(folder)):
+        raise impossible(f"there is no definition in {shown(folder)}/", hint=WHERE)
+    return sorted({layer.name for name in found for layer in _read_chain(name, folder=folder)})
 
 
 def every(folder: Path = FOLDER) -> list[str]:
@@ -117,7 +123,12 @@ def _read_chain(name: str, *, folder: Path) -> list[Definition]:
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Return the files that are definitions; what editors and file managers leave beside them is none."""
+    """Return the files that are definitions; what editors and file managers leave beside them is none.
+
+    Raises BakeryError (exit code 2) without the folder: the checkout's own images would be taken for those in it.
+    """
+    if not folder.is_dir():
+        raise impossible(f"there is no folder {shown(folder)}", hint=WHERE)
     return {path.stem: path for path in folder.glob("*.toml") if _is_definition(path)}
 
 

@@ -1,6 +1,7 @@
 import itertools
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import arch
 from bakery.definition.bases import BASES, Arch
 from bakery.definition.choices import DEFAULT_STEPS, DockerSource, NginxChannel, NginxSource, RootLogin, Step
-from bakery.definition.layers import OWN, chain, every, load, load_file, names
+from bakery.definition.layers import OWN, WHERE, chain, every, load, load_file, names
 from bakery.definition.model import Definition
 from bakery.definition.problems import is_model
 
@@ -311,6 +312,22 @@ def test_an_unknown_image_is_answered_with_the_nearest() -> None:
     with pytest.raises(BakeryError) as caught:
         load("hots")
     assert (caught.value.message, caught.value.hint) == ("there is no image 'hots' in images/", "did you mean 'host'?")
+    assert caught.value.exit_code == ExitCode.IMPOSSIBLE
+
+
+@pytest.mark.parametrize("ask", [names, every, lambda folder: chain("host", folder=folder)])
+def test_a_folder_that_is_not_there_is_not_taken_for_an_empty_one(
+    ask: Callable[[Path], object], tmp_path: Path
+) -> None:
+    with pytest.raises(BakeryError, match=f"there is no folder {tmp_path}/imgaes") as caught:
+        ask(tmp_path / "imgaes")
+    assert caught.value.hint == WHERE
+    assert caught.value.exit_code == ExitCode.IMPOSSIBLE
+
+
+def test_all_images_of_a_folder_without_any_are_not_none(tmp_path: Path) -> None:
+    with pytest.raises(BakeryError, match=f"there is no definition in {tmp_path}/") as caught:
+        names(tmp_path)
     assert caught.value.exit_code == ExitCode.IMPOSSIBLE
 
 
