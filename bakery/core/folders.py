@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from bakery import ROOT
+from bakery.core import texts
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.files import write_whole
@@ -51,7 +52,7 @@ def build_dir(image: str, place: str = "local") -> Path:
 
     Raises BakeryError (exit code 2) when its name is one that a program of a bake cannot be given.
     """
-    folder = Path(os.environ.get("BAKERY_BUILD_DIR") or ROOT / "build").absolute()
+    folder = texts.home(os.environ.get("BAKERY_BUILD_DIR") or str(ROOT / "build")).absolute()
     if special := SPECIAL.search(str(folder)):
         raise impossible(
             f"artifacts cannot go to {folder}: Packer, QEMU and Vagrant read the {special[0]!r} as more than a name",

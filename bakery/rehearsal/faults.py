@@ -3,8 +3,8 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 
+from bakery.core import texts
 from bakery.core.errors import did_you_mean, impossible
 
 
@@ -50,7 +50,7 @@ def read(text: str) -> Faults:
     """
     if text.endswith(".toml"):
         try:
-            return from_values(tomllib.loads(Path(text).read_text()), where=text)
+            return from_values(tomllib.loads(texts.read(texts.home(text))), where=text)
         except (OSError, ValueError) as error:
             raise impossible(f"the faults cannot be read from {text}: {error}") from error
     pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())

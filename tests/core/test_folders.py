@@ -48,6 +48,14 @@ def test_artifacts_go_to_no_folder_that_a_program_of_a_bake_misreads(
     assert "BAKERY_BUILD_DIR=" in caught.value.hint
 
 
+def test_artifacts_go_to_a_folder_of_the_home_where_no_shell_has_read_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BAKERY_BUILD_DIR", "~/build")
+    assert folders.build_dir("host") == tmp_path / "build/host/local"
+
+
 @pytest.mark.parametrize("name", ["a b", "o'brien", "ä@home (2)", "x:y;z~&!="])
 def test_artifacts_go_to_folders_as_people_call_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BAKERY_BUILD_DIR", f"/srv/{name}")

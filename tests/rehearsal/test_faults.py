@@ -35,9 +35,11 @@ def test_faults_are_read_from_one_line() -> None:
     assert faults.read("latency_ms=100, throttled=0.3,kill_at=7") == Faults(latency_ms=100, throttled=0.3, kill_at=7)
 
 
-def test_faults_are_read_from_a_toml_file(tmp_path: Path) -> None:
+def test_faults_are_read_from_a_toml_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bad-day.toml").write_text("pending_s = 2.5\nseed = 3\n")
     assert faults.read(str(tmp_path / "bad-day.toml")) == Faults(pending_s=2.5, seed=3)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert faults.read("~/bad-day.toml") == Faults(pending_s=2.5, seed=3)
 
 
 def test_an_unknown_fault_is_refused_with_the_nearest_one() -> None:
