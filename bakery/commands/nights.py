@@ -67,7 +67,7 @@ def nightly(
     if commit or push:
         catalog_commit.require_possible(is_rehearsal=rehearse)
     nights = nightly.nightly(order, doors=doors, console=console)
-    nightly.show(nights, is_rehearsal=rehearse)
+    nightly.show(nights, is_rehearsal=rehearse, console=console)
     if (commit or push) and not dry_run:
         catalog_commit.commit(nights, is_pushed=push, console=console)
     nightly.require_done(nights)

@@ -217,17 +217,20 @@ def _pruned(nights: Sequence[Night], ways: Sequence[Way], order: Order, *, conso
     return [*nights]
 
 
-def show(nights: Sequence[Night], *, is_rehearsal: bool) -> None:
+def show(nights: Sequence[Night], *, is_rehearsal: bool, console: Console) -> None:
     """Print what became of each image, on stdout, and add it to the page of a run of GitHub's where this is one.
 
-    Raises OSError when that page cannot be written.
+    A page that cannot be written is told, and no more: what was baked is still to be committed.
     """
     title = "a night of a rehearsal" if is_rehearsal else "the night"
     table(title, COLUMNS, [night.row for night in nights], to_stdout=True)
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if page:
-        with Path(page).open("a", encoding="utf-8") as file:
-            file.write(markdown(nights, title=title))
+        try:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(markdown(nights, title=title))
+        except OSError as error:
+            console.say(f"GITHUB_STEP_SUMMARY: {page}: {error.strerror}: the night is not on that page")
 
 
 def require_done(nights: Sequence[Night]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bakery.core import http, http_client, proxies
-from bakery.core.errors import BakeryError
+from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import bases, layers
 from bakery.local import packer_input
 from bakery.packer import render
@@ -69,6 +69,20 @@ def test_this_machine_is_asked_directly(proxy: Proxy, monkeypatch: pytest.Monkey
     with http_client.client(timeout_s=5) as client:
         assert client.get(f"{proxy.url}/x").content == BODY
     assert proxy.asked == ["/x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("gone.pem", "No such file or directory"), ("notes.txt", "no certificates in PEM")]
+)
+def test_a_file_of_certificates_that_cannot_be_read_is_told(
+    name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("buy milk")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+    with pytest.raises(BakeryError) as caught:
+        http_client.client(timeout_s=1)
+    assert caught.value.message == f"SSL_CERT_FILE: {tmp_path / name}: {told}"
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
 
 
 def test_socks_without_its_package_ends_before_anything_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

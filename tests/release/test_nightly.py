@@ -450,11 +450,19 @@ def test_the_result_is_one_table_and_a_page_for_the_run(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     found = a_night(account)
     assert capsys.readouterr().out == ""
-    nightly.show(found, is_rehearsal=True)
+    nightly.show(found, is_rehearsal=True, console=Console())
     told = capsys.readouterr().out
     assert "host" in told
     assert "baked" in told
     assert page.read_text().startswith("before\n## a night of a rehearsal\n\n| image | place |")
+
+
+def test_a_page_that_cannot_be_written_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "gone" / "summary.md"))
+    nightly.show([], is_rehearsal=False, console=Console())
+    assert "summary.md: No such file or directory: the night is not on that page" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

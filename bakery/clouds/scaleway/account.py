@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -254,4 +255,8 @@ def connect() -> Account:
     nothing can speak to.
     """
     proxies.require_usable(os.environ)
+    # requests takes the first of them, and ends with a traceback where that is not there.
+    bundle = next(filter(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")), "")
+    if bundle and not Path(os.environ[bundle]).exists():
+        raise impossible(f"{bundle}: there is no {os.environ[bundle]}", hint="name another file, or unset it")
     return Account(keys=credentials.load())

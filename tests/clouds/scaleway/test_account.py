@@ -3,6 +3,7 @@
 import threading
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,17 @@ from bakery.rehearsal.scaleway.refusals import RefusedError
 from tests.rehearsed_zones import Zones, answering, losing
 
 ZONE = "fr-par-1"
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_file_of_certificates_that_is_not_there_is_told(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(name, str(tmp_path / "gone.pem"))
+    with pytest.raises(BakeryError, match=f"{name}: there is no {tmp_path}/gone.pem") as caught:
+        scaleway.connect()
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE
 
 
 @pytest.fixture
