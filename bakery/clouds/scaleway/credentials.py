@@ -84,7 +84,7 @@ def _file() -> Path:
     if named := os.environ.get("SCW_CONFIG_PATH"):
         return texts.home(named)
     config = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(config) if config else Path.home() / ".config") / "scw" / "config.yaml"
+    return (Path(config) if config else texts.home("~/.config")) / "scw" / "config.yaml"
 
 
 def _profile(path: Path) -> tuple[Mapping[str, Any], str]:

@@ -76,6 +76,16 @@ def test_a_profile_that_does_not_exist_is_told_with_the_nearest(monkeypatch: pyt
     assert error.exit_code is ExitCode.IMPOSSIBLE
 
 
+def test_a_user_without_a_home_has_no_keys_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    for name in ("SCW_CONFIG_PATH", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    assert refused().message.endswith("there is no ~/.config/scw/config.yaml")
+
+
 def test_no_keys_are_one_line_with_both_ways(config: Path) -> None:
     error = refused()
     assert error.message == f"there are no Scaleway credentials: SCW_ACCESS_KEY is not set, and there is no {config}"
