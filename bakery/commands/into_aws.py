@@ -31,15 +31,16 @@ def region_order(
 
 
 def wanted_regions(regions: Sequence[str] | None, *, image: str) -> tuple[str, ...]:
-    """Return the regions that were given, or those of the definition.
+    """Return the places that were given, or those of the definition, in whichever cloud.
 
     Raises BakeryError (exit code 2) when there are none.
     """
     from bakery.definition import layers
 
-    wanted = tuple(regions or ()) or layers.whole(image).aws.regions
+    wanted = tuple(regions or ()) or layers.whole(image).places
     if not wanted:
-        raise impossible("no region was given", hint=f"--region eu-west-2, or aws.regions in images/{image}.toml")
+        hint = f"--region eu-west-2, or aws.regions or scaleway.zones in images/{image}.toml"
+        raise impossible("no region was given", hint=hint)
     return wanted
 
 

@@ -6,6 +6,7 @@ import pytest
 from invoke.main import program
 
 from bakery import ROOT
+from bakery.commands import into_aws
 from bakery.core import process
 from bakery.local import bake
 from tests.aws_account import forget_aws
@@ -14,6 +15,7 @@ PUBLISH, PLAN = ["publish", "--from", "local"], ["plan", "--from", "local"]
 IMPORT = ["bake", "--import"]
 LONDON = ["--region", "eu-west-2"]
 OF_THIS_MACHINE = ("is for an image of this machine", "publish --from local, or bake --import")
+NO_REGION = ("no region was given", "--region eu-west-2, or aws.regions or scaleway.zones in images/dokku.toml")
 MISTAKES = [
     (
         ["publish", "--from", "elsewhere", *LONDON],
@@ -46,8 +48,8 @@ MISTAKES = [
         "--per-region bakes in each region, --import on this machine alone",
         "one of the two",
     ),
-    (IMPORT, "no region was given", "--region eu-west-2, or aws.regions in images/dokku.toml"),
-    (PUBLISH, "no region was given", "--region eu-west-2, or aws.regions in images/dokku.toml"),
+    (IMPORT, *NO_REGION),
+    (PUBLISH, *NO_REGION),
     ([*IMPORT, *LONDON, "--fan-out", "cpoy"], "--fan-out cpoy: there is no such way", "did you mean 'copy'?"),
     (
         [*PUBLISH, *LONDON, "--base", "debian-13"],
@@ -81,3 +83,19 @@ def test_a_mistake_is_one_line_and_a_hint_and_changes_nothing(
     assert (caught.value.code, said.out) == (2, "")
     assert said.err.splitlines() == [f"error: {error}", f"hint:  {hint}"]
     assert not build.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[scaleway]\nzones = ["fr-par-1"]', ("fr-par-1",)),
+        ('[aws]\nregions = ["eu-west-2"]\n[scaleway]\nzones = ["fr-par-1"]', ("eu-west-2", "fr-par-1")),
+    ],
+)
+def test_without_a_region_it_is_every_place_of_the_definition(
+    text: str, expected: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop.toml").write_text(text)
+    monkeypatch.setattr("bakery.definition.layers.whole.__kwdefaults__", {"folder": tmp_path})
+    assert into_aws.wanted_regions((), image="shop") == expected
+    assert into_aws.wanted_regions(("us-east-1",), image="shop") == ("us-east-1",)
