@@ -1,8 +1,8 @@
 """How a command comes to the accounts that its places are of, or to a rehearsal of them: only this knows the clouds."""
 
-import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 
 from bakery.clouds.aws import account as aws
 from bakery.clouds.aws.cloud import AwsCloud
@@ -11,7 +11,7 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError
 from bakery.definition import place_names
 from bakery.definition.place_names import Cloud
-from bakery.places.account import Account
+from bakery.places.account import Account, NoCredentialsError
 from bakery.places.several import Several
 from bakery.places.sketch import Sketch
 from bakery.rehearsal import buckets, service
@@ -38,8 +38,9 @@ def open_account(
             buckets.lend(image)
         account = Several(enter=lambda cloud: _rehearsed(cloud, running), usual=[*Cloud], is_rehearsal=True)
     else:
-        usual = [Cloud.AWS, *([Cloud.SCALEWAY] if _has_scaleway() else [])]
-        account = Several(enter=lambda cloud: _entered(cloud, regions), usual=usual, is_rehearsal=False)
+        account = Several(enter=lambda cloud: _entered(cloud, regions), usual=[*Cloud], is_rehearsal=False)
+        if not regions:
+            account.usual = _with_credentials(account)
     asked = dict.fromkeys(place_names.cloud(name) for name in regions)
     for cloud in asked or (account.usual if len(account.usual) == 1 else ()):
         account.of(cloud)
@@ -65,7 +66,7 @@ def _entered(cloud: Cloud, regions: Sequence[str]) -> Account:
 
 
 def _rehearsed(cloud: Cloud, running: Running) -> Account:
-    machines = functools.cache(functools.partial(service.machines, running))
+    machines = cache(partial(service.machines, running))
     if cloud is Cloud.SCALEWAY:
         from bakery.clouds.scaleway import account
         from bakery.clouds.scaleway.cloud import ScalewayCloud
@@ -85,14 +86,21 @@ def _rehearsed(cloud: Cloud, running: Running) -> Account:
     return AwsCloud(account=aws.rehearse(endpoint=running.url, keys=keys, ports=service.PORTS, machines=machines))
 
 
-def _has_scaleway() -> bool:
-    """Return whether there are credentials of Scaleway's."""
+def _with_credentials(account: Several) -> list[Cloud]:
+    """Return the clouds that there are credentials for; where there are none, AWS, which then says so."""
     from bakery.clouds.scaleway import credentials
 
+    if not _is_any(credentials.load):
+        return [Cloud.AWS]
+    return [*Cloud] if _is_any(partial(account.of, Cloud.AWS)) else [Cloud.SCALEWAY]
+
+
+def _is_any(load: Callable[[], object]) -> bool:
+    """Return whether there are credentials, be they of no use: that is told when a place is asked."""
     try:
-        credentials.load()
-    except BakeryError:
-        return False
+        load()
+    except BakeryError as error:
+        return not isinstance(error, NoCredentialsError)
     return True
 
 

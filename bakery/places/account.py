@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bakery.core.console import Console
-from bakery.core.errors import BakeryError
+from bakery.core.errors import BakeryError, ExitCode
 from bakery.places.place import Place
 from bakery.places.prices import Prices
 from bakery.places.shipment import Parcel, Shipment
+
+
+class NoCredentialsError(BakeryError):
+    """Nothing says whose account is meant (exit code 3), as for who works with other clouds alone."""
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message, hint=hint, exit_code=ExitCode.MISSING)
 
 
 @dataclass(frozen=True, kw_only=True)

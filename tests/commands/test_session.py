@@ -11,6 +11,7 @@ from bakery.commands import session
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.place_names import Cloud
+from bakery.definition.scaleway_zones import ZONES
 from bakery.rehearsal import service
 from tests.aws_account import forget_aws
 from tests.commands.test_tasks import invoke
@@ -84,15 +85,46 @@ def test_a_zone_that_is_none_is_told_the_nearest() -> None:
     assert (error.exit_code, error.hint) == (ExitCode.IMPOSSIBLE, "did you mean 'fr-par-1'?")
 
 
+AWS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+SCALEWAY = {
+    "SCW_ACCESS_KEY": service.SCALEWAY_ACCESS_KEY,
+    "SCW_SECRET_KEY": service.SCALEWAY_SECRET_KEY,
+    "SCW_DEFAULT_PROJECT_ID": service.PROJECT,
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({**AWS, **SCALEWAY}, [Cloud.AWS, Cloud.SCALEWAY]),
+        (AWS, [Cloud.AWS]),
+        (SCALEWAY, [Cloud.SCALEWAY]),
+        # Of no use, and there all the same: whoever has set them is to hear of it.
+        ({**AWS, "SCW_ACCESS_KEY": service.SCALEWAY_ACCESS_KEY}, [Cloud.AWS, Cloud.SCALEWAY]),
+        ({**AWS, "SCW_CONFIG_PATH": "/nonexistent/config.yaml"}, [Cloud.AWS, Cloud.SCALEWAY]),
+        ({**AWS, "SCW_PROFILE": "wokr"}, [Cloud.AWS, Cloud.SCALEWAY]),
+        ({**SCALEWAY, "AWS_PROFILE": "wokr"}, [Cloud.AWS, Cloud.SCALEWAY]),
+        ({**SCALEWAY, "AWS_SECRET_ACCESS_KEY": "testing"}, [Cloud.AWS, Cloud.SCALEWAY]),
+    ],
+)
 def test_without_any_place_those_clouds_are_meant_that_there_are_credentials_for(
-    monkeypatch: pytest.MonkeyPatch,
+    told: dict[str, str], expected: list[Cloud], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SCW_ACCESS_KEY", service.SCALEWAY_ACCESS_KEY)
-    monkeypatch.setenv("SCW_SECRET_KEY", service.SCALEWAY_SECRET_KEY)
-    monkeypatch.setenv("SCW_DEFAULT_PROJECT_ID", service.PROJECT)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert session.open_account(is_rehearsal=False, console=Console()).usual == expected
+
+
+def test_who_has_nobody_s_credentials_is_told_of_aws() -> None:
+    assert refused().message.startswith("there are no AWS credentials: ")
+
+
+def test_an_account_of_scaleway_alone_is_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SCALEWAY.items():
+        monkeypatch.setenv(name, value)
     account = session.open_account(is_rehearsal=False, console=Console())
-    assert account.usual == [Cloud.AWS, Cloud.SCALEWAY]
     assert isinstance(account.of(Cloud.SCALEWAY), ScalewayCloud)
+    assert set(account.states) == set(account.usable) == set(ZONES)
 
 
 def test_what_is_rendered_of_a_place_is_its_own_clouds() -> None:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bakery.clouds.aws.errors import LOST_CONNECTION, ApiError, kind_of, profile, useless_settings, whose
 from bakery.core import process
 from bakery.core.errors import BakeryError, ExitCode, did_you_mean, impossible, missing
+from bakery.places.account import NoCredentialsError
 
 LONGEST_WORDS = 300
 """Letters of what a program said that was to bring keys: some say pages."""
@@ -100,14 +101,18 @@ def is_renewable(session: Any) -> bool:
 def no_credentials() -> BakeryError:
     """Return the error of an environment that names no AWS account."""
     name, held = profile(), _settings()[0]
-    where = f"the profile {name!r} holds none" if name else "AWS_PROFILE and AWS_ACCESS_KEY_ID are not set"
+    said = "there are no AWS credentials"
     hint = "AWS_PROFILE=name, or `aws configure`; --rehearse needs no account"
     if os.environ.get("AWS_SECRET_ACCESS_KEY"):
         where, hint = "AWS_SECRET_ACCESS_KEY is set, and AWS_ACCESS_KEY_ID is not", "AWS_ACCESS_KEY_ID=AKIA…"
     elif "aws_secret_access_key" in held:
         where = f"the profile {name or 'default'!r} has aws_secret_access_key, and no aws_access_key_id"
         hint = f"aws configure{_for_profile()}"
-    return missing(f"there are no AWS credentials: {where}", hint=hint)
+    elif name:
+        where = f"the profile {name!r} holds none"
+    else:
+        return NoCredentialsError(f"{said}: AWS_PROFILE and AWS_ACCESS_KEY_ID are not set", hint=hint)
+    return missing(f"{said}: {where}", hint=hint)
 
 
 def _prepare(session: botocore.session.Session) -> None:

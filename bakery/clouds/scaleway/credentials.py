@@ -14,6 +14,7 @@ import yaml
 
 from bakery.core import texts
 from bakery.core.errors import BakeryError, did_you_mean, impossible, missing
+from bakery.places.account import NoCredentialsError
 
 API = "https://api.scaleway.com"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -116,4 +117,7 @@ def _no_credentials(found: Mapping[str, str], path: Path, *, name: str) -> Baker
         return missing(said, hint=f"SCW_{lacking.upper()}_KEY=…, or scw init")
     where = f"the profile {name!r} in {path} holds none" if path.exists() else f"there is no {path}"
     said = f"there are no Scaleway credentials: SCW_ACCESS_KEY is not set, and {where}"
-    return missing(said, hint=f"{WAYS}; --rehearse needs no account")
+    hint = f"{WAYS}; --rehearse needs no account"
+    # Who names a file or a profile has not only the other clouds.
+    is_named = os.environ.get("SCW_CONFIG_PATH") or os.environ.get("SCW_PROFILE")
+    return missing(said, hint=hint) if is_named else NoCredentialsError(said, hint=hint)
