@@ -213,18 +213,23 @@ def wait(child: "subprocess.Popen[bytes]", *, timeout_s: float) -> int | None:
 def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
     """Run a program on this terminal (an SSH session, say) and return its exit code.
 
-    It shares our process group, so Ctrl-C reaches it from the terminal itself; we wait for it to end.
+    It shares our process group, so every Ctrl-C reaches it from the terminal itself; of what else interrupts us it is
+    told here. Then, too, we wait for it to end.
     """
     with subprocess.Popen([find(argv[0]), *argv[1:]], cwd=cwd, env=environment()) as child:
         AFTERLIFE.watch(child.pid, signal.SIGINT)
-        try:
-            return child.wait()
-        except KeyboardInterrupt:
-            child.send_signal(signal.SIGINT)
-            child.wait()
-            raise
-        finally:
-            AFTERLIFE.forget(child.pid)
+        interrupt = None
+        while child.returncode is None:
+            try:
+                child.wait()
+            except KeyboardInterrupt as error:
+                interrupt = error
+                if error.args:  # It names the signal, so it is one of `interrupt_on_sigterm`.
+                    child.send_signal(signal.SIGINT)
+        AFTERLIFE.forget(child.pid)
+    if interrupt is not None:
+        raise interrupt
+    return child.returncode
 
 
 def environment(*more: Mapping[str, str]) -> dict[str, str]:
@@ -291,7 +296,7 @@ def interrupt_on_sigterm() -> None:
     """Treat SIGTERM (a CI job that is cancelled, `docker stop`) and SIGHUP (a terminal that closes) like Ctrl-C."""
 
     def handler(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(number)
 
     signal.signal(signal.SIGTERM, handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup: it shall go on

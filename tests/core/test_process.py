@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,51 @@ with process.uninterrupted():
         ours.send_signal(signal.SIGHUP)
         go_on.touch()
         assert ours.wait(20) == 0
+
+
+ATTACHED = """
+import sys
+from bakery.core import process
+process.interrupt_on_sigterm()
+script = "trap 'echo told >> {heard}' INT; echo ready > {ready}; while [ ! -e {go_on} ]; do sleep 0.05; done; exit 7"
+try:
+    process.attach(["sh", "-c", script])
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def send_all(ours: "subprocess.Popen[bytes]", sign: signal.Signals) -> None:
+    """Do as a terminal does, whose signals reach everything that runs in its foreground."""
+    os.killpg(ours.pid, sign)
+
+
+@pytest.mark.parametrize(
+    ("send", "sign"),
+    [
+        (send_all, signal.SIGINT),
+        (subprocess.Popen.send_signal, signal.SIGTERM),
+        (subprocess.Popen.send_signal, signal.SIGHUP),
+    ],
+)
+def test_a_program_on_our_terminal_hears_of_an_interrupt_once_and_is_waited_for(
+    tmp_path: Path, send: Callable[["subprocess.Popen[bytes]", signal.Signals], None], sign: signal.Signals
+) -> None:
+    ready, heard, go_on = tmp_path / "ready", tmp_path / "heard", tmp_path / "go-on"
+    code = ATTACHED.format(ready=ready, heard=heard, go_on=go_on)
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True) as ours:
+        wait_until(ready.exists)
+        try:
+            for times in (1, 2):
+                send(ours, sign)
+                wait_until(lambda times=times: heard.exists() and len(heard.read_text().split()) >= times)
+                # Python gives a child a quarter of a second after Ctrl-C before it goes on.
+                time.sleep(0.4)
+                assert heard.read_text().split() == ["told"] * times
+                assert ours.poll() is None
+        finally:
+            go_on.touch()
+        assert ours.wait(20) == 130
 
 
 def test_programs_whose_words_are_read_speak_english(monkeypatch: pytest.MonkeyPatch) -> None:
