@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,20 @@ def package_lists(source: AptSource, *, release: str, arch: Arch) -> list[Packag
         if ending is not None:
             url = f"{source.uri}/dists/{source.suite}/{path}{ending}"
             found.append(PackageList(url=url, sha256=sums[path + ending]))
+    return found
+
+
+def lists_of(source: AptSource, body: bytes, *, arch: Arch, now: datetime) -> list[PackageList]:
+    """Return the lists that a suite's Release file, as it came, names for the source's components.
+
+    Raises BakeryError (exit code 3) for one that is broken, stale or from the future: a bake would fail there.
+    """
+    release = release_file.parse(body.decode(errors="replace"), url=source.release_url)
+    release_file.require_fresh(release, now=now)
+    found = package_lists(source, release=release.text, arch=arch)
+    if not found:
+        said = f"{source.release_url} lists no packages for {arch} in {' '.join(source.components)}"
+        raise missing(said, hint=release_file.BROKEN)
     return found
 
 

@@ -10,10 +10,8 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from bakery.core import http
-from bakery.core.errors import missing
 from bakery.core.http import DEADLINE_S, Answer, Source
-from bakery.sources import release_file
-from bakery.sources.index import PackageList, SilentError, offered, package_lists
+from bakery.sources.index import SilentError, lists_of, offered
 from bakery.sources.offers import Archive, Pin, archives_of, pins_of
 from bakery.sources.packages import asked_packages
 from bakery.sources.preflight import Demand
@@ -112,7 +110,9 @@ def _shelves(names: set[str], demand: Demand, *, answers: Answers, now: datetime
     silent = [f"{one.name} ({answers[one.source.release_url].problem})" for one in archives if not _is_ok(one, answers)]
     if silent:
         raise SilentError(f"no answer from {', '.join(silent)}")
-    lists = {one.source: _lists(one, answers, demand=demand, now=now or datetime.now(UTC)) for one in archives}
+    when = now or datetime.now(UTC)
+    bodies = {one.source: answers[one.source.release_url].body for one in archives}
+    lists = {source: lists_of(source, body, arch=demand.arch, now=when) for source, body in bodies.items()}
     return [(one, offered(lists[one.source], of=names)) for one in archives]
 
 
@@ -123,17 +123,6 @@ def _moves(installed: Sequence[Installed], shelves: "Shelves", *, pins: Sequence
 
 def _is_ok(archive: Archive, answers: Answers) -> bool:
     return answers[archive.source.release_url].is_ok
-
-
-def _lists(archive: Archive, answers: Answers, *, demand: Demand, now: datetime) -> list[PackageList]:
-    url = archive.source.release_url
-    release = release_file.parse(answers[url].body.decode(errors="replace"), url=url)
-    release_file.require_fresh(release, now=now)
-    found = package_lists(archive.source, release=release.text, arch=demand.arch)
-    if not found:
-        said = f"{url} lists no packages for {demand.arch} in {' '.join(archive.source.components)}"
-        raise missing(said, hint=release_file.BROKEN)
-    return found
 
 
 Shelves = Sequence[tuple[Archive, Mapping[str, Sequence[str]]]]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -14,8 +15,9 @@ from bakery.definition.bases import BASES, Arch, Base, BaseFrom
 from bakery.definition.layers import effective
 from bakery.definition.model import Definition, Plugin
 from bakery.sources.apt import AptSource, Mirrors, mirrors_for, vendor_mirrors
-from bakery.sources.index import PackageList, available_versions, names, package_lists
+from bakery.sources.index import PackageList, available_versions, lists_of, names
 from bakery.sources.packages import docker_packages, dokku_packages, nginx_packages
+from bakery.sources.release_file import SOMEBODY_ELSE
 from bakery.sources.vendors import DOCKER, DOKKU, NGINX, Vendor, vendors_of
 
 SHOWN_VERSIONS = 6
@@ -63,7 +65,8 @@ def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, st
     """Ask every source at once; return the SHA-256 of the base's Release files (or of its checksums) by address.
 
     What docker.com and nginx.org answer is no part of that: the base does not change with them. Raises BakeryError:
-    exit code 3 when a source does not answer or no address is known, 2 when a pinned version or a package is not there.
+    exit code 3 when a source does not answer, answers with what a bake would fail on, or no address is known, 2 when a
+    pinned version or a package is not there.
     """
     if demand.base_from is BaseFrom.ARCHIVE and demand.mirrors is None:
         hint = demand.command(options=f" --base-from {BaseFrom.CLOUD}")
@@ -71,9 +74,9 @@ def preflight(demand: Demand, *, deadline_s: float = DEADLINE_S) -> dict[str, st
     wanted = ask(sources_of(demand), deadline_s=deadline_s)
     if not all(answer.is_ok for answer in wanted):
         require_sources(wanted, demand=demand, open_way=open_way(demand, known=wanted, deadline_s=deadline_s))
-    releases = {answer.source.url: answer.body.decode(errors="replace") for answer in wanted}
-    require_versions(demand, releases=releases)
-    require_packages(demand, releases=releases)
+    lists = _lists_by_archive(wanted, demand=demand)
+    require_versions(demand, known=lists)
+    require_packages(demand, known=lists)
     own = {archive.release_url for archive in demand.archives} | {demand.base.cloud_image.sums_url}
     return {answer.source.url: answer.digest for answer in wanted if answer.source.url in own}
 
@@ -180,10 +183,27 @@ def _mirror_hints(names: Sequence[str], *, demand: Demand) -> list[str]:
     return [f"{' and '.join(chosen)} in images/*.toml (images/README.md)"] if chosen else []
 
 
-def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
-    """Raise BakeryError (exit code 2) when a pinned version is in none of the archives that *releases* describe.
+def _lists_by_archive(answers: Sequence[Answer], *, demand: Demand) -> dict[str, list[PackageList]]:
+    """Return the package lists of each archive by the address of its Release file.
 
-    *releases* holds the text of Release files by address; what no Release file is known of is left to the guest.
+    Raises BakeryError (exit code 3) for an answer of somebody else, and for an archive that apt would refuse.
+    """
+    archives = {one.release_url: one for one in (*demand.archives, *(one.source for one in demand.vendors.values()))}
+    now = datetime.now(UTC)
+    found = {}
+    for answer in answers:
+        url = answer.source.url
+        if url in archives:
+            found[url] = lists_of(archives[url], answer.body, arch=demand.arch, now=now)
+        elif answer.body.lstrip().startswith(b"<"):
+            raise missing(f"{url} is not {answer.source.needed_for}, but a web page", hint=SOMEBODY_ELSE)
+    return found
+
+
+def require_versions(demand: Demand, *, known: Mapping[str, Sequence[PackageList]]) -> None:
+    """Raise BakeryError (exit code 2) when a pinned version is in none of the archives whose lists are *known*.
+
+    They are known by the address of the Release file; what none is known of is left to the guest.
     """
     image, vendors = demand.image, demand.vendors
     for key, packages, vendor in (
@@ -192,34 +212,28 @@ def require_versions(demand: Demand, *, releases: Mapping[str, str]) -> None:
         ("dokku", dokku_packages(image), DOKKU),
     ):
         archives = (vendors[vendor].source,) if vendor in vendors else demand.archives
-        lists = _lists(archives, releases=releases, arch=demand.arch)
+        lists = _lists(archives, known=known)
         for package in packages if lists else ():
             _require_version(package, lists=lists, key=f"images/{_set_by(key, demand)}.toml: {key}.version")
 
 
-def require_packages(demand: Demand, *, releases: Mapping[str, str]) -> None:
+def require_packages(demand: Demand, *, known: Mapping[str, Sequence[PackageList]]) -> None:
     """Raise BakeryError (exit code 2) when a layer asks for a package that the distribution does not have, likewise."""
     is_any_wanted = any(layer.packages for layer in demand.layers)
-    lists = _lists(demand.archives, releases=releases, arch=demand.arch) if is_any_wanted else []
+    lists = _lists(demand.archives, known=known) if is_any_wanted else []
     if not lists:
         return
-    known = names(lists)
+    offered = names(lists)
     for layer in demand.layers:
         for package in layer.packages:
-            if package not in known:
+            if package not in offered:
                 key = f"images/{layer.name}.toml: packages"
-                hint = did_you_mean(package, known)
+                hint = did_you_mean(package, offered)
                 raise impossible(f"{key}: {demand.base.name} has no package {package!r}", hint=hint)
 
 
-def _lists(archives: Sequence[AptSource], *, releases: Mapping[str, str], arch: Arch) -> list[PackageList]:
-    """Return the package lists of the archives whose Release files are known."""
-    return [
-        found
-        for archive in archives
-        if archive.release_url in releases
-        for found in package_lists(archive, release=releases[archive.release_url], arch=arch)
-    ]
+def _lists(archives: Sequence[AptSource], *, known: Mapping[str, Sequence[PackageList]]) -> list[PackageList]:
+    return [found for archive in archives for found in known.get(archive.release_url, ())]
 
 
 def _set_by(table: str, demand: Demand) -> str:

@@ -13,6 +13,7 @@ from bakery.core.errors import BakeryError, missing
 CLOCKS_DIFFER = timedelta(minutes=10)
 """How far an archive's clock may be before ours; apt itself allows 10 s (apt.conf(5), Acquire::Max-FutureTime)."""
 BROKEN = "the archive is broken: another mirror"
+SOMEBODY_ELSE = "the archive is broken, or a proxy or a network that wants a login answers for it"
 CLOCK = "date -u  (shows this machine's clock), and `timedatectl` whether it is set by the network"
 
 
@@ -34,7 +35,7 @@ def parse(text: str, *, url: str) -> ReleaseFile:
     if not sums(text):
         raise missing(
             f"{url} is no Release file: it lists no packages",
-            hint="the archive is broken, or a proxy or a network that wants a login answers for it",
+            hint=SOMEBODY_ELSE,
         )
     return ReleaseFile(
         url=url,

@@ -203,6 +203,42 @@ def test_package_lists_are_not_fetched_when_nothing_is_pinned(archive: Loopback)
     assert archive.asked == ["/debian/dists/bookworm/InRelease"]
 
 
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        ("<html>Sign in to this Wi-Fi</html>", "is no Release file: it lists no packages"),
+        (f"SHA256:\n {'0' * 64} 5 main/binary-riscv64/Packages.xz\n", "lists no packages for amd64 in main"),
+        (f"Valid-Until: Sat, 18 Jan 2025 10:34:00 UTC\nSHA256:\n {'0' * 64} 1 x\n", "was valid until 2025-01-18 10:34"),
+        (f"Date: Mon, 18 Jan 2999 10:34:00 UTC\nSHA256:\n {'0' * 64} 1 x\n", "which is still to come"),
+    ],
+)
+def test_an_archive_that_apt_would_refuse_minutes_later_is_refused_now(
+    release: str, said: str, archive: Loopback
+) -> None:
+    archive.pages["/debian/dists/bookworm/InRelease"] = release.encode()
+    error = refusal(demand(archive))
+    assert error.exit_code is ExitCode.MISSING
+    assert f"{archive.url}/debian/dists/bookworm/InRelease" in error.message
+    assert said in error.message
+
+
+@pytest.mark.parametrize(("path", "what"), [("/linux/debian/gpg", "the key of docker.com"), ("/x", "its repository")])
+def test_a_page_in_the_place_of_something_else_is_refused(
+    path: str, what: str, vendors_at: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendors_at.add_suite("/linux/debian", "bookworm", {"docker-ce": ["5:27.3.1-1"]}, component="stable")
+    order = mirrored(vendors_at, docker={"source": "docker.com"})
+    repository = Source(name="plugin redis", url=f"{vendors_at.url}/x", needed_for="its repository")
+    told = [*sources_of(order), repository]
+    monkeypatch.setattr(under_test, "sources_of", lambda _demand: told)
+    vendors_at.pages |= {"/x": b"001e# service=git-upload-pack"}
+    preflight(order)
+    vendors_at.pages[path] = b"\n<!DOCTYPE html>"
+    error = refusal(order)
+    assert error.message == f"{vendors_at.url}{path} is not {what}, but a web page"
+    assert error.exit_code is ExitCode.MISSING
+
+
 def test_an_archive_base_without_a_source_of_that_distribution_is_missing() -> None:
     layer = Definition.model_validate({"name": "shop"})
     order = Demand(layers=[layer], base=base("ubuntu-24.04"), base_from=BaseFrom.ARCHIVE, mirrors=None)
