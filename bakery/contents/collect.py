@@ -24,6 +24,8 @@ from bakery.guests import guest
 from bakery.guests.guest import Guest
 
 SCRIPT = Path(__file__).with_name("collect.sh")
+LIMIT_S = 1800
+"""How long a machine may take to tell: most take seconds, an emulated one minutes, and one that hangs for ever."""
 DEEPER = ("/usr", "/var")
 """Directories whose own directories are listed, since nearly all is in them."""
 EVERYWHERE = ("0.0.0.0", "[::]", "*")  # noqa: S104  # what ss shows, and nothing is bound
@@ -41,7 +43,8 @@ def of(one: Guest, made: Made, *, machine: str) -> Manifest:
 
     It is asked before tests are: they leave things behind. Raises BakeryError (exit code 1) when it does not tell.
     """
-    said = process.run(guest.ssh_argv(one, "sudo", "bash", "-s"), stdin=SCRIPT).output
+    command = ("sudo", "timeout", str(LIMIT_S), "bash", "-s")
+    said = process.run(guest.ssh_argv(one, *command), stdin=SCRIPT).output
     return manifest(answers(said), made, machine=machine, now=datetime.now(UTC))
 
 

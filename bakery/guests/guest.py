@@ -30,6 +30,12 @@ REFUSAL_TIMEOUT_S = 40
 CLOUD_INIT_DONE = re.compile(r"Cloud-init v\. \S+ finished at")
 """What cloud-init writes on the console at the end of a boot (its `final_message`): no key comes after that."""
 
+FIRST_BOOT_TIMEOUT_S = 300
+"""How long cloud-init may take after that to end, stretched likewise."""
+
+TIMED_OUT = 124
+"""What `timeout` ends with when it had to end its command (coreutils, "timeout invocation")."""
+
 KNOCK_S = 10
 """How long one attempt to log in waits for an answer. QEMU accepts a connection before there is a machine behind it."""
 
@@ -196,6 +202,9 @@ def ssh_entry(name: str, *, user: str, port: int, site: Site, address: str = "12
         "StrictHostKeyChecking": "accept-new",
         "UserKnownHostsFile": site.folder / f"{name}.known_hosts",
         "ConnectTimeout": 30,
+        # A machine that is gone would never end what waits for its answer; a busy one may be silent for minutes.
+        "ServerAliveInterval": 30,
+        "ServerAliveCountMax": 10,
         "ControlMaster": "auto",
         "ControlPath": site.folder / f"{name}.sock",
         "ControlPersist": 30,
@@ -225,8 +234,15 @@ def wait_for_ssh(
                 raise BakeryError(f"{guest.name} did not answer to SSH in {waited_s:.0f} s: {said}")
             meanwhile()
             time.sleep(1)
-        process.run(ssh_argv(guest, "cloud-init", "status", "--wait"), is_checked=False)
+        _wait_for_first_boot(guest, limit_s=FIRST_BOOT_TIMEOUT_S * accelerator.slowness)
     return time.monotonic() - began
+
+
+def _wait_for_first_boot(guest: Guest, *, limit_s: int) -> None:
+    """Wait until cloud-init has ended, however well: that is for the image tests to judge."""
+    command = ("timeout", str(limit_s), "cloud-init", "status", "--wait")
+    if process.run(ssh_argv(guest, *command), is_checked=False).exit_code == TIMED_OUT:
+        raise BakeryError(f"{guest.name} did not finish its first boot in {limit_s} s; {_console_says(guest)}")
 
 
 def _knocking_argv(guest: Guest) -> list[str]:

@@ -214,6 +214,13 @@ def test_a_part_that_cannot_be_told_ends_the_whole_with_its_words(
         collect.of(here, MADE, machine="here")
 
 
+def test_a_machine_that_hangs_is_not_asked_for_ever(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here = with_systemctl(tmp_path, "#!/bin/sh\nexec sleep 30\n", monkeypatch)
+    monkeypatch.setattr(collect, "LIMIT_S", 1)
+    with pytest.raises(BakeryError, match="timeout ended with exit code 124"):
+        collect.of(here, MADE, machine="here")
+
+
 def test_the_script_tells_this_machine_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     here = with_systemctl(tmp_path, SYSTEMCTL, monkeypatch)
     with socket.create_server(("127.0.0.1", 0)):

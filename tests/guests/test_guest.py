@@ -36,6 +36,8 @@ def test_ssh_itself_understands_the_configuration(tmp_path: Path) -> None:
     site.ssh_config.write_text(guest.ssh_entry(machine.name, user=machine.user, port=2222, site=site))
     understood = process.run(["ssh", "-G", "-F", str(site.ssh_config), "first"]).output.splitlines()
     assert {"port 2222", "user debian", "controlpersist 30", "identitiesonly yes"} <= set(understood)
+    # A machine that is gone ends what waits for its answer; no answer of TCP's would.
+    assert {"serveraliveinterval 30", "serveralivecountmax 10"} <= set(understood)
 
 
 def test_a_sites_folder_goes_with_it_and_its_sockets_fit(tmp_path: Path) -> None:
@@ -168,6 +170,33 @@ def test_a_machine_that_is_still_booting_may_refuse_us_for_a_while(
     with pytest.raises(BakeryError, match="does not let us in"):
         guest.wait_for_ssh([waiting(tmp_path, console="Booting")], accelerator=KVM)
     assert time.monotonic() - began > 2
+
+
+def ssh_that_runs_it_here(folder: Path, monkeypatch: pytest.MonkeyPatch, *, cloud_init: str) -> None:
+    """Put stand-ins first in PATH: for ssh one that runs the command on this machine, and for cloud-init a script."""
+    for name, script in (("ssh", 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"'), ("cloud-init", cloud_init)):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_a_first_boot_that_does_not_end_is_an_error_with_its_console(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh_that_runs_it_here(tmp_path, monkeypatch, cloud_init="sleep 60")
+    monkeypatch.setattr(guest, "FIRST_BOOT_TIMEOUT_S", 1)
+    began = time.monotonic()
+    with pytest.raises(BakeryError, match="first did not finish its first boot in 1 s") as caught:
+        guest.wait_for_ssh([waiting(tmp_path, console="cloud-init waits for a network\n")], accelerator=KVM)
+    assert time.monotonic() - began < 20
+    assert "cloud-init waits for a network" in caught.value.message
+
+
+def test_a_first_boot_that_went_badly_is_for_the_image_tests_to_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ssh_that_runs_it_here(tmp_path, monkeypatch, cloud_init="exit 1")
+    assert guest.wait_for_ssh([waiting(tmp_path)], accelerator=KVM) < 20
 
 
 def test_a_comma_in_a_disks_name_is_not_an_options_end() -> None:

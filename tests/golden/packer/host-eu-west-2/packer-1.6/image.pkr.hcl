@@ -31,7 +31,7 @@ build {
 
   # cloud-init ends with 2 for a warning it recovered from.
   provisioner "shell" {
-    inline = ["cloud-init status --wait >/dev/null || test $? -eq 2"]
+    inline = ["timeout 30m cloud-init status --wait >/dev/null || test $? -eq 2"]
   }
 
   provisioner "file" {
