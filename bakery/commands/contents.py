@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bakery.commands.command import IMAGE, IMAGE_HELP, Context, task
+from bakery.core.errors import impossible
 
 SIDE = "a release, how its name begins, latest, newest, or local: the image that was baked on this machine"
 
@@ -32,8 +33,10 @@ def diff(
     rehearse: bool = False,
 ) -> None:
     """Show what differs between two releases (diff latest newest), or what a bake would change (diff latest plan)."""
-    from bakery.contents import diff, foreseen
+    from bakery.contents import diff, foreseen, sides
 
+    if base and not {old, new} & {sides.LOCAL, foreseen.PLAN}:
+        raise impossible(f"--base is for {sides.LOCAL} and {foreseen.PLAN}", hint="a release has its own: leave it out")
     order = diff.Order(
         image=image,
         old=old or "",
@@ -72,6 +75,8 @@ def sbom(
     """Print a release's software bill of materials for scanners, CycloneDX in JSON: packages, plugins, containers."""
     from bakery.contents import sbom, sides
 
+    if base and release != sides.LOCAL:
+        raise impossible(f"--base is for {sides.LOCAL}", hint="a release has its own: leave it out")
     shelf = sides.shelf(image, arch=arch, base=base, is_rehearsal=rehearse)
     print(sbom.text(shelf.manifest(release or "")), end="")
 

@@ -25,6 +25,8 @@ SOURCE_HELP = {
 }
 
 AUTO = "auto"
+OF_THIS_MACHINE = "--accelerator is for machines on this machine"
+THEIR_MACHINE = "leave it out: the cloud runs the machine"
 ACCELERATOR_HELP = {"accelerator": "how machines run here: kvm, native, tcg or auto, the first of them that works"}
 
 
@@ -70,8 +72,7 @@ def bake(
                 "--base-from is for bakes on this machine", hint="leave it out: a region has its own bases"
             )
         if accelerator != AUTO and not rehearse:
-            said = "--accelerator is for machines on this machine"
-            raise impossible(said, hint="leave it out: the cloud runs the machine")
+            raise impossible(OF_THIS_MACHINE, hint=THEIR_MACHINE)
         wanted = region_order(region, image=image, base=base, force=force, per_region=per_region)
         bake_in_regions(wanted, is_dry=dry_run, is_rehearsal=rehearse, accelerator=accelerator.removeprefix(AUTO))
         return
@@ -117,12 +118,24 @@ def verify(
     from bakery.local import verify
 
     console = Console()
+    if key and not host:
+        raise impossible("--key is for --host", hint="--host ssh://user@192.0.2.7")
+    if host and (region or base or accelerator != AUTO or image != IMAGE):
+        said = "--host is a machine that runs already: it takes --key, and neither an image nor a place"
+        raise impossible(said, hint=f"./inv verify --host {host}")
     if region:
+        if accelerator != AUTO and not rehearse:
+            raise impossible(OF_THIS_MACHINE, hint=THEIR_MACHINE)
         from bakery.commands.session import open_account
         from bakery.release import verify as in_places
 
         order = in_places.Order(image=image, release=release, regions=tuple(region), base=base)
-        account = open_account(is_rehearsal=rehearse, console=console, regions=order.regions)
+        account = open_account(
+            is_rehearsal=rehearse,
+            console=console,
+            regions=order.regions,
+            accelerator=accelerator.removeprefix(AUTO),
+        )
         in_places.verify(order, account=account, console=console)
         return
     if release or rehearse:
@@ -157,6 +170,8 @@ def render(
     from bakery.local.plan import Order
 
     order = Order(image=image, base=base, base_from=base_from)
+    if rehearse and not region:
+        raise impossible("--rehearse is for --region", hint="leave it out: this machine is no cloud")
     if region:
         from bakery.commands.session import open_account, sketches
         from bakery.release import render as in_aws

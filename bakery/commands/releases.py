@@ -165,6 +165,8 @@ def rehearsal(_context: Context, stop: bool = False, accelerator: str = "") -> N
     from bakery.core.console import Console
     from bakery.rehearsal import service
 
+    if stop and accelerator:
+        raise impossible("--accelerator is for a rehearsal that runs, --stop ends it", hint="one of the two")
     if stop:
         print("stopped" if service.stop() else "none is running")
         return

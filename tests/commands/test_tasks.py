@@ -16,6 +16,10 @@ from tests import forks
 
 INVOKE = "from invoke.main import program; program.run()"
 """What `python -m invoke` runs."""
+OF_A_HOST = (
+    "--host is a machine that runs already: it takes --key, and neither an image nor a place",
+    "./inv verify --host ssh://a@192.0.2.7",
+)
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -88,6 +92,37 @@ def invoke(*words: str, folder: Path, path: str = PATH) -> subprocess.CompletedP
         ),
         (["matrix", "--per", "2"], 2, "--per is for --unproven", "a night has one runner for all regions of an image"),
         (["verify", "--release", "2026"], 2, "--release and --rehearse are for --region", "--region eu-west-2"),
+        *(
+            (["verify", "--host", "ssh://a@192.0.2.7", *more], 2, *OF_A_HOST)
+            for more in (
+                ["--region", "eu-west-2"],
+                ["--base", "debian-12"],
+                ["--image", "host"],
+                ["--accelerator", "zzz"],
+            )
+        ),
+        (["verify", "--key", "x"], 2, "--key is for --host", "--host ssh://user@192.0.2.7"),
+        (["verify", "--region", "eu-west-2", "--key", "x"], 2, "--key is for --host", "--host ssh://user@192.0.2.7"),
+        (
+            ["verify", "--region", "eu-west-2", "--accelerator", "zzz"],
+            2,
+            "--accelerator is for machines on this machine",
+            "leave it out: the cloud runs the machine",
+        ),
+        (["render", "--rehearse"], 2, "--rehearse is for --region", "leave it out: this machine is no cloud"),
+        (
+            ["rehearsal", "--stop", "--accelerator", "tcg"],
+            2,
+            "--accelerator is for a rehearsal that runs, --stop ends it",
+            "one of the two",
+        ),
+        (
+            ["diff", "latest", "newest", "--base", "debian-12"],
+            2,
+            "--base is for local and plan",
+            "a release has its own: leave it out",
+        ),
+        (["sbom", "latest", "--base", "debian-12"], 2, "--base is for local", "a release has its own: leave it out"),
         (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
     ],
 )
