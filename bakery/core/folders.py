@@ -17,7 +17,7 @@ from typing import TextIO
 from bakery import ROOT
 from bakery.core import texts
 from bakery.core.console import Console
-from bakery.core.errors import BakeryError, ExitCode, impossible
+from bakery.core.errors import ELSEWHERE, BakeryError, ExitCode, impossible
 from bakery.core.files import write_whole
 
 WORK_PREFIX = ".work-"
@@ -162,12 +162,17 @@ def write_json(path: Path, value: object) -> None:
 
 
 def removed(error: OSError) -> BakeryError | None:
-    """Return what a person can do about a file of ours that somebody has removed; None for any other error."""
+    """Return what a person can do about a file of ours that somebody has removed; None for any other error.
+
+    The folder that is to hold all of them was never there where it cannot be made, as in /proc.
+    """
     if not isinstance(error, FileNotFoundError) or not isinstance(error.filename, str):
         return None
     for find in (_build_root, cache_dir):
         with suppress(BakeryError):
-            if Path(error.filename).is_relative_to(find()):
+            if (root := find()).is_relative_to(error.filename):
+                return BakeryError(f"there is no {error.filename}, and it cannot be made", hint=ELSEWHERE)
+            if Path(error.filename).is_relative_to(root):
                 said = f"{error.filename} is not there any more"
                 return BakeryError(said, hint="./inv bake --force  (makes it again), or ./inv destroy for a machine")
     return None

@@ -137,3 +137,19 @@ def test_a_file_of_ours_that_somebody_has_removed_is_told_of(monkeypatch: pytest
         assert told.hint.startswith("./inv bake --force")
     assert folders.removed(problem(tmp_path / "elsewhere")) is None
     assert folders.removed(OSError(28, "full")) is None
+
+
+@pytest.mark.parametrize("name", ["BAKERY_BUILD_DIR", "XDG_CACHE_HOME"])
+@pytest.mark.parametrize("below", ["", "/deeper"])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux has a file system where nothing can be made")
+def test_a_folder_that_cannot_be_made_is_not_one_that_was_removed(
+    name: str, below: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, f"/proc/nope{below}")
+    folder = folders.build_dir("host") if name == "BAKERY_BUILD_DIR" else folders.cache_dir()
+    with pytest.raises(FileNotFoundError) as caught:
+        folder.mkdir(parents=True)
+    told = folders.removed(caught.value)
+    assert told is not None
+    assert told.message == "there is no /proc/nope, and it cannot be made"
+    assert name in told.hint
