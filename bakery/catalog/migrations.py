@@ -101,6 +101,8 @@ def parse(content: bytes, *, path: Path, way_out: str) -> Catalog:
         raise impossible(f"{shown(path)}: line {error.lineno}: {problem}", hint=way_out) from error
     except _TwiceError as error:
         raise impossible(f"{shown(path)}: {error}: the key is there twice in one object") from error
+    except (ValueError, RecursionError) as error:  # Python's own limits: digits of a number, depth
+        raise impossible(f"{shown(path)}: no catalog: {error}", hint=way_out) from error
     return _of_format(top, path=path)
 
 

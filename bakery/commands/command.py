@@ -18,6 +18,7 @@ from bakery.definition.bases import DEFAULT_BASE, BaseName
 __all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "complain", "number", "task"]
 
 IMAGE = "dokku"
+MOST_DIGITS = 12
 IMAGE_HELP = {
     "image": f"which definition in images/ (default: {IMAGE})",
     "base": f"{', '.join(BaseName)} (default: the definition's, or else {DEFAULT_BASE})",
@@ -122,6 +123,8 @@ def number(option: str, text: str, *, least: int) -> int:
 
     Raises BakeryError (exit code 2) when it is not one.
     """
+    if len(text) > MOST_DIGITS:
+        raise impossible(f"{option}: {len(text)} characters are no such number", hint=f"{option} {max(least, 2)}")
     if not text.isdecimal() or int(text) < least:
         raise impossible(
             f"{option} {text}: a whole number of at least {least} is needed", hint=f"{option} {max(least, 2)}"

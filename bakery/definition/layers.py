@@ -51,6 +51,9 @@ def load_file(path: Path) -> Definition:
         raise impossible(f"{shown(path)}: not UTF-8 text", hint="save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise impossible(f"{shown(path)}: {_syntax(str(error))}") from error
+    except (ValueError, RecursionError) as error:  # what Python's own limits refuse, and tomllib does not put in words
+        said = "lists nested too deep" if isinstance(error, RecursionError) else "a number with too many digits"
+        raise impossible(f"{shown(path)}: {said}") from error
     try:
         image_name(path.stem)
     except PydanticCustomError as error:

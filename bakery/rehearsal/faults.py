@@ -51,7 +51,7 @@ def read(text: str) -> Faults:
     if text.endswith(".toml"):
         try:
             return from_values(tomllib.loads(texts.read(texts.home(text))), where=text)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise impossible(f"the faults cannot be read from {text}: {error}") from error
     pairs = (pair.partition("=") for pair in text.split(",") if pair.strip())
     return from_values({key.strip(): _number(value.strip()) for key, _, value in pairs}, where="faults")

@@ -88,6 +88,11 @@ def _require_config(text: str, *, where: str) -> None:
             f"{where}: {at}cloud-init would ignore it, since it is no YAML: {problem}",
             hint="blanks, and no tabs, at the beginning of lines; values with : or # in quotes",
         ) from error
+    except (ValueError, RecursionError) as error:  # a date such as 2026-02-30, and Python's own limits
+        raise impossible(
+            f"{where}: cloud-init would ignore it, since there is a value that cannot be: {error}",
+            hint="text that looks like a date or a number in quotes",
+        ) from error
     if not isinstance(config, dict):
         raise impossible(
             f"{where}: cloud-init would ignore it: no key: value in it", hint="docs/first-boot.md shows one"

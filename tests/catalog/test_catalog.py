@@ -265,6 +265,7 @@ def test_nonsense_in_a_release_is_refused_with_its_path(
         (b'{"image": "host", "image": "host"}', "image: the key is there twice in one object"),
         (b'{"image": "host", "latest": {"amd64": "a", "amd64": "b"}}', "amd64: the key is there twice in one object"),
         (b"[]", "file: must be an object: { … }"),
+        pytest.param(b'{"format": %s}' % (b"1" * 5000), "no catalog: Exceeds the limit", id="digits"),
     ],
 )
 def test_what_is_no_catalog_at_all_is_refused(content: bytes, message: str, folder: Path) -> None:

@@ -51,6 +51,9 @@ def invoke(*words: str, folder: Path, path: str = PATH) -> subprocess.CompletedP
             "--memory-mb lots: a whole number of at least 512 is needed",
             "--memory-mb 512",
         ),
+        pytest.param(
+            ["box", "--keep", "1" * 5000], 2, "--keep: 5000 characters are no such number", "--keep 2", id="digits"
+        ),
         (["up", "--http-port", "0"], 2, "--http-port 0: a whole number of at least 1 is needed", "--http-port 2"),
         (
             ["catalog", "--region", "eu-west-2"],

@@ -274,6 +274,18 @@ def test_a_syntax_error_at_the_end_says_so(tmp_path: Path) -> None:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"disk.size_gb = {'1' * 5000}", "a number with too many digits"),
+        (f"packages = {'[' * 5000}", "lists nested too deep"),
+    ],
+    ids=("digits", "depth"),
+)
+def test_what_no_parser_could_hold_is_one_line(text: str, said: str, tmp_path: Path) -> None:
+    assert complaint(tmp_path, text) == (f"shop.toml: {said}", "")
+
+
 def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "shop.toml"
     path.write_bytes(b"\xff\xfe")

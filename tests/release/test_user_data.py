@@ -55,13 +55,27 @@ def test_what_editors_add_is_taken_out(content: bytes, tmp_path: Path) -> None:
         (gzip.compress(b"domain: x\n", mtime=0), "cloud-init would ignore it: it begins with 'domain: x'"),
         (b"", "it is empty"),
         (b"#cloud-config\npackages:\n\t- htop\n", "line 3: cloud-init would ignore it, since it is no YAML"),
+        (b"#cloud-config\nborn: 2026-02-30\n", "there is a value that cannot be: day is out of range for month"),
+        (b"#cloud-config\nx: " + b"[" * 5000, "there is a value that cannot be: maximum recursion depth exceeded"),
         (b"#cloud-config\n- htop\n", "cloud-init would ignore it: no key: value in it"),
         (b"\xff", "not UTF-8 text"),
         (CONFIG.decode().encode("utf-16"), "not UTF-8 text"),
         (gzip.compress(CONFIG, mtime=0)[:-9], "gzip that cannot be unpacked: it is cut off"),
         (b"#!" + b"x" * 16383, "16385 bytes, and EC2 takes 16384"),
     ],
-    ids=("no form", "packed, no form", "empty", "tabs", "a list", "no UTF-8", "UTF-16", "cut off", "too long"),
+    ids=(
+        "no form",
+        "packed, no form",
+        "empty",
+        "tabs",
+        "no date",
+        "too deep",
+        "a list",
+        "no UTF-8",
+        "UTF-16",
+        "cut off",
+        "too long",
+    ),
 )
 def test_what_a_machine_would_not_take_is_refused_with_the_reason(content: bytes, problem: str, tmp_path: Path) -> None:
     error = refusal(tmp_path, content)

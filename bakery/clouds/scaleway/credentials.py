@@ -95,7 +95,7 @@ def _profile(path: Path) -> tuple[Mapping[str, Any], str]:
         held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         held = {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: no UTF-8, a date that is none
         reason = error.strerror if isinstance(error, OSError) else "no YAML"
         raise impossible(f"{path}: {reason}", hint="scw init  (writes it anew)") from error
     profiles = held.get("profiles") or {} if isinstance(held, dict) else None

@@ -126,7 +126,7 @@ def test_what_is_none_by_its_form_is_told_and_no_secret_repeated(key: str, confi
     assert error.exit_code is ExitCode.IMPOSSIBLE
 
 
-@pytest.mark.parametrize("text", ["a: [", "- a", "profiles: 3", "\0"])
+@pytest.mark.parametrize("text", ["a: [", "- a", "profiles: 3", "\0", "a: 2026-02-30"])
 def test_a_file_that_holds_something_else_is_told(text: str, config: Path) -> None:
     config.write_text(text)
     error = refused()
