@@ -23,7 +23,7 @@ from bakery.guests.suite import Verdict
 from bakery.local import find
 from bakery.places.shipment import FanOut
 from bakery.rehearsal.server import Rehearsal, serving
-from bakery.release import import_
+from bakery.release import import_, plan, verify
 from bakery.release.import_ import Order
 from tests import local_images, manifests, releases
 from tests.aws_account import forget_aws
@@ -122,6 +122,18 @@ def test_with_those_of_its_options_it_is_enough_for_a_definition_that_asks_for_m
     assert police.refused == []
     (group,) = police.owner.region(LONDON).ec2("describe_security_groups", Filters=KNOWN)["SecurityGroups"]
     assert [one["CidrIp"] for one in group["IpPermissions"][0]["IpRanges"]] == list(OWN.aws.allow_from)
+
+
+def test_to_verify_a_release_where_it_is_the_policy_of_a_bake_is_enough(
+    police: Police, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(police)
+    own = plan.find
+    monkeypatch.setattr(plan, "find", lambda place, definition, _: own(place, definition, MONDAY[-12:]))
+    account = AwsCloud(account=police.sign_in(document("bake")))
+    verify.verify(verify.Order(image="host"), account=account, console=Console())
+    assert police.refused == []
+    assert police.cloud.instances() == []
 
 
 @pytest.mark.parametrize("entry", entries("import"))
