@@ -44,6 +44,18 @@ def test_a_program_stops_at_the_first_failure_and_can_be_started(script: Path) -
     assert list(house_rules.broken_by_program(script.read_text(), is_program=os.access(script, os.X_OK))) == []
 
 
+def test_what_a_program_of_ours_starts_may_be_started_as_often_as_it_takes() -> None:
+    """Else systemd calls a unit `failed` that was asked for six times in ten seconds, be it a timer."""
+    files = [path for path in PROVISION.glob("files/*") if path.is_file()]
+    asked = r"systemctl (?:--no-block )?(?:re)?start ([\w-]+)\.(service|timer)"
+    found = {unit for path in files for unit in re.findall(asked, path.read_text())}
+    assert len(found) >= 4
+    for name, kind in found:
+        # Of a unit that is not ours there is what we add to it.
+        unit = next(path for path in files if path.name in {f"{name}.{kind}", f"{name}.conf"})
+        assert "\nStartLimitIntervalSec=0\n" in unit.read_text().partition(f"[{kind.title()}]")[0], unit.name
+
+
 @each_script(SCRIPTS)
 def test_a_script_has_one_subject(script: Path) -> None:
     assert 10 <= len(script.read_text().splitlines()) <= 80
