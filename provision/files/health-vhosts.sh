@@ -24,9 +24,10 @@ has_its_vhost() {
     }
     # Without one: not deployed, stopped by its owner, nobody's choice but its owner's, or another proxy's.
     compgen -G "/home/dokku/$1/CONTAINER.web.*" >/dev/null || return 0
-    [[ $(property ps "$1" restore) == false || $(property proxy "$1" disabled) == true ]] ||
-        [[ $(property proxy "$1" type || property proxy --global type) =~ ^[^n] ]]
+    property ps "$1" restore && [[ $REPLY == false ]] && return
+    property proxy "$1" disabled && [[ $REPLY == true ]] && return
+    { property proxy "$1" type || property proxy --global type; } && [[ $REPLY =~ ^[^n] ]]
 }
 
-# property PLUGIN APP NAME: what dokku is told of the app; fails where it is told nothing.
-property() { cat "/var/lib/dokku/config/$1/$2/$3" 2>/dev/null; }
+# property PLUGIN APP NAME: puts what dokku is told of the app into REPLY; fails where it is told nothing.
+property() { { read -r REPLY || [[ -n $REPLY ]]; } 2>/dev/null <"/var/lib/dokku/config/$1/$2/$3"; }

@@ -30,7 +30,7 @@ def state(home: Path, *, restore: str = "done") -> str:
 def told(home: Path, app: str, name: str, value: str, *, plugin: str = "proxy") -> None:
     path = home.parent / "lib/config" / plugin / app / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{value}\n")
+    path.write_text(value)  # without a newline, as dokku writes its properties
 
 
 def test_all_is_well_where_each_app_has_its_vhost(home: Path) -> None:
