@@ -16,7 +16,7 @@ def dokku_argv(*words: str) -> tuple[str, ...]:
 
     Root's other calls would go through sudo, and sudo writes every argument, secrets too, into the journal.
     """
-    if words[0].startswith("ssh-keys:"):
+    if words[0] == "ssh-keys:add":
         return ("dokku", *words)
     return ("setpriv", "--reuid=dokku", "--regid=dokku", "--init-groups", "env", "HOME=/home/dokku", "dokku", *words)
 

@@ -27,7 +27,8 @@ UNITS = ("bakery-firstboot.service", "bakery-certificate-renewal.service", "bake
 INSECURE_ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN1YdxBpNlzxDqfJyw/QKow1F+wvG9hXGoqiysfJOn5Y vagrant"
 SECRET = "AKIAVERYSECRET"
 PLUGINS = [
-    f"var/lib/dokku/plugins/enabled/{name}" for name in ("letsencrypt", "ps", "logs", "resource", "domains", "config")
+    f"var/lib/dokku/plugins/enabled/{name}"
+    for name in ("letsencrypt", "ps", "logs", "resource", "domains", "config", "ssh-keys")
 ]
 USER_ID = max(os.getuid(), 1000)  # whom this user may give a file to
 
@@ -41,7 +42,7 @@ if [[ -e $BAKERY_ROOT/broken ]] && grep -qx "$1" "$BAKERY_ROOT/broken"; then
     exit 1
 fi
 # Root's calls go through sudo, which writes their arguments into the journal; keys only root may add.
-[[ $1 == ssh-keys:* || -n ${IS_DOKKU:-} ]] || { echo "sudo: root : COMMAND=/usr/bin/dokku $*" >&2; exit 3; }
+[[ $1 == ssh-keys:add || -n ${IS_DOKKU:-} ]] || { echo "sudo: root : COMMAND=/usr/bin/dokku $*" >&2; exit 3; }
 case $1 in
     ssh-keys:add)
         [[ -p /dev/stdin ]] || { echo "No key specified via file or pipe" >&2; exit 1; }
@@ -71,6 +72,7 @@ case $1 in
     logs:set) [[ ! -e $BAKERY_ROOT/full ]] || refuse 1 "open /var/lib/dokku/config: no space left on device"
         refuse 1 "Invalid max-size value: $4, $(tr 'a-z' 'A-Z' <<<"$4")" ;;
     resource:set) echo "unknown flag: --global" >&2; exit 2 ;;
+    ssh-keys:set) refuse 1 "\`$1\` is not a dokku command." ;;
     domains:set) refuse 20 "App --global does not exist" ;;
     config:set | config:unset)
         [[ "$2 $3" == "--no-restart --global" ]] || exit 4
@@ -528,6 +530,7 @@ def test_settings_are_given_as_they_were_written_and_never_shown(machine: Machin
         ("ps", "restart-policy", "bogus", "Invalid restart-policy specified"),
         ("resource", "a", "b", "unknown flag: --global"),
         ("domains", "x", "y", "App --global does not exist"),
+        ("ssh-keys", "x", "y", "`ssh-keys:set` is not a dokku command."),
         ("logs", "max-size", "9", "Invalid max-size value: …, …"),
     ],
 )
