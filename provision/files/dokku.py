@@ -7,7 +7,12 @@ from node_task import InputError
 from programs import run
 
 # What may be otherwise the next time, in dokku's words or in those of what it runs.
-PASSING = r"(?i)no space left|the disk (is|became) full|panic: |command not found|cannot allocate|access denied|refused"
+PASSING = (
+    r"(?i)no space left|the disk (is|became) full|panic: |command not found|cannot allocate|access denied|refused"
+    # Not a time-out alone, which settings have in their names; sshcommand's error says nothing of why.
+    r"|docker daemon|timed out|(i/o|handshake) timeout|deadline exceeded|sshcommand returned"
+    r"|temporarily unavailable|read-only file system|input/output error"
+)
 PLUGINS = at("/var/lib/dokku/plugins/enabled")
 
 
@@ -30,7 +35,7 @@ def hide(words: str, values: tuple[str, ...]) -> str:
 
 
 def dokku(*argv: str, given: bytes | None = None, secrets: tuple[str, ...] | None = None) -> str:
-    """Return what dokku prints. Raises InputError for a setting that it refuses, else ChildProcessError.
+    """Return what dokku prints. Raises InputError for what it refuses, else ChildProcessError.
 
     Of its words nothing is told that has a secret in it; without knowing which those are (None) all may be told.
     """
@@ -41,6 +46,8 @@ def dokku(*argv: str, given: bytes | None = None, secrets: tuple[str, ...] | Non
     words = refusals[0] if refusals else (err.strip() or out.strip()).rpartition("\n")[2]
     said = hide(words, secrets or ())
     said = f": {said}" if said else ""
-    if argv[0].endswith(":set") and 0 < code < 64 and not re.search(PASSING, err + out):
+    # Settings are refused by programs of plugins, too, without dokku's mark.
+    is_refused = bool(refusals) or argv[0].endswith(":set")
+    if is_refused and 0 < code < 64 and not re.search(PASSING, err + out):
         raise InputError(f"is refused by dokku {argv[0]}{said}")
     raise ChildProcessError(f"dokku {argv[0]} failed with exit code {code}{said}")

@@ -1,7 +1,10 @@
 """Certificates: those that the owner brings, and whether others are renewed."""
 
 import io
+import ssl
 import tarfile
+import tempfile
+import time
 
 from dokku import PLUGINS, dokku
 from files import at, text_of
@@ -9,10 +12,13 @@ from node_task import InputError, Node, Task, need
 from programs import run
 
 TIMER = "bakery-certificate-renewal.timer"
+DAY_S = 86400  # by which the clocks may differ of this machine and of the one that made a certificate just now
+# dokku knows no limit, but a file's name does, and an image's of Docker.
+APP = "[a-z0-9][a-z0-9.-]{0,199}"
 
 
 def check_pair(crt: str, key: str) -> None:
-    """Raise InputError unless the certificate is valid today and the key is its own."""
+    """Raise InputError unless the certificate is valid, the key is its own, and OpenSSL serves TLS with them."""
     code, public, _ = run("openssl", "x509", "-noout", "-pubkey", given=crt.encode())
     if code:
         raise InputError("crt is no certificate in PEM")
@@ -23,13 +29,29 @@ def check_pair(crt: str, key: str) -> None:
         raise InputError("crt and key do not belong together")
     if run("openssl", "x509", "-noout", "-checkend", "0", given=crt.encode())[0]:
         raise InputError("crt has expired")
+    _, begin, _ = run("openssl", "x509", "-noout", "-startdate", given=crt.encode())
+    if ssl.cert_time_to_seconds(begin.strip().partition("=")[2]) > time.time() + DAY_S:
+        raise InputError("crt is not valid yet, nor tomorrow")
+    check_strength((crt + key).encode())
+
+
+def check_strength(pem: bytes) -> None:
+    """Raise InputError for what OpenSSL finds too weak: with one such app nginx takes no new configuration at all."""
+    with tempfile.NamedTemporaryFile(dir=at("/run")) as file:  # in memory, for root alone
+        file.write(pem)
+        file.flush()
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file.name)
+        except ssl.SSLError as error:
+            why = (error.reason or "SSL").replace("_", " ").lower()
+            raise InputError(f"nginx cannot serve crt and key: {why}") from None
 
 
 def add(node: Node, task: Task) -> str:
     """Give apps their certificates; an app that is not there yet is created."""
     for app, pair in node.get("certificates", {}).items():
         with task.part(f"certificates.{app}:"):
-            need(app, "[a-z0-9][a-z0-9.-]*", "the name of an app: small letters, digits, dots and dashes")
+            need(app, APP, "the name of an app: small letters, digits, dots and dashes, 200 at most")
             if not isinstance(pair, dict) or set(pair) != {"crt", "key"}:
                 raise InputError("must be a table of crt and key")
             pem = {part: need(pair[part], "(?s).*-----BEGIN .*", f"PEM in {part}").rstrip() + "\n" for part in pair}

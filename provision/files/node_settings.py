@@ -31,7 +31,7 @@ def set_global(node: Node, task: Task) -> str:
     count = 0
     for plugin, table in node.get("settings", {}).items():
         with task.part(f"settings.{plugin}:"):
-            need(plugin, "[a-z0-9][a-z0-9-]*", "the name of a plugin")
+            need(plugin, "[a-z0-9][a-z0-9-]{0,63}", "the name of a plugin")
             if not any((PLUGINS / full.format(plugin)).exists() for full in CORE_NAMES):
                 raise InputError("dokku has no such plugin here")
             if not isinstance(table, dict):
@@ -39,9 +39,10 @@ def set_global(node: Node, task: Task) -> str:
             good = dict[str, str]()
             for key, value in table.items():
                 with task.part(f"settings.{plugin}.{key}:"):
-                    name = r"[A-Za-z_]\w*" if plugin == "config" else r"[A-Za-z0-9][\w.-]*"
+                    # A property is a file; a value is an argument, of which Linux takes 128 KiB.
+                    name = r"(?a)[A-Za-z_]\w{0,254}" if plugin == "config" else r"(?a)[A-Za-z0-9][\w.-]{0,254}"
                     need(key, name, f"the name of a {'variable' if plugin == 'config' else 'property'}")
-                    good[key] = need(value, r"[^\n\0]*", "text of one line")
+                    good[key] = need(value, r"[^\n\0]{0,100000}", "text of one line, 100,000 characters at most")
                     if plugin != "config" and not is_set(plugin, key, value):
                         dokku(f"{plugin}:set", "--global", key, value, secrets=(value,))
                     count += 1

@@ -12,10 +12,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from bakery import ROOT
 from bakery.vagrant.vagrantfile import INSECURE_PUBLIC_KEY
@@ -40,6 +46,10 @@ echo "$*" >>"$BAKERY_ROOT/calls"
 if [[ -e $BAKERY_ROOT/broken ]] && grep -qx "$1" "$BAKERY_ROOT/broken"; then
     echo "no space left on device, was given $*" >&2
     exit 1
+fi
+if [[ -e $BAKERY_ROOT/refused ]]; then
+    read -r command words <"$BAKERY_ROOT/refused"
+    [[ $1 != "$command" ]] || refuse 1 "$words"
 fi
 # Root's calls go through sudo, which writes their arguments into the journal; keys only root may add.
 [[ $1 == ssh-keys:add || -n ${IS_DOKKU:-} ]] || { echo "sudo: root : COMMAND=/usr/bin/dokku $*" >&2; exit 3; }
@@ -111,15 +121,28 @@ def new_key(folder: Path, comment: str) -> str:
     return path.with_suffix(".pub").read_text().strip()
 
 
-def new_pair(folder: Path, *, days: int = 30) -> dict[str, str]:
+CURVE = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+
+
+def new_pair(folder: Path, *, days: int = 30, key_type: tuple[str, ...] = CURVE) -> dict[str, str]:
     """Return crt and key; it ended yesterday when *days* is negative."""
     key, crt, request = (str(folder / f"tls.{end}") for end in ("key", "crt", "csr"))
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    argv = ["openssl", "req", "-new", *curve, "-keyout", key, "-out", request, "-subj", "/CN=shop.example.com"]
+    new = ["openssl", "req", "-new", "-newkey", *key_type, "-nodes"]
+    argv = [*new, "-keyout", key, "-out", request, "-subj", "/CN=shop.example.com"]
     subprocess.run(argv, check=True, capture_output=True)
     argv = ["openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", str(days), "-out", crt]
     subprocess.run(argv, check=True, capture_output=True)
     return {"crt": Path(crt).read_text(), "key": Path(key).read_text()}
+
+
+def later_pair() -> dict[str, str]:
+    """Return crt and key; it begins the day after tomorrow."""
+    key, begin = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC) + timedelta(days=2)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.example.com")])
+    end = begin + timedelta(days=30)
+    crt = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {"crt": crt.sign(key, SHA256()).public_bytes(Encoding.PEM).decode(), "key": private.decode()}
 
 
 @dataclass(frozen=True)
@@ -464,6 +487,11 @@ def test_without_dokku_there_are_login_keys_and_nothing_else(machine: Machine, t
         ("settings: {letsencrypt: {--global: x}}", "settings: settings.letsencrypt.--global: must be the name of"),
         ("settings: {letsencrypt: {emial: AKIAVERYSECRET}}", "settings.letsencrypt.emial: is refused by dokku"),
         ("settings: {letsencrypt: {email: 'AKIAVERYSECRET\n\n2'}}", "letsencrypt.email: must be text of one line"),
+        (f"settings: {{{'a' * 256}: {{b: c}}}}", ": must be the name of a plugin"),
+        (f"settings: {{ps: {{{'a' * 256}: AKIAVERYSECRET}}}}", ": must be the name of a property"),
+        (f"settings: {{ps: {{{'a' + 'é' * 128}: AKIAVERYSECRET}}}}", ": must be the name of a property"),
+        (f"settings: {{config: {{A: {SECRET * 10_000}}}}}", "settings.config.A: must be text of one line"),
+        (f"certificates: {{{'a' * 256}: {{crt: a, key: b}}}}", ": must be the name of an app"),
         ("certificates: {Shop: {crt: a, key: b}}", "certificates: certificates.Shop: must be the name of an app"),
         ("certificates: {shop: {crt: AKIAVERYSECRET}}", "certificates: certificates.shop: must be a table of crt and"),
         ("certificates: {shop: {crt: AKIAVERYSECRET, key: b}}", "certificates: certificates.shop: must be PEM in crt"),
@@ -559,6 +587,43 @@ def test_a_setting_that_a_full_disk_refuses_is_tried_again(machine: Machine) -> 
     assert "no space left on device" in ran.tasks["settings"]["detail"]
 
 
+@pytest.mark.parametrize("command", ["ssh-keys:add", "domains:set-global", "config:set", "apps:create", "certs:add"])
+def test_whatever_dokku_refuses_is_told_in_its_words_and_not_tried_again(
+    machine: Machine, tmp_path: Path, pair: dict[str, str], command: str
+) -> None:
+    wanted = {"domain": "apps.example.com", "ssh_keys": {"alice": new_key(tmp_path, "x")}}
+    machine.node({**wanted, "settings": {"config": {"A": "b"}}, "certificates": {"shop": pair}})
+    machine.write("refused", f"{command} Name is already taken\n")
+    ran = machine.run()
+    assert (ran.code, ran.status, machine.is_done) == (0, "problems", True)
+    assert f"is refused by dokku {command}: Name is already taken" in ran.output
+    assert len([task for task in ran.tasks.values() if not task["ok"]]) == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?",
+        "Get https://registry-1.docker.io/v2/: net/http: TLS handshake timeout",
+        "sshcommand returned an error: 1",
+        "Unable to write ps config value --global.x: open /var/lib/dokku/config/ps: read-only file system",
+    ],
+)
+def test_what_may_be_otherwise_the_next_time_is_tried_again(machine: Machine, words: str) -> None:
+    machine.node({"settings": {"ps": {"restart-policy": "always"}}})
+    machine.write("refused", f"ps:set {words}\n")
+    ran = machine.run()
+    assert (ran.code, ran.status, machine.is_done) == (1, "failed", False)
+    (machine.root / "refused").unlink()
+    assert machine.run().status == "done"
+
+
+def test_a_refusal_that_names_a_time_out_is_no_time_out(machine: Machine) -> None:
+    machine.node({"settings": {"ps": {"restart-policy": "always"}}})
+    machine.write("refused", "ps:set Invalid key specified, valid keys include proxy-read-timeout, send-timeout\n")
+    assert machine.run().status == "problems"
+
+
 def test_what_is_set_already_is_not_set_again(machine: Machine) -> None:
     machine.node({"settings": {"ps": {"restart-policy": "always"}}})
     machine.run()
@@ -631,6 +696,8 @@ def test_a_certificate_that_cannot_work_is_a_problem(machine: Machine, tmp_path:
     cases = {
         "stranger": ({**pair, "key": new_pair(tmp_path)["key"]}, "crt and key do not belong together"),
         "old": (new_pair(tmp_path, days=-1), "crt has expired"),
+        "later": (later_pair(), "crt is not valid yet, nor tomorrow"),
+        "weak": (new_pair(tmp_path, key_type=("rsa:1024",)), "nginx cannot serve crt and key: ee key too small"),
         "garbage": ({**pair, "crt": begin}, "crt is no certificate in PEM"),
         "keyless": ({**pair, "key": begin}, "key is no private key in PEM without a passphrase"),
     }
