@@ -36,6 +36,9 @@ WRITING = (
     "apps:create another",
     "a-plugin-that-nobody:knows",
 )
+# As git does it when somebody pushes.
+PUSH = f"""ssh -n -i /run/pusher -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=no \\
+  -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR dokku@127.0.0.1 "git-receive-pack '{NAME}'\""""
 # Everything that dokku has written, but for what its own part of the image keeps for later.
 WRITTEN = "find /home/dokku /var/lib/dokku -type f ! -path '*/.bakery/*' -exec sha256sum {} + | sort"
 FILL = """
@@ -74,6 +77,7 @@ def story(first: Copy, container: str) -> dict[str, str]:
             mkdir -p {HELD} && printf '[Unit]\\nConditionPathExists=/nonexistent\\n' >{HELD}/hold.conf
             systemctl daemon-reload
             install --directory --owner=dokku /var/tmp/here
+            ssh-keygen -q -t ed25519 -N '' -f /run/pusher && cat /run/pusher.pub | dokku ssh-keys:add pusher >/dev/null
             {WRITTEN} >/run/written
             fill $layer
             ! {{ echo full >/var/tmp/canary; }} 2>/dev/null; echo "full=$?"
@@ -82,6 +86,7 @@ def story(first: Copy, container: str) -> dict[str, str]:
             tell elsewhere runuser -u dokku -- env TMPDIR=/var/tmp/here dokku plugin:list
             tell app {apps.ask(NAME)}
             {chr(10).join(f"tell write_{number} dokku {command}" for number, command in enumerate(WRITING))}
+            tell push {PUSH}
             {WRITTEN} | diff /run/written - >/run/differs; echo "written=$?"
             systemctl reload nginx
             tell reloaded {apps.ask(NAME)}
@@ -103,7 +108,8 @@ def story(first: Copy, container: str) -> dict[str, str]:
             tell helped dokku config:set --no-restart {NAME} COLOR=blue
             tell color dokku config:get {NAME} COLOR
             docker inspect $dead >/dev/null 2>&1; echo "dead=$?"
-            rm -rf /var/tmp/here /var/tmp/canary
+            dokku ssh-keys:remove pusher >/dev/null
+            rm -rf /var/tmp/here /var/tmp/canary /run/pusher*
             """
         )
     )
@@ -124,6 +130,7 @@ def test_what_writes_is_refused_on_a_full_disk_and_nothing_is_changed(story: dic
     for number, command in enumerate(WRITING):
         assert story[f"write_{number}"] == str(REFUSED), (command, story[f"write_{number}_said"])
         assert f"`{command.split()[0]}` was not begun" in story[f"write_{number}_said"]
+    assert (story["push"], "`git-receive-pack` was not begun" in story["push_said"]) == (str(REFUSED), True)
     assert story["written"] == "0"
     assert story["reloaded"] == "0", story["reloaded_said"]
 
