@@ -82,7 +82,7 @@ def manifest(told: Mapping[str, list[str]], made: Made, *, machine: str, now: da
         containers=tuple(containers(told["containers"])),
         units=tuple(unit for unit in sorted(told["units"]) if not unit.endswith(".timer")),
         timers=tuple(timers(told["timers"])),
-        cron=tuple(CronEntry(file=file, line=line) for file, line in sorted(_rows(told["cron"], 2))),
+        cron=tuple(cron(told["cron"])),
         listening=listening(told["listening"]),
         users=tuple(users(told["passwd"], groups=told["groups"])),
         privileged=tuple(privileged(told["privileged"])),
@@ -128,6 +128,13 @@ def timers(lines: Iterable[str]) -> Iterator[Timer]:
         due[unit] = sorted(f"{found['name']}={found['when']}" for found in SETTING.finditer(block))
     for unit, times in sorted(due.items()):
         yield Timer(unit=unit, due=tuple(times))
+
+
+def cron(lines: Iterable[str]) -> Iterator[CronEntry]:
+    """Return what cron starts; between the fields of a line of its own tables there are tabs, too."""
+    for file, tab, line in sorted(line.partition("\t") for line in lines):
+        if tab:
+            yield CronEntry(file=file, line=" ".join(line.split()))
 
 
 def listening(lines: Iterable[str]) -> tuple[Listening, ...]:

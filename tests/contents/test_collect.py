@@ -60,7 +60,7 @@ TOLD = {
         "TimersMonotonic={ OnBootUSec=15min ; next_elapse=15min }",
         "Id=systemd-tmpfiles-clean.timer",
     ],
-    "cron": ["/etc/cron.daily/dpkg\t", "/etc/crontab\t17 * * * * root run-parts"],
+    "cron": ["/etc/cron.daily/dpkg\t", "/etc/crontab\t17 *\t* * *\troot  run-parts", "x: No such file"],
     "listening": [
         'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=612,fd=3))',
         'tcp LISTEN 0 128 [::]:22 [::]:* users:(("sshd",pid=612,fd=4))',
