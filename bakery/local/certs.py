@@ -83,7 +83,8 @@ def require_pair(pair: Pair) -> None:
 def make_archive(pair: Pair, *, out: Path) -> Path:
     """Write the tar that `dokku certs:add` takes: one .crt and one .key, for nobody else to read."""
     out.touch(mode=0o600)
-    with tarfile.open(out, "w") as archive:
+    # What certbot keeps in `live/` are links.
+    with tarfile.open(out, "w", dereference=True) as archive:
         archive.add(pair.certificate, arcname="server.crt")
         archive.add(pair.key, arcname="server.key")
     return out

@@ -61,6 +61,19 @@ def test_every_host_gets_the_pair_as_dokku_takes_it(pair: Pair, taken: Path) -> 
             assert content.read() == pair.key.read_bytes()
 
 
+def test_a_pair_behind_links_is_sent_itself(pair: Pair, tmp_path: Path) -> None:
+    """As certbot keeps it in `live/`: relative links to files that no node has."""
+    (tmp_path / "live").mkdir()
+    (tmp_path / "archive").mkdir()
+    behind = Pair(certificate=tmp_path / "live" / "fullchain.pem", key=tmp_path / "live" / "privkey.pem")
+    for link, file in ((behind.certificate, pair.certificate), (behind.key, pair.key)):
+        (tmp_path / "archive" / link.name).write_bytes(file.read_bytes())
+        link.symlink_to(Path("..", "archive", link.name))
+    with tarfile.open(certs.make_archive(behind, out=tmp_path / "certificate.tar")) as archive:
+        sent = [archive.extractfile(member) for member in archive if member.isreg()]
+        assert [file.read() for file in sent if file] == [pair.certificate.read_bytes(), pair.key.read_bytes()]
+
+
 def test_a_host_that_is_down_is_named_and_the_others_have_it(
     pair: Pair, taken: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
