@@ -8,7 +8,7 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from bakery.core.errors import BakeryError, impossible
 from bakery.core.texts import counted
 
 CONNECT_TIMEOUT_S = 20
+SILENCE_S = 20
+"""How often a node is asked whether it is still there; ssh gives it up when it did not answer three times."""
 # What dokku takes for the name of an app (its docs, "Application Management"), and `ssh` for no option.
 _APP = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _HOST = re.compile(r"[A-Za-z0-9][\w.@:\[\]-]*")
@@ -44,16 +46,12 @@ def push(pair: Pair, *, app: str, hosts: Sequence[str], console: Console) -> Non
         if not _HOST.fullmatch(host):
             raise impossible(f"--host {host!r} is no address", hint="--host node1.example.com")
     require_pair(pair)
-    with tempfile.TemporaryDirectory(prefix="bakery-certs-") as folder, ThreadPoolExecutor(len(hosts)) as pool:
+    with tempfile.TemporaryDirectory(prefix="bakery-certs-") as folder:
         archive = make_archive(pair, out=Path(folder, "certificate.tar"))
-        argvs = [push_argv(host, app=app) for host in hosts]
-        done = list(pool.map(lambda argv: process.run(argv, stdin=archive, is_checked=False), argvs))
-    rows = [
-        (host, "has it" if one.exit_code == 0 else (one.output.splitlines() or [f"exit code {one.exit_code}"])[-1])
-        for host, one in zip(hosts, done, strict=True)
-    ]
+        complaints = _hand_out(archive, [push_argv(host, app=app) for host in hosts])
+    rows = [(host, complaint or "has it") for host, complaint in zip(hosts, complaints, strict=True)]
     table(f"Certificate of {app}", ("host", "result"), rows)
-    failed = [host for host, one in zip(hosts, done, strict=True) if one.exit_code != 0]
+    failed = [host for host, complaint in zip(hosts, complaints, strict=True) if complaint]
     if failed:
         hint = f"ssh dokku@{failed[0].rpartition('@')[2]} version  (does it let you in, and is there an app {app}?)"
         raise BakeryError(
@@ -90,10 +88,25 @@ def make_archive(pair: Pair, *, out: Path) -> Path:
     return out
 
 
+def _hand_out(archive: Path, argvs: Sequence[list[str]]) -> list[str]:
+    """Run the commands at the same time, the archive on the stdin of each; return why each failed, empty if it did not.
+
+    They are started and waited for in the main thread: there an interrupt reaches every one of them at once.
+    """
+    with ExitStack() as stack:
+        running = [stack.enter_context(process.start(argv, stdin=archive)) for argv in argvs]
+        outputs = [child.stdout.read() if child.stdout else "" for child in running]
+    return [
+        (output.strip().splitlines() or [f"exit code {child.returncode}"])[-1] if child.returncode else ""
+        for child, output in zip(running, outputs, strict=True)
+    ]
+
+
 def push_argv(host: str, *, app: str) -> list[str]:
     """Return the command that reads the tar from its stdin and hands it to dokku on *host* ([user@]address)."""
-    options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_TIMEOUT_S}"]
-    return ["ssh", *options, host if "@" in host else f"dokku@{host}", "certs:add", app]
+    options = ["BatchMode=yes", f"ConnectTimeout={CONNECT_TIMEOUT_S}", f"ServerAliveInterval={SILENCE_S}"]
+    said = [word for option in options for word in ("-o", option)]
+    return ["ssh", *said, host if "@" in host else f"dokku@{host}", "certs:add", app]
 
 
 def _openssl(*words: str) -> str | None:

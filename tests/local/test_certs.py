@@ -1,8 +1,11 @@
 """`invoke certs`: a pair is judged before anybody gets it, then every host does, and those that do not are named."""
 
 import os
+import signal
 import subprocess
 import tarfile
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -30,12 +33,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
 
 @pytest.fixture
 def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder where a stand-in for ssh keeps what each host was given; a host called `down` is not reached."""
+    """The folder where a stand-in for ssh keeps what each host was given; `down` is not reached, `hung` never ends."""
     folder = tmp_path / "bin"
     folder.mkdir()
     script = f"""#!/bin/bash
     while [[ $1 == -o ]]; do shift 2; done
     [[ $1 != *down ]] || {{ echo "ssh: connect to host down: No route to host"; exit 255; }}
+    [[ $1 != *hung* ]] || {{ touch {tmp_path}/"$1".begun; exec sleep 20; }}
     echo "$*" >{tmp_path}/"$1".words; cat >{tmp_path}/"$1".tar
     """
     (folder / "ssh").write_text(script)
@@ -83,6 +87,23 @@ def test_a_host_that_is_down_is_named_and_the_others_have_it(
     assert "No route to host" in capsys.readouterr().err
     assert (taken / "dokku@node1.tar").exists()
     assert (taken / "dokku@node2.tar").exists()
+
+
+def test_an_interrupt_ends_every_connection(pair: Pair, taken: Path) -> None:
+    def press() -> None:
+        while len(list(taken.glob("*.begun"))) < 2:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=press).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        certs.push(pair, app="shop", hosts=["hung1", "hung2"], console=Console())
+    assert time.monotonic() - began < 10
+
+
+def test_a_node_that_falls_silent_is_given_up() -> None:
+    assert "ServerAliveInterval=20" in certs.push_argv("node1", app="shop")
 
 
 def test_a_pair_of_strangers_is_refused_before_anybody_gets_it(pair: Pair, taken: Path, tmp_path: Path) -> None:
