@@ -20,15 +20,14 @@ def file_of(image: LocalImage) -> Path:
     return image.artifact.disk.with_suffix(f".{image.disk_sha256[:12]}.scaleway")
 
 
-def packed(image: LocalImage, *, console: Console) -> Path:
-    """Return the file, which is made unless it is there. Raises BakeryError like `process.run`."""
+def pack(image: LocalImage, *, console: Console) -> None:
+    """Make the file unless it is there. Raises BakeryError like `process.run`."""
     file = file_of(image)
     if not file.exists():
         console.update("packs the disk as Scaleway reads it")
         half = file.with_suffix(".scaleway-half")
         process.run(qemu_img.to_zlib_argv(image.artifact.disk, out=half))
         half.replace(file)
-    return file
 
 
 def bytes_in(disk: Path) -> int:

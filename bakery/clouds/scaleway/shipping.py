@@ -78,9 +78,15 @@ class ScalewayShipment:
         return rows
 
     def send(self, *, console: Console) -> Mapping[str, BakeryError]:
-        """Bring a snapshot to every zone that has no image yet; return why one has none."""
+        """Bring a snapshot to every zone that has no image yet; return why one has none.
+
+        Raises BakeryError when the disk cannot be packed. That is done in the main thread, where Ctrl-C ends it.
+        """
         lacking = [ScalewayPlace(zone=zone) for zone in self.zones if zone.name not in self.has]
         first = {place.zone.region: place for place in lacking if place.name not in self.whole}
+        if first:
+            with console.phase("pack"):
+                packing.pack(self.image, console=console)
         try:
             with console.phase("upload"):
                 put = everywhere([*first.values()], lambda place: self._put(place.zone, console=console))
@@ -124,9 +130,7 @@ class ScalewayShipment:
         """Send the file to the bucket of a zone's region."""
         bucket = self._bucket(zone)
         buckets.require(bucket)
-        with zone.account.turn("pack"):
-            file = packing.packed(self.image, console=console)
-        source = upload.of_file(file)
+        source = upload.of_file(packing.file_of(self.image))
         upload.send(bucket, packing.key_of(self.image), source, meter=Meter(console, total=source.size))
 
     def _arrive(self, zone: Zone) -> str:

@@ -1,6 +1,7 @@
 """An image of this machine on its way to zones of a rehearsal: sent once a region, gone on with, and nothing left."""
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
 from bakery.definition.scaleway import Scaleway, Volume
+from bakery.disk import qemu_img
 from bakery.disk.blocks import BLOCK_SIZE
 from bakery.local import find
 from bakery.local.find import LocalImage
@@ -102,6 +104,21 @@ def test_what_arrives_is_the_disk_without_zstd_and_without_a_backing_file(zones:
     told = json.loads(process.run(["qemu-img", "info", "--output=json", str(arrived)]).output)
     assert told["format-specific"]["data"]["compression-type"] == "zlib"
     assert "backing-filename" not in told
+
+
+def test_the_disk_is_packed_once_where_an_interrupt_reaches_it(
+    zones: Zones, image: LocalImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, threads = qemu_img.to_zlib_argv, []
+
+    def to_zlib_argv(disk: Path, *, out: Path) -> list[str]:
+        threads.append(threading.current_thread())
+        return plain(disk, out=out)
+
+    one = shipment(zones, image)
+    monkeypatch.setattr(qemu_img, "to_zlib_argv", to_zlib_argv)
+    assert one.send(console=Console()) == {}
+    assert threads == [threading.main_thread()]
 
 
 def test_it_is_sent_once_to_a_region(zones: Zones, image: LocalImage, sent: list[tuple[str, int]]) -> None:
