@@ -276,7 +276,10 @@ def end(child: "subprocess.Popen[str] | subprocess.Popen[bytes]", first: signal.
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let nothing interrupt the body; a Ctrl-C or SIGTERM that came meanwhile counts afterwards."""
+    """Let nothing interrupt the body; a Ctrl-C or SIGTERM that came meanwhile counts afterwards.
+
+    Within another uninterrupted body that is after the outer one.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -289,7 +292,10 @@ def uninterrupted() -> Iterator[None]:
         for sign, handler in before.items():
             signal.signal(sign, handler)
     if came:
-        raise KeyboardInterrupt
+        handler = before[signal.Signals(came[0])]
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(came[0], None)
 
 
 def interrupt_on_sigterm() -> None:

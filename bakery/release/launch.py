@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 from bakery.catalog.ids import choose_arch
 from bakery.cloud import naming
-from bakery.core import scratch
+from bakery.core import process, scratch
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.core.parallel import everywhere
 from bakery.definition import layers
 from bakery.definition.model import Definition
 from bakery.guests import health
+from bakery.places import machine
 from bakery.places.account import Account
 from bakery.places.place import Place, Start
 from bakery.release import publish
@@ -55,7 +56,7 @@ class Launched:
     def require_all(self) -> None:
         """Raise BakeryError unless all went well: exit code 1, or the regions' own where not one has a machine."""
         failures = dict(self.failures)
-        for name in dict.fromkeys(machine.region for machine in self.machines if machine.problem):
+        for name in dict.fromkeys(one.region for one in self.machines if one.problem):
             failures[name] = self._illness(name)
         if failures:
             told = publish.refusal(failures)
@@ -129,18 +130,30 @@ def _start_everywhere(
         return _wait_healthy(place, found, definition=definition, console=console) if order.is_waiting else found
 
     def tell(place: Place, outcome: list[Machine] | BakeryError) -> None:
-        for machine in outcome if isinstance(outcome, list) else ():
-            console.say(_login(place, machine, is_tunnelled=place.is_tunnelled(definition)))
+        for one in outcome if isinstance(outcome, list) else ():
+            console.say(_login(place, one, is_tunnelled=place.is_tunnelled(definition)))
         if isinstance(outcome, BakeryError):
             console.say(f"{place.name}: failed: {outcome.message}")
 
     try:
         return everywhere(places, act, on_done=tell)
     except KeyboardInterrupt:
-        # Whoever presses Ctrl-C is told that everything was cleaned up.
-        for place in places:
-            place.end(started.get(place.name, ()))
+        _end_everywhere(places, started)
         raise
+
+
+def _end_everywhere(places: Sequence[Place], started: Mapping[str, Sequence[str]]) -> None:
+    """End what was started: whoever presses Ctrl-C, however often, is told that everything was cleaned up.
+
+    Raises BakeryError instead, which names what may still run.
+    """
+    having = [place for place in places if place.name in started]
+    with process.uninterrupted():
+        outcomes = everywhere(having, lambda place: machine.end(place, started[place.name]))
+        failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)}
+        if failures:
+            told = publish.refusal(failures)
+            raise BakeryError(f"interrupted, and {told.message}", hint=told.hint)
 
 
 def _start(order: Order, choice: Choice, definition: Definition, *, token: str) -> Start:

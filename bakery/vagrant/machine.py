@@ -224,7 +224,8 @@ def _start(baked: Artifact, *, cli: "Vagrant", provider: Provider, console: Cons
     except KeyboardInterrupt:
         if not was_there:
             console.say("interrupted: removing the machine that was being made")
-            destroy(baked.image, baked.base, console=console)
+            with process.uninterrupted():
+                destroy(baked.image, baked.base, console=console)
         raise
 
 

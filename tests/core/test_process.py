@@ -162,6 +162,22 @@ def test_a_program_that_ignores_ctrl_c_is_ended_by_the_next_ones(tmp_path: Path)
         assert child.returncode == -signal.SIGKILL
 
 
+def test_nothing_within_an_uninterrupted_body_is_interrupted_either() -> None:
+    ended = []
+
+    def body() -> None:
+        with process.uninterrupted():
+            with process.uninterrupted():
+                os.kill(os.getpid(), signal.SIGINT)
+            ended.append("the inner one")
+            time.sleep(0.01)
+            ended.append("the outer one")
+
+    with pytest.raises(KeyboardInterrupt):
+        body()
+    assert ended == ["the inner one", "the outer one"]
+
+
 def press_twice() -> None:
     for _ in range(2):
         time.sleep(0.3)

@@ -1,5 +1,8 @@
 """A machine for a piece of work is ended whatever happens, in a rehearsal without guests."""
 
+import os
+import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from bakery.cloud import naming
 from bakery.clouds.aws import images, instances
 from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.place import AwsPlace
+from bakery.core.errors import BakeryError
 from bakery.definition.bases import Arch, BaseName, base
 from bakery.definition.model import Definition
 from bakery.places import machine
@@ -69,3 +73,31 @@ def test_a_machine_that_aws_does_not_know_yet_ends_all_the_same(
         fail()
     assert left == []
     assert states(region)[0] in {"shutting-down", "terminated"}
+
+
+def test_a_machine_ends_however_often_ctrl_c_is_pressed(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = instances.terminate
+
+    def press_and_terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        plain(region, ids, is_new=is_new)
+
+    def run() -> None:
+        with machine.running(AwsPlace(region=region), a_start(region)):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(instances, "terminate", press_and_terminate)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert states(region)[0] in {"shutting-down", "terminated"}
+
+
+def test_a_machine_that_cannot_be_ended_is_named(region: Region, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise BakeryError("eu-west-2: ec2:TerminateInstances: no answer")
+
+    monkeypatch.setattr(instances, "terminate", refuse)
+    with pytest.raises(BakeryError) as caught, machine.running(AwsPlace(region=region), a_start(region)) as one:
+        pass
+    assert caught.value.message == f"eu-west-2: ec2:TerminateInstances: no answer; {one.id} may still run"
+    assert caught.value.hint.endswith(f"--instance-ids {one.id}")

@@ -415,10 +415,9 @@ def test_two_launches_are_two_sets_of_machines(cloud: Rehearsal, account: Accoun
     assert len(cloud.instances()) == 2
 
 
-def test_an_interrupt_ends_what_was_started(
-    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    releases.put(cloud, HOST, is_latest=True)
+@contextmanager
+def interrupted(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Press Ctrl-C as soon as a launch in both regions waits for its machines."""
     with answering(RESTORING) as port:
         monkeypatch.setitem(service.PORTS, 8077, port)
 
@@ -428,6 +427,55 @@ def test_an_interrupt_ends_what_was_started(
             os.kill(os.getpid(), signal.SIGINT)
 
         threading.Thread(target=interrupt).start()
-        with pytest.raises(KeyboardInterrupt):
-            start(account, is_waiting=True)
+        yield
+
+
+def test_an_interrupt_ends_what_was_started(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases.put(cloud, HOST, is_latest=True)
+    with interrupted(cloud, monkeypatch), pytest.raises(KeyboardInterrupt):
+        start(account, is_waiting=True)
     assert cloud.instances() == []
+
+
+def test_all_is_ended_however_often_ctrl_c_is_pressed(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = machines.terminate
+
+    def press_and_terminate(region: Region, ids: Sequence[str], *, is_new: bool = False) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        plain(region, ids, is_new=is_new)
+
+    releases.put(cloud, HOST, is_latest=True)
+    monkeypatch.setattr(machines, "terminate", press_and_terminate)
+    with interrupted(cloud, monkeypatch), pytest.raises(KeyboardInterrupt):
+        start(account, is_waiting=True, count=2)
+    assert cloud.instances() == []
+
+
+def test_a_machine_that_an_interrupt_cannot_end_is_named_and_all_others_are_ended(
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain, kept = machines.terminate, list[str]()
+
+    def terminate_all_but_one(region: Region, ids: Sequence[str], *, is_new: bool = False) -> None:
+        if region.name == LONDON and not kept:
+            kept.extend(ids)
+            raise BakeryError(f"{LONDON}: ec2:TerminateInstances: no answer")
+        plain(region, ids, is_new=is_new)
+
+    releases.put(cloud, HOST, is_latest=True)
+    monkeypatch.setattr(machines, "terminate", terminate_all_but_one)
+    with interrupted(cloud, monkeypatch), pytest.raises(BakeryError) as caught:
+        start(account, is_waiting=True, count=2)
+    (left,) = kept
+    assert cloud.instances() == [left]
+    assert caught.value.message.splitlines() == [
+        "interrupted, and 1 region is not done:",
+        f"  {LONDON}: ec2:TerminateInstances: no answer; {left} may still run",
+    ]
+    assert caught.value.hint == f"aws ec2 terminate-instances --region {LONDON} --instance-ids {left}"
+    assert caught.value.exit_code is ExitCode.FAILED

@@ -2,6 +2,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,6 +75,8 @@ elif words[0] == "up":
     if (here / "broken").exists():
         sys.exit("the domain would not start")
 elif words[0] == "destroy":
+    if (here / "slow").exists():
+        time.sleep(0.4)
     machine_id.unlink(missing_ok=True)
 elif words[0] == "status":
     print("warning: some ruby, is, old", file=sys.stderr)
@@ -252,6 +255,27 @@ def test_an_interrupted_up_signals_vagrant_once_waits_for_it_and_removes_the_mac
         "cleaned up",
         "destroy --force",
     ]
+    assert not machine.folder_of(baked).exists()
+
+
+@pytest.mark.usefixtures("_interruptible")
+def test_the_machine_of_an_interrupted_up_is_removed_however_often_ctrl_c_is_pressed(
+    stand_in: Path, baked: Artifact, console: Console
+) -> None:
+    (stand_in / "slow").touch()
+
+    def press() -> None:
+        for word in ("up --provider=libvirt", "destroy --force"):
+            while not (stand_in / "asked").exists() or word not in asked(stand_in):
+                time.sleep(0.02)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    presses = threading.Thread(target=press)
+    presses.start()
+    with pytest.raises(KeyboardInterrupt):
+        machine.up(REQUEST, console=console)
+    presses.join()
+    assert asked(stand_in).count("SIGINT") == 1
     assert not machine.folder_of(baked).exists()
 
 

@@ -14,6 +14,7 @@ from bakery.clouds.scaleway import answers, volumes
 from bakery.clouds.scaleway.account import ApiError, Zone
 from bakery.clouds.scaleway.errors import Code
 from bakery.clouds.scaleway.tags import tag_list, tags_of
+from bakery.core import process
 from bakery.core.errors import BakeryError
 from bakery.definition.scaleway import Volume
 
@@ -51,7 +52,8 @@ def start(zone: Zone, launch: Launch) -> list[str]:
         return [_start(zone, launch, number=number) for number in range(launch.count)]
     except BaseException:
         # Nobody else knows of it yet, not even who pressed Ctrl-C.
-        _withdraw(zone.aside(), launch)
+        with process.uninterrupted():
+            _withdraw(zone.aside(), launch)
         raise
 
 

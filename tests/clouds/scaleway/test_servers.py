@@ -1,5 +1,8 @@
 """Servers of a rehearsal: started once, told their user-data before they start, and ended with all that is theirs."""
 
+import os
+import signal
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +11,8 @@ import pytest
 from bakery.cloud import naming
 from bakery.cloud.inventory import Kind, Question
 from bakery.cloud.values import InstanceState
-from bakery.clouds.scaleway import server_types
+from bakery.clouds.scaleway import server_types, servers
+from bakery.clouds.scaleway.account import Zone
 from bakery.clouds.scaleway.place import ScalewayPlace
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
@@ -152,6 +156,26 @@ def test_a_type_that_is_out_of_stock_leaves_nothing_behind(zones: Zones) -> None
     with pytest.raises(BakeryError) as caught:
         place_of(zones).start(a_start(zones))
     assert "another zone" in caught.value.hint
+    assert left(zones) == NOTHING
+
+
+def test_what_a_start_has_made_is_taken_back_however_often_ctrl_c_is_pressed(
+    zones: Zones, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = servers.end
+
+    def press_and_end(zone: Zone, ids: Sequence[str]) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        plain(zone, ids)
+
+    def press(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    start = a_start(zones)
+    monkeypatch.setattr(servers, "_act", press)
+    monkeypatch.setattr(servers, "end", press_and_end)
+    with pytest.raises(KeyboardInterrupt):
+        place_of(zones).start(start)
     assert left(zones) == NOTHING
 
 
