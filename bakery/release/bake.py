@@ -53,10 +53,7 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
     lost = {place.cloud for place in homes(places) if place.name in failures}
     done = tuple(place.name for place in places if place.name not in failures and place.cloud not in lost)
     wanted = publish.Order(image=order.image, release=release, regions=done)
-    published_release = publish.publish(wanted, account=account, console=console)
-    if failures:
-        raise publish.refusal(failures)
-    return published_release
+    return publish.publish_rest(wanted, failures, account=account, console=console)
 
 
 def homes(places: Sequence[Place]) -> list[Place]:

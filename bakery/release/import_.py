@@ -74,6 +74,8 @@ def show(order: Order, *, account: Account, console: Console) -> None:
 def bring(order: Order, *, account: Account, console: Console) -> Release:
     """Bring the image that was baked here to its places as a verified release, and return it.
 
+    The first cloud judges it for all; what fails in another one harms none.
+
     Raises BakeryError with the exit codes that README.md lists; 4 when it did not pass verification there.
     """
     shipments = make(order, account=account, console=console)
@@ -86,20 +88,27 @@ def bring(order: Order, *, account: Account, console: Console) -> Release:
     with folders.locked(image.artifact.folder / f".{made.image}.import.lock", what=made.name, console=console):
         for shipment in shipments:
             failures |= _bring_one(shipment, console=console)
-    done = tuple(name for one in shipments for name in one.places if name not in failures)
+            if shipments[0].home.name in failures:
+                raise failures[shipments[0].home.name]
+    came = [one for one in shipments if one.home.name not in failures]
+    done = tuple(name for one in came for name in one.places if name not in failures)
     wanted = publish.Order(image=order.image, release=made.release, regions=done)
-    release = publish.publish(wanted, account=account, console=console)
-    if failures:
-        raise publish.refusal(failures)
-    return release
+    return publish.publish_rest(wanted, failures, account=account, console=console)
 
 
 def _bring_one(shipment: Shipment, *, console: Console) -> dict[str, BakeryError]:
-    failures = dict(shipment.send(console=console))
-    if shipment.home.name in failures:
-        raise failures[shipment.home.name]
-    _judge(shipment, shipment.image, console=console)
-    return failures | dict(shipment.make_others())
+    """Bring the image to the places of one cloud; return why some have none: where home has none, nor have others."""
+    home, failures = shipment.home.name, dict[str, BakeryError]()
+    try:
+        failures |= shipment.send(console=console)
+        if home not in failures:
+            _judge(shipment, shipment.image, console=console)
+            failures |= shipment.make_others()
+    except BakeryError as error:
+        failures[home] = error
+    for name, failure in failures.items():
+        console.say(f"{name}: failed: {failure.message}")
+    return failures
 
 
 def _judge(shipment: Shipment, image: LocalImage, *, console: Console) -> None:

@@ -59,7 +59,7 @@ class Launched:
         for name in dict.fromkeys(one.region for one in self.machines if one.problem):
             failures[name] = self._illness(name)
         if failures:
-            told = publish.refusal(failures)
+            told = publish.NotDoneError(failures)
             raise BakeryError(
                 told.message, hint=told.hint, exit_code=ExitCode.FAILED if self.machines else told.exit_code
             )
@@ -106,7 +106,7 @@ def require_possible(choices: Mapping[str, Choice | BakeryError]) -> None:
         if isinstance(choice, BakeryError) and choice.exit_code is ExitCode.IMPOSSIBLE
     }
     if refused:
-        raise publish.refusal(refused)
+        raise publish.NotDoneError(refused)
 
 
 def _start_everywhere(
@@ -152,7 +152,7 @@ def _end_everywhere(places: Sequence[Place], started: Mapping[str, Sequence[str]
         outcomes = everywhere(having, lambda place: machine.end(place, started[place.name]))
         failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)}
         if failures:
-            told = publish.refusal(failures)
+            told = publish.NotDoneError(failures)
             raise BakeryError(f"interrupted, and {told.message}", hint=told.hint)
 
 

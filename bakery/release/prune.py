@@ -87,7 +87,7 @@ def prune(order: Order, *, account: Account, console: Console, is_dry: bool) -> 
         with console.phase("prune"):
             failures |= _carry_out(plan, account=account, console=console)
     if failures:
-        told = publish.refusal(failures)
+        told = publish.NotDoneError(failures)
         raise BakeryError(told.message, hint=told.hint)
 
 

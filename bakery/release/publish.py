@@ -59,6 +59,35 @@ def choose(order: Order, *, account: Account) -> Subject:
     return Subject(definition=definition, release=release, regions=tuple(dict.fromkeys((release.baked_in, *asked))))
 
 
+class NotDoneError(BakeryError):
+    """Regions that are not done, and why; the exit code is theirs when they agree, else 1."""
+
+    def __init__(self, failures: Mapping[str, BakeryError]) -> None:
+        codes = {error.exit_code for error in failures.values()}
+        hints = dict.fromkeys(error.hint for error in failures.values() if error.hint)
+        listed = "\n".join(dict.fromkeys(f"  {error.message}" for error in failures.values()))
+        what = f"{len(failures)} region{'s are' if len(failures) > 1 else ' is'} not done:\n{listed}"
+        super().__init__(what, hint="; ".join(hints), exit_code=codes.pop() if len(codes) == 1 else ExitCode.FAILED)
+        self.failures = failures
+
+
+def publish_rest(order: Order, lost: Mapping[str, BakeryError], *, account: Account, console: Console) -> Release:
+    """Publish to the regions of an order, none of which is among those that are *lost* already.
+
+    Raises BakeryError like `publish`, and for those that are lost, after the others are done.
+    """
+    try:
+        release = publish(order, account=account, console=console)
+    except BakeryError as error:
+        if not lost:
+            raise
+        failures = error.failures if isinstance(error, NotDoneError) else dict.fromkeys(order.regions, error)
+        raise NotDoneError({**lost, **failures}) from error
+    if lost:
+        raise NotDoneError(lost)
+    return release
+
+
 def publish(order: Order, *, account: Account, console: Console) -> Release:
     """Bring a release to its regions; return it with its id in each.
 
@@ -175,19 +204,10 @@ def _report(subjects: Mapping[str, Subject], outcomes: Mapping[str, Seen | Baker
     )
     failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)}
     if failures:
-        raise refusal(failures)
+        raise NotDoneError(failures)
 
 
 def _row(name: str, outcome: Seen | BakeryError) -> tuple[str, str, str, str]:
     if isinstance(outcome, BakeryError):
         return name, city(name), "", outcome.message
     return name, city(name), outcome.image_id, "done"
-
-
-def refusal(failures: Mapping[str, BakeryError]) -> BakeryError:
-    """Return the one error of many regions; its exit code is theirs when they agree, else 1."""
-    codes = {error.exit_code for error in failures.values()}
-    hints = dict.fromkeys(error.hint for error in failures.values() if error.hint)
-    listed = "\n".join(f"  {error.message}" for error in failures.values())
-    what = f"{len(failures)} region{'s are' if len(failures) > 1 else ' is'} not done:\n{listed}"
-    return BakeryError(what, hint="; ".join(hints), exit_code=codes.pop() if len(codes) == 1 else ExitCode.FAILED)

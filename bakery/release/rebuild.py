@@ -79,7 +79,7 @@ def rebuild(names: Sequence[str], *, regions: Sequence[str], account: Account, c
         _add(one, sights, is_rehearsal=account.is_rehearsal, console=console)
     failures = {name: answer for name, answer in answers.items() if isinstance(answer, BakeryError)}
     if failures:
-        raise publish.refusal(failures)
+        raise publish.NotDoneError(failures)
 
 
 def _look(place: Place, definitions: Sequence[Definition]) -> dict[str, Sight]:

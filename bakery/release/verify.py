@@ -46,7 +46,7 @@ def verify(order: Order, *, account: Account, console: Console) -> None:
     table(f"{order.image} {release.release}", ("region", "machine"), rows)
     failures = {name: one for name, one in outcomes.items() if isinstance(one, BakeryError)}
     if failures:
-        raise publish.refusal(failures)
+        raise publish.NotDoneError(failures)
 
 
 def _verify(place: Place, release: Release, *, order: Order, console: Console) -> str:

@@ -23,7 +23,7 @@ from bakery.places.baking import Baking
 from bakery.places.place import Place
 from bakery.rehearsal import base_disk
 from bakery.rehearsal.server import Rehearsal
-from bakery.release import approve, plan, preview
+from bakery.release import approve, plan, preview, publish
 from bakery.release import bake as region_bake
 from bakery.release.approve import Subject
 from bakery.release.bake import Order
@@ -164,6 +164,29 @@ def test_per_region_bakes_one_release_in_each(account: Account, work: Work) -> N
     assert work.packed == work.judged == [("host", HOME), ("host", OTHER)]
     assert sorted(release.places) == [OTHER, HOME]
     assert len(catalog.read("host", is_rehearsal=True).releases) == 1
+
+
+def test_what_did_not_pass_is_told_though_publishing_fails_too(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(place: Place, *_: object, **__: object) -> Verdict:
+        if place.name == OTHER:
+            raise BakeryError(f"{OTHER}: the image did not pass", hint="look", exit_code=ExitCode.REJECTED)
+        return Verdict(asked=("test",) * 80, failures=())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise publish.NotDoneError({HOME: BakeryError(f"{HOME}: no answer")})
+
+    monkeypatch.setattr(approve, "verify_image", judge)
+    monkeypatch.setattr(publish, "bring", refuse)
+    with pytest.raises(BakeryError) as caught:
+        bake(account, HOME, OTHER, is_per_region=True)
+    assert caught.value.message.splitlines() == [
+        "2 regions are not done:",
+        f"  {OTHER}: the image did not pass",
+        f"  {HOME}: no answer",
+    ]
+    assert (caught.value.hint, caught.value.exit_code) == ("look", ExitCode.FAILED)
 
 
 def test_a_layer_is_baked_first_and_the_image_begins_with_it(account: Account, work: Work) -> None:

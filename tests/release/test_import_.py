@@ -19,10 +19,12 @@ from bakery.clouds.aws.shipping import AwsShipment
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
+from bakery.definition.place_names import Cloud
 from bakery.disk.artifact import Artifact
 from bakery.disk.blocks import BLOCK_SIZE
 from bakery.guests.suite import Verdict
-from bakery.places.shipment import FanOut
+from bakery.places.several import Several
+from bakery.places.shipment import FanOut, Parcel
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
@@ -235,6 +237,54 @@ def test_one_region_that_refuses_harms_no_other(
     assert sorted(bring(account, HOME, OTHER, THIRD).places) == [OTHER, HOME, THIRD]
     (snapshot,) = snapshots(cloud, OTHER)
     assert before == {snapshot.id: len(snapshot.changed) - puts(cloud)}
+
+
+@dataclass
+class Shut:
+    """An account of another cloud, where nothing arrives; and what is on its way there."""
+
+    name: str
+    size = way = ""
+
+    def shipments(self, parcel: Parcel, **_: object) -> list[Any]:
+        self.image, self.places = parcel.image, parcel.places
+        return [self]
+
+    @property
+    def home(self) -> Any:
+        return self
+
+    def require_login(self, _: object) -> None:
+        """Let anybody."""
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        return []
+
+    def send(self, **_: object) -> dict[str, BakeryError]:
+        raise BakeryError(f"{self.name}: there is no bucket", hint="make one")
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_another_cloud_that_fails_harms_none_and_is_told(
+    cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_published: bool
+) -> None:
+    paris = "fr-par-1"
+
+    def enter(one: Cloud) -> Any:
+        return AwsCloud(account=account) if one is Cloud.AWS else Shut(paris)
+
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    order = Order(image="host", regions=(HOME, paris, "fr-par-2"), fan_out=FanOut.UPLOAD)
+    several = Several(enter=enter, usual=(), is_rehearsal=True)
+    if not is_published:
+        monkeypatch.setattr(publish, "bring", refuse)
+    with pytest.raises(BakeryError, match=f"{paris}: there is no bucket") as caught:
+        import_.bring(order, account=several, console=Console())
+    assert caught.value.hint == "make one"
+    assert ("no more" in caught.value.message) is not is_published
+    if is_published:
+        (image,) = account.region(HOME).ec2("describe_images", Owners=["self"])["Images"]
+        assert "DeprecationTime" in image
 
 
 def test_a_snapshot_that_aws_gave_up_is_removed_and_begun_anew(
