@@ -91,12 +91,17 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
 
     def decorate(body: Callable[..., None]) -> Any:
         @functools.wraps(body)
-        def guarded(*args: Any, **kwargs: Any) -> None:
+        def guarded(context: Context, **kwargs: Any) -> None:
             from bakery.core import folders, process
 
             process.interrupt_on_sigterm()
             try:
-                body(*args, **kwargs)
+                if context.config.run.dry:  # of invoke itself, where it is not behind ./inv
+                    raise impossible(
+                        "--dry of invoke means nothing here: all would be done",
+                        hint="--dry-run, where a command has it",
+                    )
+                body(context, **kwargs)
             except BakeryError as error:
                 if kwargs.get("rehearse"):
                     error.hint = rehearsed(error.hint)

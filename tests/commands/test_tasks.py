@@ -125,6 +125,10 @@ def invoke(*words: str, folder: Path, path: str = PATH) -> subprocess.CompletedP
             "--base is for local and plan",
             "a release has its own: leave it out",
         ),
+        *(
+            (words, 2, "--dry of invoke means nothing here: all would be done", "--dry-run, where a command has it")
+            for words in (["--dry", "matrix"], ["bake", "--image", "hots", "--dry"])
+        ),
         (["sbom", "latest", "--base", "debian-12"], 2, "--base is for local", "a release has its own: leave it out"),
         (["render", "--image", "hosts"], 2, "there is no image 'hosts' in images/", "did you mean 'host'?"),
     ],
