@@ -74,6 +74,13 @@ def test_there_are_the_two_that_the_documentation_names() -> None:
     assert {path.stem for path in WORKFLOWS} == {"ci", "nightly"}
 
 
+def test_every_action_is_one_commit_and_its_version_stands_beside_it() -> None:
+    used = [line.partition("uses:")[2].strip() for path in WORKFLOWS for line in path.read_text().splitlines()]
+    found = [one for one in used if one]
+    assert len(found) == sum("uses" in step for _, _, told in jobs() for step in told["steps"])
+    assert not [one for one in found if not re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one)]
+
+
 @pytest.mark.parametrize("name", sorted(shells()))
 def test_the_shell_of_a_step_passes_shellcheck(name: str, tmp_path: Path) -> None:
     script = tmp_path / "step.sh"
