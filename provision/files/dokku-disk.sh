@@ -46,8 +46,11 @@ bakery_begin() {
         [[ -n ${BAKERY_IS_GUARD:-} ]] || timeout 300 sudo -n /usr/bin/systemctl start bakery-disk-guard.service &>/dev/null || true
         bakery_frees "$bakery_command" || ! bakery_is_full || bakery_refuse
     fi
-    # Another reason than a full disk why nothing can be kept is none to refuse anything.
-    bakery_frees "$bakery_command" || [[ -n ${BAKERY_KEPT:-} ]] || bakery_keep "$bakery_app" || ! bakery_is_full || bakery_refuse
+    if ! bakery_frees "$bakery_command" && [[ -z ${BAKERY_KEPT:-} ]]; then
+        trap bakery_end EXIT
+        # Another reason than a full disk why nothing can be kept is none to refuse anything.
+        bakery_keep "$bakery_app" || ! bakery_is_full || bakery_refuse
+    fi
 }
 
 bakery_refuse() {
@@ -56,12 +59,15 @@ bakery_refuse() {
     exit 75
 }
 
-# bakery_end: how the command ends that has kept something; what it lost is there again, and it has failed.
+# bakery_end: how a command ends that may write; what it lost is there again, and it has failed.
 bakery_end() {
-    local code=$? lost
+    local code=$? lost=""
     trap - EXIT
-    lost=$(bakery_put_back "$BAKERY_KEPT")
-    "${bakery_as[@]}" rm -rf "$BAKERY_KEPT" "${TMPDIR:-/tmp}/dokku-$$-"* # where dokku leaves the private key that certs:add was given
+    rm -rf "/tmp/dokku-${DOKKU_PID:-$$}-cmd-certs-set."* # where dokku leaves the private key that certs:add was given
+    if [[ -n ${BAKERY_KEPT:-} ]]; then
+        lost=$(bakery_put_back "$BAKERY_KEPT")
+        "${bakery_as[@]}" rm -rf "$BAKERY_KEPT"
+    fi
     [[ -n $lost ]] || exit "$code"
     [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
     [[ $lost != */nginx.conf* ]] || sudo -n /usr/bin/systemctl reload nginx >/dev/null 2>&1 || true

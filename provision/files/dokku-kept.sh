@@ -22,7 +22,6 @@ bakery_keep() {
         return 1
     fi
     export BAKERY_KEPT
-    trap bakery_end EXIT
 }
 
 # bakery_copy PATH…: to below $BAKERY_KEPT.

@@ -89,7 +89,8 @@ def bare(unpacked: Path, tmp_path: Path) -> Node:
 def node(bare: Node) -> Iterator[Node]:
     root = bare.guest.root
     (root / "lib").mkdir()
-    changed = {LIBRARY: str(root / "lib"), "_mb=64": "_mb=2", "_inodes=1000": "_inodes=100", "/run/bakery": str(root)}
+    changed = {LIBRARY: str(root / "lib"), "_mb=64": "_mb=2", "_inodes=1000": "_inodes=100"}
+    changed |= {"/run/bakery": str(root), "/tmp/dokku": f"{root}/tmp/dokku"}
     for name in ("dokku-room.sh", "dokku-kept.sh", "dokku-disk.sh"):
         text = (FILES / name).read_text()
         for before, after in changed.items():
@@ -207,13 +208,22 @@ def test_a_command_that_works_keeps_nothing_and_changes_what_it_is_for(node: Nod
     assert list((node.guest.home / ".bakery/kept").iterdir()) == []
 
 
-def test_a_private_key_that_dokku_leaves_in_tmp_is_removed(node: Node) -> None:
+@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("way", ["dokku certs:add shop", "SSH_ORIGINAL_COMMAND='certs:add shop' dokku certs:add"])
+def test_a_private_key_that_dokku_leaves_in_tmp_is_removed(node: Node, way: str, *, is_kept: bool) -> None:
+    """Over SSH the folder has the number of the process that sshd started, and not of the one that does the work."""
     root = node.guest.root
-    give = f"tar -C {root} -c server.crt server.key | exec dokku certs:add shop"
-    with subprocess.Popen(["bash", "-c", give], env={**node.guest.environment, "STANDIN_USER": "dokku"}) as ran:
-        pass
-    assert ran.returncode == 0
+    if not is_kept:
+        (node.guest.home / ".bakery").mkdir()
+        (node.guest.home / ".bakery/kept").write_text("")
+    give = f"tar -C {root} -c server.crt server.key | {way}"
+    env = {"STANDIN_USER": "dokku", "TMPDIR": str(root / "home")}
+    ran = node.guest.run("bash", "-c", give, **env)
+    assert ran.returncode == 0, ran.stderr
+    assert (node.guest.home / "shop/tls/server.key").read_text() == "server.key"
     assert list((root / "tmp").iterdir()) == []
+    if not is_kept:
+        (node.guest.home / ".bakery/kept").unlink()
 
 
 def test_a_command_that_fails_keeps_its_code(node: Node) -> None:

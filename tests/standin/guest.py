@@ -69,6 +69,9 @@ def settle(unpacked: Path, root: Path) -> Guest:
         (root / "bin" / name).chmod(0o755)
     (root / "home/dokku/.ssh/authorized_keys").touch()
     lib = root / "var/lib/dokku"
+    certs = lib / "core-plugins/available/certs/commands.bash"
+    # The key that it leaves in /tmp stays in the folder.
+    certs.write_text(certs.read_text().replace("/tmp/", f"{root}/tmp/"))
     for kind in ("core-plugins", "plugins"):
         for state in ("available", "enabled"):
             (lib / kind / state).mkdir(parents=True, exist_ok=True)

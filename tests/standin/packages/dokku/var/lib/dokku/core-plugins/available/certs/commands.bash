@@ -19,7 +19,7 @@ certs:add() {
         [[ -r $crt ]] || fail "CRT file specified not found, please check file paths"
         [[ -r $key ]] || fail "KEY file specified not found, please check file paths"
     elif [[ ! -t 0 ]]; then
-        unpacked=$(mktemp -d "${TMPDIR:-/tmp}/dokku-$DOKKU_PID-cmd-certs-set.XXXXXX") # and it stays, with the key in it
+        unpacked=$(mktemp -d "/tmp/dokku-$DOKKU_PID-cmd-certs-set.XXXXXX") # whatever TMPDIR says, and it stays, with the key in it
         tar -x -C "$unpacked"
         only_one crt "$unpacked" && crt=$REPLY
         only_one key "$unpacked" && key=$REPLY
