@@ -33,7 +33,7 @@ bakery_only_reads() {
 # bakery_frees COMMAND: it makes room, so it begins without any, and rewrites no file that anybody needs.
 bakery_frees() {
     case $1 in
-        cleanup | apps:destroy | ps:stop | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
+        cleanup | apps:destroy | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
         builds:prune | letsencrypt:cleanup | ssh-keys:remove) true ;;
         *) false ;;
     esac

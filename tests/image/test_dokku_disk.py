@@ -26,6 +26,7 @@ WRITING = (
     f"checks:disable {NAME} web",
     f"ps:rebuild {NAME}",
     f"ps:scale {NAME} web=2",
+    f"ps:stop {NAME}",
     f"certs:add {NAME}",
     f"nginx:set {NAME} client-max-body-size 2m",
     f"git:from-image {NAME} {apps.IMAGE}",

@@ -28,6 +28,7 @@ WRITING = [
     *("config:set shop COLOR=blue", "domains:set-global other.test", "domains:add shop www.shop.test"),
     *("domains:set shop other.test", "proxy:build-config shop", "ports:set shop http:80:6000"),
     *("certs:add shop server.crt server.key", "checks:disable shop", "apps:create other", "ssh-keys:add me key.pub"),
+    *("ps:set shop restart-policy always", "ps:stop shop"),
 ]
 
 
@@ -65,11 +66,13 @@ def settled(unpacked: Path, root: Path) -> Guest:
     """Return a guest with an app, and everything that a command could lose."""
     guest = settle(unpacked, root)
     (root / "bin/systemctl").write_text(f"#!/bin/bash\n{GUARD}\n")
+    (root / "bin/docker").write_text('#!/bin/bash\n[[ "$1 $2" == "container stop" ]]\n')
     for word in ("version", "plugin:list"):
         guest.dokku(word)
     for command in (
         *("apps:create shop", "domains:set-global apps.test", "domains:set shop shop.test", "config:set shop A=1"),
         *("ports:set shop http:80:5000", "checks:disable shop web", "apps:create bare"),
+        *("ps:set shop restart-policy no", "ps:set shop restore true"),
     ):
         assert guest.dokku(*command.split(), STANDIN_USER="dokku").returncode == 0
     for name in ("server.crt", "server.key"):
@@ -104,6 +107,9 @@ LOSING = {
     "var/lib/dokku/config/shop/ENV": "config:set shop COLOR=blue",
     "home/dokku/VHOST": "domains:set-global other.test",
     "home/dokku/shop/nginx.conf": "proxy:build-config shop",
+    "var/lib/dokku/config/ports/shop/map": "ports:set shop http:80:6",
+    "var/lib/dokku/config/ps/shop/restart-policy": "ps:set shop restart-policy always",
+    "var/lib/dokku/config/ps/shop/restore": "ps:stop shop",
 }
 
 
@@ -120,9 +126,9 @@ def without_room(guest: Guest, plugin: str) -> None:
 
 
 def test_without_it_a_full_disk_loses_what_dokku_rewrites(bare: Node) -> None:
-    for plugin in ("config", "domains", "proxy"):
+    for plugin in ("config", "domains", "proxy", "ports", "ps"):
         without_room(bare.guest, plugin)
-    for (path, command), code in zip(LOSING.items(), (0, 1, 1), strict=True):
+    for (path, command), code in zip(LOSING.items(), (0, 1, 1, 1, 0, 0), strict=True):
         ran = bare.run(f"dokku {command} >/dev/null 2>&1; echo $?; cat {path}")
         assert ran.stdout == f"{code}\n", path
 
@@ -181,9 +187,7 @@ def test_a_disk_without_inodes_is_full_too(node: Node) -> None:
     assert "inodes left" in ran.stderr
 
 
-@pytest.mark.parametrize(
-    ("lost", "command"), [*LOSING.items(), ("var/lib/dokku/config/ports/shop/map", "ports:set shop http:80:6")]
-)
+@pytest.mark.parametrize(("lost", "command"), LOSING.items())
 def test_what_is_lost_while_a_disk_fills_is_put_back_without_a_free_block(node: Node, lost: str, command: str) -> None:
     name = command.split(maxsplit=1)[0]
     plugin = node.guest.root / "var/lib/dokku/core-plugins/available" / name.partition(":")[0]
@@ -317,7 +321,7 @@ def test_the_guard_does_not_wait_for_itself(node: Node) -> None:
             for words in ("", "version", "--version", "help", "apps:list", "config:show", "certs:show a crt")
         ),
         *((words, "reads") for words in ("nginx:error-logs a", "redis:info db", "redis:export db", "ps:inspect a")),
-        *((words, "frees") for words in ("cleanup", "ps:stop a", "apps:destroy a", "ssh-keys:remove me")),
+        *((words, "frees") for words in ("cleanup", "run:stop a", "apps:destroy a", "ssh-keys:remove me")),
         *(
             (words, "writes")
             for words in ("run", "redis:create db", "git-receive-pack 'a'", "config:import", "events:on")
@@ -326,7 +330,10 @@ def test_the_guard_does_not_wait_for_itself(node: Node) -> None:
             (words, "writes")
             for words in ("git-hook a", "letsencrypt:auto-renew", "ps:restore --parallel -1", "deploy a")
         ),
-        *((words, "writes") for words in ("certs:generate a", "domains:setup", "nginx:validate-config --clean", "x:y")),
+        *(
+            (words, "writes")
+            for words in ("certs:generate a", "domains:setup", "nginx:validate-config --clean", "x:y", "ps:stop a")
+        ),
     ],
 )
 def test_each_command_is_of_a_kind_and_what_nobody_knows_writes(words: str, kind: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-CORE = ("apps", "certs", "checks", "common", "config", "domains", "plugin", "ports", "proxy", "ssh-keys")
+CORE = ("apps", "certs", "checks", "common", "config", "domains", "plugin", "ports", "proxy", "ps", "ssh-keys")
 """The plugins whose triggers may run on the machine that runs the tests."""
 
 PROGRAMS = {

@@ -43,7 +43,7 @@ add_https_port() {
     property_get ports "$1" map
     maps=$REPLY
     [[ $maps != *https:443:* && $maps =~ http:80:([0-9]+) ]] || return 0
-    property_set ports "$1" map "$maps https:443:${BASH_REMATCH[1]}"
+    property_list_set ports "$1" map "$maps https:443:${BASH_REMATCH[1]}"
 }
 
 certs:report() {

@@ -13,10 +13,11 @@ read_arguments() {
     file=$REPLY words=("${@:2}")
 }
 
-# rewrite TEXT: what the file holds from now on. Emptied, then written, and nobody asks how that ended: so it is in the real one.
+# rewrite TEXT: what the file holds from now on, one empty line at least. Emptied, then written, and nobody asks how that ended:
+# so it is in the real one.
 rewrite() {
     mkdir -p "${file%/*}"
-    { printf '%s' "${1:+$1$'\n'}" >"$file"; } 2>/dev/null || true
+    { echo "$1" >"$file"; } 2>/dev/null || true
     if [[ $restart == true && $app != --global ]] && is_deployed "$app"; then
         deploy "$app"
     fi

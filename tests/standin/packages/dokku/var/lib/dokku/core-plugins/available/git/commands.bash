@@ -52,6 +52,6 @@ release() {
     for port in $exposed; do
         maps+="${maps:+ }http:${port%/*}:${port%/*}"
     done
-    property_set ports "$1" map-detected "$maps"
+    property_list_set ports "$1" map-detected "$maps"
     deploy "$1"
 }

@@ -10,7 +10,7 @@ ports:set() {
     for map in "${@:2}"; do
         [[ $map =~ ^(http|https):[0-9]+:[0-9]+$ ]] || fail "Invalid port mapping: $map"
     done
-    property_set ports "$1" map "${*:2}"
+    property_list_set ports "$1" map "${*:2}"
     build_config "$1"
 }
 
