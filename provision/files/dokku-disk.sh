@@ -4,41 +4,6 @@
 
 # It is part of dokku's own shell: names of its own, no option changed, and where it does not work dokku goes on without it.
 
-# bakery_command_of WORD…: sets bakery_command and bakery_app, the first app that is named.
-bakery_command_of() {
-    local word before=""
-    bakery_command="" bakery_app=""
-    for word in "$@"; do
-        word=${word//\'/} # git puts an app's name between quotes
-        if [[ -z $bakery_command && $before != --app && ($word != -* || $word == --version) ]]; then
-            bakery_command=$word
-        elif [[ -z $bakery_app && $word =~ ^[a-z0-9][a-z0-9.-]*$ && -d $DOKKU_ROOT/$word ]]; then
-            bakery_app=$word
-        fi
-        before=$word
-    done
-}
-
-# bakery_only_reads COMMAND: it changes nothing that it could lose.
-bakery_only_reads() {
-    case $1 in
-        '' | help | version | -v | --version | report | ls | url | urls | logs | enter | shell) true ;;
-        config | config:get | config:keys | config:bundle | git-upload-pack | git-upload-archive | git:public-key) true ;;
-        plugin:installed | apps:locked | git:auth-status | logs:failed | builds:output | events | nginx:reload) true ;;
-        *:help | *:report | *:list | *:list-entries | *:info | *:show | *:show-* | *:exists | *:inspect | *:logs | *:*-logs | *:export) true ;;
-        *) false ;;
-    esac
-}
-
-# bakery_frees COMMAND: it makes room, so it begins without any, and rewrites no file that anybody needs.
-bakery_frees() {
-    case $1 in
-        cleanup | apps:destroy | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
-        builds:prune | letsencrypt:cleanup | ssh-keys:remove) true ;;
-        *) false ;;
-    esac
-}
-
 # bakery_begin: with a full disk the guard comes first, and when that did not help the command ends here.
 bakery_begin() {
     ! bakery_only_reads "$bakery_command" || return 0
@@ -77,6 +42,8 @@ bakery_end() {
 
 # What comes over SSH is started once more with its own words, and root's commands as the user dokku, but for a few.
 if [[ -z ${SSH_ORIGINAL_COMMAND:-} && -r /usr/local/lib/bakery/dokku-kept.sh ]]; then
+    # shellcheck source=dokku-words.sh
+    source /usr/local/lib/bakery/dokku-words.sh
     # shellcheck source=dokku-kept.sh
     source /usr/local/lib/bakery/dokku-kept.sh
     bakery_command_of "$@"

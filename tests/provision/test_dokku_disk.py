@@ -18,6 +18,7 @@ from tests.standin.guest import Guest, settle, unpack
 
 FILES = ROOT / "provision/files"
 LIBRARY = "/usr/local/lib/bakery"
+PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-kept.sh")
 FILL = 'fill() { head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true; }\n'
 # What a machine's guard does first, and what it does for dokku.
 GUARD = """case "$*" in
@@ -94,7 +95,7 @@ def node(bare: Node) -> Iterator[Node]:
     (root / "lib").mkdir()
     changed = {LIBRARY: str(root / "lib"), "_mb=64": "_mb=2", "_inodes=1000": "_inodes=100"}
     changed |= {"/run/bakery": str(root), "/tmp/dokku": f"{root}/tmp/dokku"}
-    for name in ("dokku-room.sh", "dokku-kept.sh", "dokku-disk.sh"):
+    for name in (*PARTS, "dokku-disk.sh"):
         text = (FILES / name).read_text()
         for before, after in changed.items():
             text = text.replace(before, after)
@@ -337,9 +338,8 @@ def test_the_guard_does_not_wait_for_itself(node: Node) -> None:
     ],
 )
 def test_each_command_is_of_a_kind_and_what_nobody_knows_writes(words: str, kind: str) -> None:
-    text = (FILES / "dokku-disk.sh").read_text().partition("# What comes over SSH")[0]
     asked = (
-        f"{text}\nDOKKU_ROOT=/nonexistent; bakery_command_of {words}\n"
+        f"source {FILES}/dokku-words.sh; DOKKU_ROOT=/nonexistent; bakery_command_of {words}\n"
         'if bakery_only_reads "$bakery_command"; then echo reads\n'
         'elif bakery_frees "$bakery_command"; then echo frees; else echo writes; fi'
     )

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# What is known of a command of dokku's by its words: source it with DOKKU_ROOT; it does nothing by itself.
+# Needs: nothing
+
+# bakery_command_of WORD…: sets bakery_command and bakery_app, the first app that is named.
+bakery_command_of() {
+    local word before=""
+    bakery_command="" bakery_app=""
+    for word in "$@"; do
+        word=${word//\'/} # git puts an app's name between quotes
+        if [[ -z $bakery_command && $before != --app && ($word != -* || $word == --version) ]]; then
+            bakery_command=$word
+        elif [[ -z $bakery_app && $word =~ ^[a-z0-9][a-z0-9.-]*$ && -d $DOKKU_ROOT/$word ]]; then
+            bakery_app=$word
+        fi
+        before=$word
+    done
+}
+
+# bakery_only_reads COMMAND: it changes nothing that it could lose.
+bakery_only_reads() {
+    case $1 in
+        '' | help | version | -v | --version | report | ls | url | urls | logs | enter | shell) true ;;
+        config | config:get | config:keys | config:bundle | git-upload-pack | git-upload-archive | git:public-key) true ;;
+        plugin:installed | apps:locked | git:auth-status | logs:failed | builds:output | events | nginx:reload) true ;;
+        *:help | *:report | *:list | *:list-entries | *:info | *:show | *:show-* | *:exists | *:inspect | *:logs | *:*-logs | *:export) true ;;
+        *) false ;;
+    esac
+}
+
+# bakery_frees COMMAND: it makes room, so it begins without any, and rewrites no file that anybody needs.
+bakery_frees() {
+    case $1 in
+        cleanup | apps:destroy | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
+        builds:prune | letsencrypt:cleanup | ssh-keys:remove) true ;;
+        *) false ;;
+    esac
+}
