@@ -63,6 +63,7 @@ put_file health-dokku.sh /usr/local/lib/bakery/health-dokku.sh 0644
 # On a full disk dokku empties what it rewrites: environments, domains, vhosts. What it sources first forbids that.
 put_file dokku-room.sh /usr/local/lib/bakery/dokku-room.sh 0644
 put_file dokku-words.sh /usr/local/lib/bakery/dokku-words.sh 0644
+put_file dokku-torn.sh /usr/local/lib/bakery/dokku-torn.sh 0644
 put_file dokku-kept.sh /usr/local/lib/bakery/dokku-kept.sh 0644
 put_file guard-dokku.sh /usr/local/lib/bakery/guard-dokku.sh 0644
 put_file dokku-disk.sh /home/dokku/.dokkurc/bakery-disk 0644

@@ -26,11 +26,12 @@ bakery_refuse() {
 
 # bakery_end: how a command ends that may write; what it lost is there again, and it has failed.
 bakery_end() {
-    local code=$? lost=""
+    local code=$? lost="" full=no
     trap - EXIT
     rm -rf "/tmp/dokku-${DOKKU_PID:-$$}-cmd-certs-set."* # where dokku leaves the private key that certs:add was given
     if [[ -n ${BAKERY_KEPT:-} ]]; then
-        lost=$(bakery_put_back "$BAKERY_KEPT")
+        ! bakery_was_full "$BAKERY_KEPT" || full=yes
+        lost=$(bakery_put_back "$BAKERY_KEPT" "$full" && bakery_remove_torn "$BAKERY_KEPT" "$full" "$bakery_app")
         "${bakery_as[@]}" rm -rf "$BAKERY_KEPT"
     fi
     [[ -n $lost ]] || exit "$code"

@@ -2,16 +2,17 @@
 # What is known of a command of dokku's by its words: source it with DOKKU_ROOT; it does nothing by itself.
 # Needs: nothing
 
-# bakery_command_of WORD…: sets bakery_command and bakery_app, the first app that is named.
+# bakery_command_of WORD…: sets bakery_command, bakery_app, the first app that is named, and bakery_rest, all that is no flag.
 bakery_command_of() {
     local word before=""
-    bakery_command="" bakery_app=""
+    bakery_command="" bakery_app="" bakery_rest=()
     for word in "$@"; do
         word=${word//\'/} # git puts an app's name between quotes
         if [[ -z $bakery_command && $before != --app && ($word != -* || $word == --version) ]]; then
             bakery_command=$word
-        elif [[ -z $bakery_app && $word =~ ^[a-z0-9][a-z0-9.-]*$ && -d $DOKKU_ROOT/$word ]]; then
-            bakery_app=$word
+        elif [[ -n $word && ($word != -* || $word == --global) ]]; then
+            bakery_rest+=("$word")
+            [[ -n $bakery_app || ! $word =~ ^[a-z0-9][a-z0-9.-]*$ || ! -d $DOKKU_ROOT/$word ]] || bakery_app=$word
         fi
         before=$word
     done
@@ -33,6 +34,16 @@ bakery_frees() {
     case $1 in
         cleanup | apps:destroy | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
         builds:prune | letsencrypt:cleanup | ssh-keys:remove) true ;;
+        *) false ;;
+    esac
+}
+
+# bakery_fills: nothing that the command writes of its plugin's properties is empty afterwards.
+bakery_fills() {
+    case $bakery_command in
+        ports:set | ports:add | buildpacks:set | buildpacks:add | docker-options:add | storage:mount) true ;;
+        checks:disable | checks:skip | proxy:disable | ps:scale | ps:stop | resource:limit | resource:reserve) true ;;
+        *:set) ((${#bakery_rest[@]} > 2)) ;; # of an app, a name and a value; without the last it takes away
         *) false ;;
     esac
 }

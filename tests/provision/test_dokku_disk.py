@@ -18,7 +18,7 @@ from tests.standin.guest import Guest, settle, unpack
 
 FILES = ROOT / "provision/files"
 LIBRARY = "/usr/local/lib/bakery"
-PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-kept.sh")
+PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-torn.sh", "dokku-kept.sh")
 FILL = 'fill() { head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true; }\n'
 # What a machine's guard does first, and what it does for dokku.
 GUARD = """case "$*" in
@@ -188,13 +188,23 @@ def test_a_disk_without_inodes_is_full_too(node: Node) -> None:
     assert "inodes left" in ran.stderr
 
 
-@pytest.mark.parametrize(("lost", "command"), LOSING.items())
-def test_what_is_lost_while_a_disk_fills_is_put_back_without_a_free_block(node: Node, lost: str, command: str) -> None:
+def losing(node: Node, command: str, *, is_full_after: bool) -> str:
+    """Have the command write on a full disk, which it fills or which is free again when it ends; return its name."""
     name = command.split(maxsplit=1)[0]
     plugin = node.guest.root / "var/lib/dokku/core-plugins/available" / name.partition(":")[0]
     without_room(node.guest, plugin.name)
-    commands = plugin / "commands.bash"
-    commands.write_text(f'head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true\n{commands.read_text()}')
+    if is_full_after:
+        commands = plugin / "commands.bash"
+        commands.write_text(f'head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true\n{commands.read_text()}')
+    return name
+
+
+@pytest.mark.parametrize("is_full_after", [True, False])
+@pytest.mark.parametrize(("lost", "command"), LOSING.items())
+def test_what_is_lost_while_a_disk_fills_is_put_back_without_a_free_block(
+    node: Node, lost: str, command: str, *, is_full_after: bool
+) -> None:
+    name = losing(node, command, is_full_after=is_full_after)
     ran = node.run(f"cat {lost}; echo ==; dokku {command} >/dev/null; echo $?; echo ==; cat {lost}; echo ==; cat $LOG")
     before, code, after, asked = re.split("==\n?", ran.stdout)
     assert (before, code) == (after, "75\n"), ran.stderr
@@ -203,6 +213,51 @@ def test_what_is_lost_while_a_disk_fills_is_put_back_without_a_free_block(node: 
         f" !     The disk became full, so `{name}` is not done. As they were before: {node.guest.root}/{lost}"
     )
     assert ("reload" in asked) is lost.endswith("nginx.conf")
+
+
+@pytest.mark.parametrize("is_full_after", [True, False])
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize(
+    ("lost", "command"),
+    [
+        ("var/lib/dokku/config/bare/ENV", "config:set bare COLOR=blue"),
+        ("var/lib/dokku/config/ps/bare/restart-policy", "ps:set bare restart-policy always"),
+        ("home/dokku/bare/VHOST", "domains:set bare bare.test"),
+    ],
+)
+def test_a_first_value_that_is_lost_is_told_and_nothing_is_left_of_it(
+    node: Node, lost: str, command: str, *, was_there: bool, is_full_after: bool
+) -> None:
+    """What was missing is missing again, and what was empty is still there."""
+    name = losing(node, command, is_full_after=is_full_after)
+    made = f"mkdir -p {Path(lost).parent}; : >{lost}; " if was_there else ""
+    ran = node.run(f"{made}dokku {command} >/dev/null; echo $?; ls {lost} 2>/dev/null; wc -c <{lost} 2>/dev/null")
+    assert ran.stdout.splitlines() == ["75", *([lost, "0"] if was_there else [])], ran.stderr
+    assert f"`{name}` is not done. As they were before: {node.guest.root}/{lost}" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("config:unset shop A", "domains:clear-global", "ps:set shop restart-policy", "checks:enable shop"),
+        *("--quiet ps:set shop emptied", "ps:set shop emptied ''", "--app shop ps:set emptied", "domains:enable shop"),
+        *("ps:set --global emptied", "git:sync shop url", "buildpacks:remove shop it", "docker-options:clear shop"),
+    ],
+)
+def test_what_a_command_empties_on_purpose_stays_empty(node: Node, command: str) -> None:
+    """Also a property of its own plugin, and the domains of an app."""
+    emptied = [
+        *(f"var/lib/dokku/config/{plugin}/shop/emptied" for plugin in ("ps", "git", "buildpacks", "docker-options")),
+        *("var/lib/dokku/config/ps/--global/emptied", "home/dokku/shop/VHOST", "home/dokku/VHOST"),
+    ]
+    hook = node.guest.plugins / "enabled/zz-emptying/user-auth"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/bash\nfor file in {' '.join(emptied)}; do : >$file; done\n")
+    hook.chmod(0o755)
+    make = "; ".join(f"mkdir -p {Path(path).parent}; echo before >{path}" for path in emptied)
+    ran = node.run(f"{make}; dokku {command}; cat {' '.join(emptied)}")
+    assert "before" not in ran.stdout
+    assert "not done" not in ran.stderr
 
 
 def test_a_command_that_works_keeps_nothing_and_changes_what_it_is_for(node: Node) -> None:
