@@ -31,7 +31,8 @@ bakery_end() {
     rm -rf "/tmp/dokku-${DOKKU_PID:-$$}-cmd-certs-set."* # where dokku leaves the private key that certs:add was given
     if [[ -n ${BAKERY_KEPT:-} ]]; then
         ! bakery_was_full "$BAKERY_KEPT" || full=yes
-        lost=$(bakery_put_back "$BAKERY_KEPT" "$full" && bakery_remove_torn "$BAKERY_KEPT" "$full" "$bakery_app")
+        bakery_find "$bakery_app"
+        lost=$(bakery_put_back "$BAKERY_KEPT" "$full" "${bakery_paths[@]}")
         "${bakery_as[@]}" rm -rf "$BAKERY_KEPT"
     fi
     [[ -n $lost ]] || exit "$code"

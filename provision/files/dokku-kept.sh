@@ -38,28 +38,34 @@ bakery_copy() {
     (($# == 0)) || (cd / && "${bakery_as[@]}" cp --archive --parents -- "${@#/}" "$BAKERY_KEPT")
 }
 
-# bakery_put_back FOLDER WAS_FULL: what was kept there goes where it was torn; prints the paths.
+# bakery_put_back FOLDER WAS_FULL [PATH…]: of what was kept there, and of other paths that were not there then, what is lost
+# is as it was before; prints the paths.
 bakery_put_back() {
-    local kept path
-    while IFS= read -r -d '' kept; do
-        path=${kept#"$1"}
-        bakery_is_torn "$kept" "$path" "$2" || continue
-        # A second name for the same blocks: a copy would need what a full disk does not have.
-        "${bakery_as[@]}" ln --force -- "$kept" "$path" 2>/dev/null ||
-            { "${bakery_as[@]}" cp --archive -- "$kept" "$path~" && "${bakery_as[@]}" mv -- "$path~" "$path"; } || continue
-        echo "$path"
+    local path paths=() lost=()
+    while IFS= read -r -d '' path; do
+        paths+=("${path#"$1"}")
     done < <(find "$1" -type f,l -print0 2>/dev/null)
+    for path in "${@:3}"; do
+        bakery_has "$1$path" || paths+=("$path")
+    done
+    for path in "${paths[@]}"; do
+        ! bakery_is_lost "$1" "$path" "$2" || lost+=("$path")
+    done
+    for path in "${lost[@]}"; do
+        bakery_put_back_one "$1$path" "$path" && echo "$path"
+    done
 }
 
-# bakery_remove_torn FOLDER WAS_FULL APP: what is not kept there was not there before; torn, it goes; prints the paths.
-bakery_remove_torn() {
-    local path
-    bakery_find "$3"
-    for path in "${bakery_paths[@]}"; do
-        if [[ ! -e $1$path && ! -L $1$path ]] && bakery_is_torn "$1$path" "$path" "$2"; then
-            rm -f -- "$path" && echo "$path"
-        fi
-    done
+bakery_has() { [[ -e $1 || -L $1 ]]; }
+
+# bakery_put_back_one KEPT PATH: by a second name for the same blocks: a copy would need what a full disk does not have.
+bakery_put_back_one() {
+    if ! bakery_has "$1"; then
+        rm -f -- "$2"
+    else
+        "${bakery_as[@]}" ln --force -- "$1" "$2" 2>/dev/null ||
+            { "${bakery_as[@]}" cp --archive -- "$1" "$2~" && "${bakery_as[@]}" mv -- "$2~" "$2"; }
+    fi
 }
 
 # bakery_want_rebuild APP: its vhost is to be written anew as soon as there is room.

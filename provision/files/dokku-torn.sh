@@ -2,6 +2,17 @@
 # Whether a file of dokku's came out torn, because a disk was full while it was written: source it; it does nothing by itself.
 # Needs: nothing
 
+# bakery_is_lost FOLDER PATH WAS_FULL: it is torn, or beside a certificate or key that is: the one is no use without the other.
+bakery_is_lost() {
+    local path
+    for path in "$2" "${2%/*}"/*; do
+        if [[ $path == "$2" || $2 == */tls/* ]] && bakery_is_torn "$1$path" "$path" "$3"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
 # bakery_is_torn KEPT PATH WAS_FULL: it was written since it was kept, and nothing is in it or it ends where the blocks did.
 bakery_is_torn() {
     local size before

@@ -19,7 +19,8 @@ from tests.standin.guest import Guest, settle, unpack
 FILES = ROOT / "provision/files"
 LIBRARY = "/usr/local/lib/bakery"
 PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-torn.sh", "dokku-kept.sh")
-FILL = 'fill() { head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true; }\n'
+FILL = 'head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true'
+FULL = "trap '' XFSZ; ulimit -f 0"
 # What a machine's guard does first, and what it does for dokku.
 GUARD = """case "$*" in
     "start bakery-disk-guard.service") echo guard >>"${LOG:-/dev/null}" ; rm -f "$DISK/ballast" ;;
@@ -54,7 +55,7 @@ class Node:
         root.with_name("elsewhere").mkdir(exist_ok=True)
         here = (
             f"mount -t tmpfs -o size=4m,nr_inodes=4k none {disk}; cp -a {root}/. {disk}; mount --bind {disk} {root}\n"
-            f"cd {root}; {FILL}{script}\n"
+            f"cd {root}; fill() {{ {FILL}; }}; {script}\n"
         )
         elsewhere = root.with_name("elsewhere")
         (elsewhere / "log").touch()
@@ -117,13 +118,12 @@ LOSING = {
 def without_room(guest: Guest, plugin: str) -> None:
     """Let the plugin's writing fail as on a full ext4, where what a file gave back is not there for it at once."""
     folder = guest.root / "var/lib/dokku/core-plugins/available" / plugin
-    full = "trap '' XFSZ; ulimit -f 0"
     if plugin == "proxy":  # which writes its file elsewhere, and loses on the way from there
         text = (folder / "functions").read_text()
-        (folder / "functions").write_text(re.sub(r'mv "\$conf".*', rf"({full}; \g<0>)", text))
+        (folder / "functions").write_text(re.sub(r'mv "\$conf".*', rf"({FULL}; \g<0>)", text))
     else:
         text = (folder / "commands.bash").read_text()
-        (folder / "commands.bash").write_text(f"{full}\n{text}")
+        (folder / "commands.bash").write_text(f"{FULL}\n{text}")
 
 
 def test_without_it_a_full_disk_loses_what_dokku_rewrites(bare: Node) -> None:
@@ -195,7 +195,7 @@ def losing(node: Node, command: str, *, is_full_after: bool) -> str:
     without_room(node.guest, plugin.name)
     if is_full_after:
         commands = plugin / "commands.bash"
-        commands.write_text(f'head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true\n{commands.read_text()}')
+        commands.write_text(f"{FILL}\n{commands.read_text()}")
     return name
 
 
@@ -234,6 +234,32 @@ def test_a_first_value_that_is_lost_is_told_and_nothing_is_left_of_it(
     ran = node.run(f"{made}dokku {command} >/dev/null; echo $?; ls {lost} 2>/dev/null; wc -c <{lost} 2>/dev/null")
     assert ran.stdout.splitlines() == ["75", *([lost, "0"] if was_there else [])], ran.stderr
     assert f"`{name}` is not done. As they were before: {node.guest.root}/{lost}" in ran.stderr
+
+
+@pytest.mark.parametrize("is_full_after", [True, False])
+@pytest.mark.parametrize("before", ["files", "links", "nothing"])
+@pytest.mark.parametrize("at", ["crt", "key"])
+def test_a_certificate_and_its_key_are_put_back_together(
+    node: Node, at: str, before: str, *, is_full_after: bool
+) -> None:
+    """dokku removes both, and then writes one after the other; letsencrypt's are links."""
+    tls = node.guest.home / "shop/tls"
+    if before != "nothing":
+        for name in ("server.crt", "server.key"):
+            real = tls / name if before == "files" else node.guest.home / "shop/letsencrypt" / name
+            real.parent.mkdir(exist_ok=True)
+            real.write_text(f"old {name}\n")
+            if before == "links":
+                tls.mkdir(exist_ok=True)
+                (tls / name).symlink_to(f"../letsencrypt/{name}")
+    certs = node.guest.root / "var/lib/dokku/core-plugins/available/certs/commands.bash"
+    fill = FILL if is_full_after else "true"
+    certs.write_text(certs.read_text().replace(f'cp "${at}"', f'{fill}; {FULL}; cp "${at}"'))
+    ran = node.run("dokku certs:add shop server.crt server.key; echo $?; cd home/dokku/shop/tls && cat *; readlink *")
+    links = ["../letsencrypt/server.crt", "../letsencrypt/server.key"] if before == "links" else []
+    pair = [] if before == "nothing" else ["old server.crt", "old server.key"]
+    assert ran.stdout.splitlines() == ["75", *pair, *links]
+    assert "`certs:add` is not done" in ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,11 @@ certs:add() {
     fi
     folder=$DOKKU_ROOT/$app/tls
     mkdir -p "$folder"
-    install -m 0640 "$crt" "$folder/server.crt"
-    install -m 0640 "$key" "$folder/server.key"
+    rm -f "$folder/server.crt" "$folder/server.key"
+    cp "$crt" "$folder/server.crt"
+    cp "$key" "$folder/server.key"
     chmod 0750 "$folder"
+    chmod 0640 "$folder/server.crt" "$folder/server.key"
     add_https_port "$app"
     build_config "$app"
 }
