@@ -15,6 +15,7 @@ from bakery.commands.into_aws import (
     region_order,
 )
 from bakery.core.errors import impossible
+from bakery.core.texts import home
 
 if TYPE_CHECKING:
     from bakery.local.plan import Order
@@ -141,7 +142,7 @@ def verify(
     if release or rehearse:
         raise impossible("--release and --rehearse are for --region", hint="--region eu-west-2")
     verdict = (
-        verify.host(host, key=key, console=console)
+        verify.host(host, key=str(home(key)) if key else "", console=console)
         if host
         else verify.image(image, base=base, accelerator=accelerator, console=console)
     )

@@ -1,9 +1,10 @@
 """The task for nodes that serve: an app's certificate comes to all of them at once."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from bakery.commands.command import Context, task
+from bakery.core.errors import impossible
+from bakery.core.texts import home
 
 
 @task(
@@ -20,5 +21,8 @@ def certs(_context: Context, host: Sequence[str] | None = None, app: str = "", c
     from bakery.core.console import Console
     from bakery.local import certs
 
-    pair = certs.Pair(certificate=Path(crt), key=Path(key))
+    for option, file, example in (("--crt", crt, "fullchain.pem"), ("--key", key, "privkey.pem")):
+        if not file:
+            raise impossible(f"{option} is missing", hint=f"{option} {example}")
+    pair = certs.Pair(certificate=home(crt), key=home(key))
     certs.push(pair, app=app, hosts=host or (), console=Console())

@@ -104,6 +104,8 @@ def invoke(*words: str, folder: Path, path: str = PATH) -> subprocess.CompletedP
                 ["--accelerator", "zzz"],
             )
         ),
+        (["certs", "--host", "a", "--app", "shop", "--key", "x"], 2, "--crt is missing", "--crt fullchain.pem"),
+        (["certs", "--host", "a", "--app", "shop", "--crt", "x"], 2, "--key is missing", "--key privkey.pem"),
         (["verify", "--key", "x"], 2, "--key is for --host", "--host ssh://user@192.0.2.7"),
         (["verify", "--region", "eu-west-2", "--key", "x"], 2, "--key is for --host", "--host ssh://user@192.0.2.7"),
         (
@@ -168,6 +170,22 @@ def test_what_this_machine_cannot_run_is_refused_wherever_it_would_have_to(
     error, hint = done.stderr.splitlines()[-2:]
     assert error == f"error: an {other} image cannot be {act} on this {ours} machine"
     assert hint == f"hint:  on an {other} machine, or in a cloud's place that has them: ./inv regions"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["certs", "--host", "a", "--app", "shop", "--key", "x", "--crt=~/none"], "--crt"),
+        (["verify", "--host", "ssh://a@192.0.2.7", "--key=~/none"], "--key"),
+        (["launch", "--region", "eu-west-2", "--user-data=~/none"], "--user-data"),
+    ],
+)
+def test_a_file_in_the_home_is_found_where_the_shell_leaves_its_name_alone(
+    words: list[str], option: str, tmp_path: Path
+) -> None:
+    done = invoke(*words, folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {option} {tmp_path}/none: ")
 
 
 def test_every_command_is_at_the_door() -> None:
