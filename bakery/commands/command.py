@@ -12,7 +12,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
-from bakery.core.errors import BakeryError, ExitCode, impossible, of_system
+from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.definition.bases import DEFAULT_BASE, BaseName
 
 __all__ = ["IMAGE", "IMAGE_HELP", "REHEARSE_HELP", "Context", "complain", "number", "task"]
@@ -109,7 +109,7 @@ def task(**options: Any) -> Callable[[Callable[..., None]], Any]:
                 complain(error)
                 sys.exit(error.exit_code)
             except OSError as error:
-                known = folders.removed(error) or of_system(error, what=folders.full_disk())
+                known = folders.complaint(error)
                 if known is None:
                     raise
                 complain(known)

@@ -17,7 +17,7 @@ from typing import TextIO
 from bakery import ROOT
 from bakery.core import texts
 from bakery.core.console import Console
-from bakery.core.errors import ELSEWHERE, BakeryError, ExitCode, impossible
+from bakery.core.errors import ELSEWHERE, BakeryError, ExitCode, impossible, of_system
 from bakery.core.files import write_whole
 
 WORK_PREFIX = ".work-"
@@ -159,6 +159,11 @@ def _existing(folder: Path) -> Path:
 def write_json(path: Path, value: object) -> None:
     """Replace *path* by *value* as JSON in one step, so that a reader never sees half of it."""
     write_whole(path, json.dumps(value, indent=2, sort_keys=False) + "\n")
+
+
+def complaint(error: OSError) -> BakeryError | None:
+    """Return what a person can do about what the system refuses; None for what may be our mistake."""
+    return removed(error) or of_system(error, what=full_disk())
 
 
 def removed(error: OSError) -> BakeryError | None:

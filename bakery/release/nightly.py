@@ -136,8 +136,15 @@ def _way(name: str, places: tuple[str, ...], order: Order, *, doors: Doors, acco
 def _outlook(way: Way) -> Outlook:
     try:
         return Outlook(way=way, layers=way.look())
-    except BakeryError as error:
-        return Outlook(way=way, failure=error)
+    except (BakeryError, OSError) as error:
+        return Outlook(way=way, failure=_failure(error))
+
+
+def _failure(error: BakeryError | OSError) -> BakeryError:
+    """Return why an image failed: what the system refuses it, it may give to another."""
+    if isinstance(error, BakeryError):
+        return error
+    return folders.complaint(error) or BakeryError(str(error))
 
 
 def _night(outlook: Outlook, order: Order, *, answers: Answers, is_late: bool, console: Console) -> Night:
@@ -160,9 +167,10 @@ def _night(outlook: Outlook, order: Order, *, answers: Answers, is_late: bool, c
         if night.state is State.DUE:
             night = _baked(night, way, found, before=last.packages if last else None, console=console)
         return night.noted(*way.settle(night.release, console=console)) if isinstance(way, There) else night
-    except BakeryError as error:
-        console.say(f"{way.image}: failed: {error.message}")
-        return night.failed(error)
+    except (BakeryError, OSError) as error:
+        failure = _failure(error)
+        console.say(f"{way.image}: failed: {failure.message}")
+        return night.failed(failure)
 
 
 def _baked(
@@ -208,10 +216,9 @@ def _pruned(nights: Sequence[Night], ways: Sequence[Way], order: Order, *, conso
         # Its table is this command's talk, not its result.
         with redirect_stdout(sys.stderr):
             prune.prune(wanted, account=done[0].account, console=console, is_dry=False)
-    except BakeryError as error:
-        failed = BakeryError(
-            f"nothing or not all was pruned: {error.message}", hint=error.hint, exit_code=error.exit_code
-        )
+    except (BakeryError, OSError) as error:
+        why = _failure(error)
+        failed = BakeryError(f"nothing or not all was pruned: {why.message}", hint=why.hint, exit_code=why.exit_code)
         names = {way.image for way in done}
         return [night.failed(failed) if night.image in names else night for night in nights]
     return [*nights]

@@ -1,5 +1,6 @@
 """Nights on the rehearsal cloud: what changed is baked and promoted, what did not pass is not; nothing boots here."""
 
+import errno
 import re
 import subprocess
 import sys
@@ -406,6 +407,42 @@ def test_one_image_that_fails_harms_no_other(kitchen: Kitchen, account: AwsCloud
     with pytest.raises(BakeryError, match="1 image of 2 failed: host") as caught:
         nightly.require_done([host, shop])
     assert caught.value.exit_code is ExitCode.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/var/lib/x"), "/var/lib/x: No space left on device"),
+        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), "Connection reset by peer"),
+    ],
+)
+def test_one_image_that_the_system_refuses_something_harms_no_other(
+    error: OSError, said: str, kitchen: Kitchen, account: AwsCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it comes: at the look, at the bake, or when what is old is removed."""
+    for point in ("look", "bake"):
+        with monkeypatch.context() as patch:
+            right = getattr(there.There, point)
+
+            def refuse(self: there.There, *at: Any, right: Any = right, **told: Any) -> Any:
+                if self.image == "shop":
+                    raise error
+                return right(self, *at, **told)
+
+            patch.setattr(there.There, point, refuse)
+            good, bad = a_night(account, "host", "shop")
+        assert (good.image, bad.image, bad.state) == ("host", "shop", State.FAILED)
+        assert good.state in {State.BAKED, State.UNCHANGED}
+        assert bad.failure is not None
+        assert said in bad.failure.message
+
+    def refuse_to_prune(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(prune, "prune", refuse_to_prune)
+    (only,) = a_night(account)
+    assert only.failure is not None
+    assert said in only.failure.message
 
 
 def test_what_prune_cannot_do_is_told_and_fails_the_night(
