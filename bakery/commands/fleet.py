@@ -163,7 +163,7 @@ def catalog(
         "region": "only this AWS region or Scaleway zone; repeatable (default: wherever images are or are to be)",
         "keep": "how many of the newest releases stay (default: as each definition says)",
         "unknown": "remove images of ours, too, that are in no catalog here; another checkout may own them",
-        "now": "end machines of bakes, too, that are younger than 6 hours; their runs may still go on",
+        "now": "end machines of bakes, too, that are younger than 6 hours, and their groups; their runs may go on",
         "dry-run": "show what would go, change nothing",
     },
     iterable=["region"],

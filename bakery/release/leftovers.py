@@ -38,7 +38,7 @@ def find(inventory: Inventory, *, now: datetime, is_now: bool) -> list[Leftover]
         *_images(inventory),
         *_snapshots(inventory, now=now),
         *_loose(inventory, now=now, is_now=is_now),
-        *_groups(inventory, staying),
+        *(_groups(inventory, staying) if is_now else ()),
         *_keys(inventory, staying, now=now, is_now=is_now),
     ]
 
@@ -81,6 +81,7 @@ def _loose(inventory: Inventory, *, now: datetime, is_now: bool) -> Iterator[Lef
 
 
 def _groups(inventory: Inventory, staying: Sequence[Instance]) -> Iterator[Leftover]:
+    """Give the groups without a machine: all runs share them, and one may be about to start its machine there."""
     used = {group for instance in staying for group in instance.groups}
     for one in inventory.groups:
         if one.id not in used:

@@ -72,10 +72,16 @@ def test_a_snapshot_of_an_image_that_is_gone_is_one_at_once() -> None:
     assert leftover.id == "snap-1"
 
 
-def test_a_group_that_no_staying_instance_is_in_is_a_leftover() -> None:
-    assert kinds(groups=[GROUP]) == [Kind.GROUP]
-    assert kinds(groups=[GROUP], instances=[instance(hours=1, **IN_GROUP)]) == []
-    assert kinds(groups=[GROUP], instances=[instance(**IN_GROUP)]) == [Kind.INSTANCE, Kind.GROUP]
+def test_a_group_is_never_a_leftover_by_itself_since_a_run_may_be_about_to_start_a_machine_in_it() -> None:
+    assert kinds(groups=[GROUP]) == []
+    assert kinds(groups=[GROUP], instances=[instance(**IN_GROUP)]) == [Kind.INSTANCE]
+
+
+def test_a_group_that_no_staying_instance_is_in_goes_when_that_is_asked_for() -> None:
+    other = instance(tags={}, **IN_GROUP)
+    assert kinds(groups=[GROUP], is_now=True) == [Kind.GROUP]
+    assert kinds(groups=[GROUP], instances=[other], is_now=True) == []
+    assert kinds(groups=[GROUP], instances=[instance(**IN_GROUP)], is_now=True) == [Kind.INSTANCE, Kind.GROUP]
 
 
 def test_a_key_that_no_staying_instance_has_is_a_leftover_after_six_hours() -> None:
@@ -106,6 +112,7 @@ def test_whatever_holds_another_thing_comes_first() -> None:
         loose=[loose(kind) for kind in (Kind.VOLUME, Kind.ADDRESS, Kind.OBJECT)],
         images={"ami-1": image(state="failed")},
         instances=[instance()],
+        is_now=True,
     )
     assert found == list(Kind)
 

@@ -142,7 +142,7 @@ def test_prune_leaves_the_same_and_nothing_over(
         for region in BOTH:
             groups.group(account.region(region), name="dokku-bakery-bake", ports=(22,))
         for again in (account, account_of(cloud)):
-            prune.prune(prune.Order(), account=AwsCloud(account=again), console=Console(), is_dry=False)
+            prune.prune(prune.Order(is_now=True), account=AwsCloud(account=again), console=Console(), is_dry=False)
         cloud.faults = NONE
         left = [inventory.take(account.region(region), Question()) for region in BOTH]
         return [

@@ -189,7 +189,7 @@ def test_every_kind_of_leftover_is_removed(cloud: Rehearsal, region: Region) -> 
     an_image(cloud, region=DUBLIN, name="dokku-bakery/host/x/amd64", failure="no reason", tags=dict(OURS))
     a_snapshot(cloud, region=DUBLIN, started=old, tags=dict(OURS))
     later = releases.NOW + timedelta(hours=7)
-    found = leftovers.find(take(region), now=later, is_now=False)
+    found = leftovers.find(take(region), now=later, is_now=True)
     assert [leftover.kind for leftover in found] == [Kind.INSTANCE, Kind.IMAGE, Kind.SNAPSHOT, Kind.GROUP, Kind.KEY]
     assert [leftovers.remove(AwsPlace(region=region), leftover) for leftover in found] == [""] * len(found)
     assert releases.own_images(cloud) == {base.id}
