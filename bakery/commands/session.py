@@ -73,8 +73,8 @@ def _rehearsed(cloud: Cloud, running: Running) -> Account:
         from bakery.clouds.scaleway.credentials import Keys
 
         scaleway_keys = Keys(
-            access_key=service.SCALEWAY_ACCESS_KEY,
-            secret_key=service.SCALEWAY_SECRET_KEY,
+            access_key=running.keys.scaleway_access_key,
+            secret_key=running.keys.scaleway_secret_key,
             project=service.PROJECT,
             api_url=running.url,
         )
@@ -82,7 +82,7 @@ def _rehearsed(cloud: Cloud, running: Running) -> Account:
             keys=scaleway_keys, storage_url=running.url, ports=service.PORTS, machines=machines
         )
         return ScalewayCloud(account=rehearsed)
-    keys = service.ACCESS_KEY, service.SECRET_KEY
+    keys = running.keys.access_key, service.SECRET_KEY
     return AwsCloud(account=aws.rehearse(endpoint=running.url, keys=keys, ports=service.PORTS, machines=machines))
 
 

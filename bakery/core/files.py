@@ -20,15 +20,18 @@ def named(path: Path) -> Iterator[None]:
         raise
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, *, is_private: bool = False) -> None:
     """Replace *path* by *content* in one step: a reader never sees half of it, and a full disk leaves what was there.
 
-    Raises OSError with the name of *path*.
+    What is private nobody else can read at any time. Raises OSError with the name of *path*.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     data = content.encode() if isinstance(content, str) else content
     with named(path):
         try:
+            if is_private:
+                draft.unlink(missing_ok=True)
+                draft.touch(0o600)
             draft.write_bytes(data)
             draft.replace(path)
         except OSError:

@@ -12,9 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakery.core import folders, process
+from bakery.core import process
 from bakery.core.errors import BakeryError
+from bakery.core.files import write_whole
 from bakery.rehearsal import faults, service
+from bakery.rehearsal.owner import new_keys
 
 if TYPE_CHECKING:
     from bakery.rehearsal.stage import Rehearsal
@@ -45,8 +47,10 @@ def main(argv: list[str]) -> int:
     process.interrupt_on_sigterm()
     state = service.state_file()
     state.parent.mkdir(parents=True, exist_ok=True)
-    with serving(faults=begun_with, folder=state.parent, port=asked.port) as rehearsal:
-        folders.write_json(state, {"url": rehearsal.url, "pid": os.getpid()})
+    keys = new_keys()
+    with serving(faults=begun_with, folder=state.parent, port=asked.port, keys=keys) as rehearsal:
+        told = {"url": rehearsal.url, "pid": os.getpid(), "keys": vars(keys)}
+        write_whole(state, json.dumps(told, indent=2), is_private=True)
         try:
             wait_for_the_end(rehearsal, idle_s=asked.idle_s)
         finally:

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from bakery.rehearsal.answers import Answer
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.lagging import Lagging, Question
 from bakery.rehearsal.scaleway import door, spoilt, storage
+from bakery.rehearsal.service import KNOWN
 from bakery.rehearsal.stage import Call, Rehearsal
 from bakery.rehearsal.world import World
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[a-z0-9-]+)/(?P<service>ec2|ssm|ebs)/aws4_request")
 """The scope of a signature (AWS General Reference, "Signature Version 4"): KEY/DATE/REGION/SERVICE/aws4_request."""
+
+AWS = frozenset({"ec2", "ssm", "ebs"})
 
 ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
@@ -79,7 +83,10 @@ class Gate:
         body = environ["wsgi.input"].read()
         environ["wsgi.input"] = BytesIO(body)
         asked = asked_for(environ, body)
-        if environ["PATH_INFO"].startswith(control.PREFIX):
+        owner = self.rehearsal.keys
+        if owner is not KNOWN and not owner.are_of(environ):
+            answer = stranger(asked[0] if asked else "")
+        elif environ["PATH_INFO"].startswith(control.PREFIX):
             answer = control.answer(self.rehearsal, environ["REQUEST_METHOD"], environ["PATH_INFO"], body)
         elif asked is None:
             answer = self.let_in(environ, service="")
@@ -126,7 +133,7 @@ class Gate:
         """Answer a call to one of the other cloud's zones, or to a region of its object storage."""
         environ = _again(question)
         if question.service == "s3":
-            return storage.refusal(environ) or self.let_in(storage.narrowed(environ), service="s3")
+            return storage.refusal(environ, self.rehearsal.keys) or self.let_in(storage.narrowed(environ), service="s3")
         call = door.read(environ, question.body)
         assert call is not None
         try:
@@ -176,6 +183,13 @@ class Gate:
 def words_of(service: str) -> Any:
     """Return the module whose answers are those of the cloud that a service belongs to."""
     return spoilt if service in spoilt.SERVICES else answers
+
+
+def stranger(service: str) -> Answer:
+    """Return what whoever calls without the owner's keys is told: in AWS's words where AWS was asked."""
+    if service in AWS:
+        return answers.unknown_caller(service)
+    return answers.plain({"message": "this rehearsal answers to its owner's keys alone"}, status=HTTPStatus.FORBIDDEN)
 
 
 def _again(call: Question) -> dict[str, Any]:

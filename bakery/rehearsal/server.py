@@ -28,8 +28,10 @@ from bakery.rehearsal.blocks import BlockActions
 from bakery.rehearsal.faults import NONE, Faults
 from bakery.rehearsal.gate import Gate
 from bakery.rehearsal.image_calls import ImageActions
+from bakery.rehearsal.owner import Keys
 from bakery.rehearsal.parameters import ParameterActions
 from bakery.rehearsal.region_actions import RegionActions
+from bakery.rehearsal.service import KNOWN
 from bakery.rehearsal.snapshot_calls import SnapshotActions
 from bakery.rehearsal.spot import SpotActions
 from bakery.rehearsal.stage import Call, Rehearsal, empty_moto
@@ -155,17 +157,20 @@ class Server(ThreadedWSGIServer):
 
 
 @contextmanager
-def serving(*, faults: Faults = NONE, folder: Path | None = None, port: int = 0) -> Iterator[Rehearsal]:
+def serving(
+    *, faults: Faults = NONE, folder: Path | None = None, port: int = 0, keys: Keys = KNOWN
+) -> Iterator[Rehearsal]:
     """Run a rehearsal cloud on 127.0.0.1 while the body runs; one at a time in a process, since moto is global.
 
-    *port* 0 takes a free one; `Rehearsal.url` has it. The world's disks are in a new folder within *folder* (by default
-    the system's for temporary files), which is removed at the end with everything that was started.
+    *port* 0 takes a free one; `Rehearsal.url` has it. Whoever calls is asked for *keys* that are not `KNOWN`. The
+    world's disks are in a new folder within *folder* (by default the system's for temporary files), which is removed
+    at the end with everything that was started.
     """
     # Its own list is of images from 2018, with the same ids in every region.
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     with ExitStack() as stack:
         place = folders.work_dir(folder or Path(tempfile.gettempdir(), "bakery-rehearsal"))
-        rehearsal = Rehearsal(world=World(folder=stack.enter_context(place)), faults=faults)
+        rehearsal = Rehearsal(world=World(folder=stack.enter_context(place)), faults=faults, keys=keys)
         seeds.sow(rehearsal.world)
         empty_moto()
         stack.callback(empty_moto)

@@ -25,6 +25,7 @@ from bakery.core.waiting import Patience, wait_until
 from bakery.guests import accelerator
 from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal import faults as spoiling
+from bakery.rehearsal.owner import Keys
 
 ACCESS_KEY = "AKIAREHEARSAL0000000"
 """The key id of whoever rehearses: AWS's ids, and what moto reads as one, have 20 letters and digits."""
@@ -36,6 +37,9 @@ PROJECT = "5ca1ab1e-0000-4000-8000-000000000002"
 ORGANIZATION = "5ca1ab1e-0000-4000-8000-000000000003"
 FOREIGN_SECRET_KEY = "5ca1ab1e-0000-4000-8000-000000000004"  # noqa: S105  # of a project that has nothing here
 FOREIGN_PROJECT = "5ca1ab1e-0000-4000-8000-000000000005"
+
+KNOWN = Keys(access_key=ACCESS_KEY, scaleway_access_key=SCALEWAY_ACCESS_KEY, scaleway_secret_key=SCALEWAY_SECRET_KEY)
+"""Those of a rehearsal inside the process of a test, which asks nobody for any; a program has its own."""
 
 PORTS = {22: 2222, 80: 8080, 443: 8443, 8077: 8077}
 """TCP ports of a machine, and where its own address of the loopback has them: ports that need no root."""
@@ -53,14 +57,15 @@ _begun_here: list[int] = []
 
 @dataclass(frozen=True, kw_only=True)
 class Running:
-    """A rehearsal cloud that runs: its address, for AWS_ENDPOINT_URL, and its process."""
+    """A rehearsal cloud that runs: its address, for AWS_ENDPOINT_URL, its process, and what it answers to."""
 
     url: str
     pid: int
+    keys: Keys = KNOWN
 
 
 def state_file() -> Path:
-    """Return where a rehearsal cloud says that it runs: `url` and `pid`."""
+    """Return where a rehearsal cloud says that it runs, for us alone: `url`, `pid` and `keys`."""
     return folders.build_dir("rehearsal").parent / "server.json"
 
 
@@ -101,8 +106,7 @@ def start(*, console: Console, faults: str = "", machines: str = "") -> Running:
 def running() -> Running | None:
     """Return the rehearsal cloud that runs; None when there is none, and then its state file is removed."""
     try:
-        kept = json.loads(state_file().read_text())
-        there = Running(url=kept["url"], pid=kept["pid"])
+        there = read(state_file())
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError):
@@ -111,6 +115,12 @@ def running() -> Running | None:
         return there
     state_file().unlink(missing_ok=True)
     return None
+
+
+def read(state: Path) -> Running:
+    """Return what a state file tells. Raises ValueError, KeyError or TypeError where it tells nothing."""
+    kept = json.loads(state.read_text())
+    return Running(url=kept["url"], pid=kept["pid"], keys=Keys(**kept["keys"]))
 
 
 def machines(there: Running) -> Accelerator:
@@ -150,8 +160,8 @@ def scaleway_environment(there: Running) -> dict[str, str]:
     """Return what makes Scaleway's SDK, and Packer, call a rehearsal; its object storage is at the same address."""
     return {
         "SCW_API_URL": there.url,
-        "SCW_ACCESS_KEY": SCALEWAY_ACCESS_KEY,
-        "SCW_SECRET_KEY": SCALEWAY_SECRET_KEY,
+        "SCW_ACCESS_KEY": there.keys.scaleway_access_key,
+        "SCW_SECRET_KEY": there.keys.scaleway_secret_key,
         "SCW_DEFAULT_PROJECT_ID": PROJECT,
         "SCW_DEFAULT_ORGANIZATION_ID": ORGANIZATION,
         "SCW_PROFILE": "",
@@ -180,7 +190,9 @@ def ask(there: Running, method: str, what: str, *, body: object = None) -> dict[
     """
     connection = http.client.HTTPConnection(urlsplit(there.url).netloc, timeout=ANSWERS_S)
     try:
-        connection.request(method, f"/rehearsal/{what}", body=None if body is None else json.dumps(body))
+        headers = {"X-Auth-Token": there.keys.scaleway_secret_key}
+        told = None if body is None else json.dumps(body)
+        connection.request(method, f"/rehearsal/{what}", body=told, headers=headers)
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
     finally:

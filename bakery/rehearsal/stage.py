@@ -15,8 +15,10 @@ from moto.s3.models import s3_backends
 
 from bakery.rehearsal import seeds
 from bakery.rehearsal.faults import NONE, Faults
+from bakery.rehearsal.owner import Keys
 from bakery.rehearsal.scaleway import market
 from bakery.rehearsal.scaleway.ground import Ground
+from bakery.rehearsal.service import KNOWN
 from bakery.rehearsal.world import ACCOUNT, World
 
 
@@ -38,6 +40,7 @@ class Rehearsal:
     ground: Ground = field(init=False)
     """The zones beside AWS's regions."""
     url: str = ""
+    keys: Keys = KNOWN
     faults: Faults = NONE
     """May be replaced at any time; what is random begins anew with its seed."""
     calls: list[Call] = field(default_factory=list)
@@ -84,7 +87,8 @@ class Rehearsal:
         self.faults = NONE
 
     def _new_ground(self) -> Ground:
-        ground = Ground(folder=self.world.folder / "zones", world=self.world, pending_s=lambda: self.faults.pending_s)
+        folder = self.world.folder / "zones"
+        ground = Ground(folder=folder, world=self.world, keys=self.keys, pending_s=lambda: self.faults.pending_s)
         market.sow(ground)
         return ground
 

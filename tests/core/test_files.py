@@ -15,6 +15,21 @@ from bakery import ROOT
 from bakery.core import files
 from bakery.core.errors import ExitCode
 
+
+def test_what_is_private_is_so_from_its_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    modes: list[int] = []
+
+    def watched(draft: Path, data: bytes) -> int:
+        with draft.open("wb") as file:
+            modes.append(draft.stat().st_mode & 0o777)
+            return file.write(data)
+
+    monkeypatch.setattr(Path, "write_bytes", watched)
+    files.write_whole(tmp_path / "a", "text", is_private=True)
+    assert (tmp_path / "a").read_text() == "text"
+    assert modes == [0o600]
+
+
 OURS = ("--image", "host", "--base", "debian-12")
 ROOM = "make room (./inv clean removes the cache)"
 CLOSED = "let this user write there"

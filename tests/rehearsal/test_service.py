@@ -8,9 +8,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from bakery import ROOT
@@ -23,7 +25,7 @@ from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import layers
 from bakery.definition.scaleway import Scaleway
-from bakery.rehearsal import buckets, service
+from bakery.rehearsal import buckets, owner, service
 from bakery.rehearsal.__main__ import wait_for_the_end
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.service import Running, _is_alive
@@ -74,8 +76,37 @@ def test_it_outlives_the_command_that_started_it(stage: Running, folder: Path) -
     assert service.running() == stage
     # Ctrl-C in the terminal goes to the group of the command that runs there.
     assert os.getpgid(stage.pid) == stage.pid
-    assert json.loads((folder / "server.json").read_text()) == {"url": stage.url, "pid": stage.pid}
+    kept = json.loads((folder / "server.json").read_text())
+    assert kept == {"url": stage.url, "pid": stage.pid, "keys": vars(stage.keys)}
     assert faults(stage)["latency_ms"] == 7
+
+
+def test_its_keys_are_its_own_and_for_its_owner_alone(stage: Running, folder: Path) -> None:
+    for name, key in vars(stage.keys).items():
+        known = getattr(service.KNOWN, name)
+        assert key != known
+        assert len(key) == len(known)
+    assert (folder / "server.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("keys", [service.KNOWN, owner.new_keys()])
+def test_without_them_it_does_nothing(stage: Running, keys: owner.Keys) -> None:
+    stranger = replace(stage, keys=keys)
+    for method, what in (("GET", "state"), ("POST", "stop"), ("POST", "accelerator"), ("POST", "base-disks")):
+        with pytest.raises(BakeryError, match="answers to its owner's keys alone"):
+            service.ask(stranger, method, what, body={"name": "native"})
+    aws = rehearse(endpoint=stage.url, keys=(keys.access_key, service.SECRET_KEY)).region("eu-west-2")
+    for ask, what in ((aws.ec2, "describe_vpcs"), (aws.ssm, "describe_parameters")):
+        with pytest.raises(BakeryError, match="are not accepted"):
+            ask(what)
+    unsigned = httpx.post(f"{stage.url}/moto-api/reset")
+    foreign = httpx.get(
+        f"{stage.url}/instance/v1/zones/fr-par-1/servers", headers={"X-Auth-Token": keys.scaleway_secret_key}
+    )
+    signed = f"AWS4-HMAC-SHA256 Credential={keys.scaleway_access_key}/20260101/fr-par/s3/aws4_request"
+    bucket = httpx.get(stage.url, headers={"Authorization": signed})
+    assert {answer.status_code for answer in (unsigned, foreign, bucket)} == {403}
+    assert service.ask(stage, "GET", "state")["calls"] == 0
 
 
 def test_a_second_start_finds_the_one_that_runs(stage: Running) -> None:
@@ -120,8 +151,8 @@ def test_a_rehearsal_has_the_buckets_that_a_definition_names(stage: Running, mon
     for _ in range(2):
         buckets.lend("shop")
     keys = Keys(
-        access_key=service.SCALEWAY_ACCESS_KEY,
-        secret_key=service.SCALEWAY_SECRET_KEY,
+        access_key=stage.keys.scaleway_access_key,
+        secret_key=stage.keys.scaleway_secret_key,
         project=service.PROJECT,
         api_url=stage.url,
     )
@@ -132,7 +163,7 @@ def test_a_rehearsal_has_the_buckets_that_a_definition_names(stage: Running, mon
 def test_what_its_owner_has_set_up_for_aws_does_not_reach_it(stage: Running) -> None:
     """The stage is started with a profile that does not exist, which would end every call inside it."""
     assert os.environ["AWS_PROFILE"] == "nobody"
-    account = rehearse(endpoint=stage.url, keys=(service.ACCESS_KEY, service.SECRET_KEY))
+    account = rehearse(endpoint=stage.url, keys=(stage.keys.access_key, service.SECRET_KEY))
     assert account.region("eu-west-2").ec2("describe_vpcs")["Vpcs"]
 
 

@@ -223,7 +223,8 @@ def test_what_cannot_be_asked_for_is_refused_before_any_account_is_opened() -> N
 def test_the_command_prints_json_alone_on_stdout(home: Path, cloud: Rehearsal) -> None:
     # This process is the rehearsal that the command finds; that it starts one is in tests/rehearsal/test_service.py.
     service.state_file().parent.mkdir(parents=True)
-    folders.write_json(service.state_file(), {"url": cloud.url, "pid": os.getpid()})
+    told = {"url": cloud.url, "pid": os.getpid(), "keys": vars(service.KNOWN)}
+    folders.write_json(service.state_file(), told)
     argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "regions", "--rehearse", "--json"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "BAKERY_BUILD_DIR": str(home / "build")}
     done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False)

@@ -70,8 +70,9 @@ class Nights:
 
     @property
     def account(self) -> Account:
-        url = json.loads((self.build / "rehearsal/server.json").read_text())["url"]
-        return rehearse(endpoint=url, keys=(service.ACCESS_KEY, service.SECRET_KEY), ports=service.PORTS)
+        there = service.read(self.build / "rehearsal/server.json")
+        keys = there.keys.access_key, service.SECRET_KEY
+        return rehearse(endpoint=there.url, keys=keys, ports=service.PORTS)
 
     def night(self, *, asked: str = QUICK) -> Night:
         began = time.monotonic()

@@ -56,8 +56,9 @@ class Rehearsed:
 
     @property
     def account(self) -> Account:
-        url = json.loads((self.build / "rehearsal/server.json").read_text())["url"]
-        return rehearse(endpoint=url, keys=(service.ACCESS_KEY, service.SECRET_KEY), ports=service.PORTS)
+        there = service.read(self.build / "rehearsal/server.json")
+        keys = there.keys.access_key, service.SECRET_KEY
+        return rehearse(endpoint=there.url, keys=keys, ports=service.PORTS)
 
     def latest(self, region: str) -> str:
         name = "/dokku-bakery/host/latest/amd64"

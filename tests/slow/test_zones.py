@@ -56,12 +56,14 @@ class Zones:
     def latest(self) -> str:
         return str(self.catalog["latest"]["amd64"][-1]["release"])
 
+    def ask(self, method: str, zone: str, what: str, **told: Any) -> httpx.Response:
+        there = service.read(self.build / "rehearsal/server.json")
+        headers = {"X-Auth-Token": there.keys.scaleway_secret_key}
+        address = f"{there.url}/instance/v1/zones/{zone}/{what}"
+        return httpx.request(method, address, headers=headers, **told).raise_for_status()
+
     def shown(self, zone: str, what: str) -> list[dict[str, Any]]:
-        url = json.loads((self.build / "rehearsal/server.json").read_text())["url"]
-        asked = httpx.get(
-            f"{url}/instance/v1/zones/{zone}/{what}", headers={"X-Auth-Token": service.SCALEWAY_SECRET_KEY}
-        )
-        found: list[dict[str, Any]] = asked.raise_for_status().json()[what]
+        found: list[dict[str, Any]] = self.ask("GET", zone, what).json()[what]
         return [one for one in found if one["project"] == service.PROJECT]
 
 
@@ -118,12 +120,7 @@ def test_a_machine_from_it_is_healthy_in_each_of_them(zones: Zones, sent: str) -
         (server,) = zones.shown(zone, "servers")
         (address,) = server["public_ips"]
         assert httpx.get(f"http://{address['address']}:8077/health").json()["release"] == release
-        base = f"/instance/v1/zones/{zone}/servers/{server['id']}/action"
-        url = json.loads((zones.build / "rehearsal/server.json").read_text())["url"]
-        ended = httpx.post(
-            f"{url}{base}", json={"action": "terminate"}, headers={"X-Auth-Token": service.SCALEWAY_SECRET_KEY}
-        )
-        ended.raise_for_status()
+        zones.ask("POST", zone, f"servers/{server['id']}/action", json={"action": "terminate"})
 
 
 def test_packers_own_builder_bakes_in_a_zone_and_the_image_is_copied(zones: Zones, baked_there: str) -> None:

@@ -96,7 +96,7 @@ def answer(call: Call, ground: Ground) -> Answer:
 
 def _answered(call: Call, ground: Ground) -> Answer:
     api = call.path.split("/")[1]
-    project = keys.SECRETS.get(call.token, "")
+    project = keys.project_of(call.token, ground.keys)
     if not project and api not in OPEN:
         raise refusals.unknown_key()
     found = call.route()

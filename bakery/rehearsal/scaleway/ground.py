@@ -10,6 +10,7 @@ from typing import Any
 
 from bakery.rehearsal import service
 from bakery.rehearsal.machines import Machine
+from bakery.rehearsal.owner import Keys
 from bakery.rehearsal.rack import rack_of
 from bakery.rehearsal.scaleway import refusals
 from bakery.rehearsal.world import World
@@ -105,6 +106,8 @@ class Ground:
     folder: Path
     world: World
     """Where machines, their addresses and base disks are, of all clouds of the rehearsal."""
+    keys: Keys = service.KNOWN
+    """The owner's."""
     things: dict[str, Thing] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     pending_s: Callable[[], float] = lambda: 0.0

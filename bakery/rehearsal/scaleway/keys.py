@@ -6,19 +6,23 @@ from scaleway.account.v3 import types as account
 from scaleway.iam.v1alpha1 import types as iam
 
 from bakery.rehearsal import service
+from bakery.rehearsal.owner import Keys
 from bakery.rehearsal.scaleway import refusals
 from bakery.rehearsal.scaleway.routes import Asked, Route
 
-SECRETS = {service.SCALEWAY_SECRET_KEY: service.PROJECT, service.FOREIGN_SECRET_KEY: service.FOREIGN_PROJECT}
-"""Secret key → project. The second is for whoever wants to see what a key of another project may not do."""
-ACCESS = {service.SCALEWAY_ACCESS_KEY: service.PROJECT}
 BEGAN = "2026-01-05T08:00:00+00:00"
+
+
+def project_of(secret: str, owner: Keys) -> str:
+    """Return whose a secret key is, empty for nobody's; a foreign project's shows what such a key may not do."""
+    known = {owner.scaleway_secret_key: service.PROJECT, service.FOREIGN_SECRET_KEY: service.FOREIGN_PROJECT}
+    return known.get(secret, "")
 
 
 def api_key(asked: Asked) -> dict[str, Any]:
     """Show a key by its public half."""
     access_key = asked.ids["access_key"]
-    if ACCESS.get(access_key) != asked.project:
+    if (access_key, asked.project) != (asked.ground.keys.scaleway_access_key, service.PROJECT):
         raise refusals.not_found("api_key", access_key)
     return {
         "access_key": access_key,

@@ -7,8 +7,8 @@ from typing import Any
 
 from moto.s3.models import s3_backends
 
-from bakery.rehearsal import service
 from bakery.rehearsal.answers import Answer
+from bakery.rehearsal.owner import Keys
 from bakery.rehearsal.scaleway import disks, spoilt, zones
 from bakery.rehearsal.world import ACCOUNT
 
@@ -28,10 +28,10 @@ def region(environ: Mapping[str, Any]) -> str:
     return scope["region"] if scope and scope["region"] in zones.REGIONS else ""
 
 
-def refusal(environ: Mapping[str, Any]) -> Answer | None:
+def refusal(environ: Mapping[str, Any], owner: Keys) -> Answer | None:
     """Return why a call does not come to moto: the key is nobody's, or the bucket is not in the region."""
     scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    if scope is None or scope["key"] != service.SCALEWAY_ACCESS_KEY:
+    if scope is None or scope["key"] != owner.scaleway_access_key:
         message = "The access key ID you provided does not exist in our records."
         return spoilt.storage(HTTPStatus.FORBIDDEN, "InvalidAccessKeyId", message)
     bucket = environ["PATH_INFO"].strip("/").partition("/")[0]
