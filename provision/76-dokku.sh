@@ -55,6 +55,7 @@ put_file apps.py /usr/local/lib/bakery/apps.py 0644
 put_file asking.py /usr/local/lib/bakery/asking.py 0644
 put_file bakery-restore /usr/local/sbin/bakery-restore 0755
 put_file dokku-redeploy.conf /etc/systemd/system/dokku-redeploy.service.d/50-bakery.conf 0644
+put_file dokku-retire.conf /etc/systemd/system/dokku-retire.service.d/50-bakery.conf 0644
 
 put_file bakery-apps /usr/local/sbin/bakery-apps 0755
 put_file health-vhosts.sh /usr/local/lib/bakery/health-vhosts.sh 0644
@@ -65,10 +66,10 @@ put_file dokku-room.sh /usr/local/lib/bakery/dokku-room.sh 0644
 put_file dokku-words.sh /usr/local/lib/bakery/dokku-words.sh 0644
 put_file dokku-torn.sh /usr/local/lib/bakery/dokku-torn.sh 0644
 put_file dokku-kept.sh /usr/local/lib/bakery/dokku-kept.sh 0644
+put_file dokku-back.sh /usr/local/lib/bakery/dokku-back.sh 0644
 put_file guard-dokku.sh /usr/local/lib/bakery/guard-dokku.sh 0644
 put_file dokku-disk.sh /home/dokku/.dokkurc/bakery-disk 0644
 put /etc/sudoers.d/bakery-disk 0440 <<<'dokku ALL=(root) NOPASSWD: /usr/bin/systemctl start bakery-disk-guard.service'
-
 put_file dokku-apps.logrotate /etc/logrotate.d/bakery-dokku-apps 0644
 
 # Unpacks what would be unpacked at the first command, for which a full disk has no room.

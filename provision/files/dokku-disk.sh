@@ -14,7 +14,7 @@ bakery_begin() {
     if ! bakery_frees "$bakery_command" && [[ -z ${BAKERY_KEPT:-} ]]; then
         trap bakery_end EXIT
         # Another reason than a full disk why nothing can be kept is none to refuse anything.
-        bakery_keep "$bakery_app" || ! bakery_is_full || bakery_refuse
+        bakery_keep "$bakery_whose" || ! bakery_is_full || bakery_refuse
     fi
 }
 
@@ -31,7 +31,7 @@ bakery_end() {
     rm -rf "/tmp/dokku-${DOKKU_PID:-$$}-cmd-certs-set."* # where dokku leaves the private key that certs:add was given
     if [[ -n ${BAKERY_KEPT:-} ]]; then
         ! bakery_was_full "$BAKERY_KEPT" || full=yes
-        bakery_find "$bakery_app"
+        bakery_find "$bakery_whose"
         lost=$(bakery_put_back "$BAKERY_KEPT" "$full" "${bakery_paths[@]}")
         "${bakery_as[@]}" rm -rf "$BAKERY_KEPT"
     fi
@@ -43,11 +43,11 @@ bakery_end() {
 }
 
 # What comes over SSH is started once more with its own words, and root's commands as the user dokku, but for a few.
-if [[ -z ${SSH_ORIGINAL_COMMAND:-} && -r /usr/local/lib/bakery/dokku-kept.sh ]]; then
+if [[ -z ${SSH_ORIGINAL_COMMAND:-} && -r /usr/local/lib/bakery/dokku-back.sh ]]; then
     # shellcheck source=dokku-words.sh
     source /usr/local/lib/bakery/dokku-words.sh
-    # shellcheck source=dokku-kept.sh
-    source /usr/local/lib/bakery/dokku-kept.sh
+    # shellcheck source=dokku-back.sh
+    source /usr/local/lib/bakery/dokku-back.sh
     bakery_command_of "$@"
     if [[ -O $DOKKU_ROOT || ($EUID == 0 && $bakery_command =~ ^(plugin:|ssh-keys:(add|remove)$)) ]]; then
         bakery_begin

@@ -2,7 +2,8 @@
 # What is known of a command of dokku's by its words: source it with DOKKU_ROOT; it does nothing by itself.
 # Needs: nothing
 
-# bakery_command_of WORD…: sets bakery_command, bakery_app, the first app that is named, and bakery_rest, all that is no flag.
+# bakery_command_of WORD…: sets bakery_command, bakery_app, the first app that is named, bakery_rest, all that is no flag, and
+# bakery_whose, whose files it may rewrite.
 bakery_command_of() {
     local word before=""
     bakery_command="" bakery_app="" bakery_rest=()
@@ -16,6 +17,9 @@ bakery_command_of() {
         fi
         before=$word
     done
+    bakery_whose=${bakery_app:-*}
+    # shellcheck disable=SC2034  # who keeps asks for it
+    [[ $bakery_command != ps:retire ]] || bakery_whose=--global # every five minutes, so not all of every app
 }
 
 # bakery_only_reads COMMAND: it changes nothing that it could lose.
@@ -32,7 +36,7 @@ bakery_only_reads() {
 # bakery_frees COMMAND: it makes room, so it begins without any, and rewrites no file that anybody needs.
 bakery_frees() {
     case $1 in
-        cleanup | apps:destroy | ps:retire | run:stop | run:retire | repo:purge-cache) true ;;
+        cleanup | apps:destroy | run:stop | run:retire | repo:purge-cache) true ;;
         builds:prune | letsencrypt:cleanup | ssh-keys:remove) true ;;
         *) false ;;
     esac

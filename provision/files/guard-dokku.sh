@@ -3,7 +3,7 @@
 # Needs: nothing
 
 DOKKU_ROOT=/home/dokku
-source "${BASH_SOURCE[0]%/*}/dokku-kept.sh"
+source "${BASH_SOURCE[0]%/*}/dokku-back.sh"
 
 # as_dokku COMMAND…: as that user, without waiting for this guard, and with a temporary folder that it may write to.
 as_dokku() {
@@ -29,7 +29,7 @@ repair_dokku() {
     local app lost apps
     ! bakery_is_full || return 0
     # shellcheck disable=SC2016  # it is for the other shell
-    lost=$(as_dokku bash -c 'source "$1" && bakery_put_back_left' - "${BASH_SOURCE[0]%/*}/dokku-kept.sh") ||
+    lost=$(as_dokku bash -c 'source "$1" && bakery_put_back_left' - "${BASH_SOURCE[0]%/*}/dokku-back.sh") ||
         echo "<3>not all can be put back that is in $bakery_store/kept"
     [[ -z $lost ]] || echo "<4>put back as before: ${lost//$'\n'/, }"
     apps=$(torn_vhosts)

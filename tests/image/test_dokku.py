@@ -51,6 +51,11 @@ def test_dokkus_units_start_at_boot(each: Copy, unit: str) -> None:
 
 
 @pytest.mark.throwaway
+def test_that_a_full_disk_refuses_it_is_no_failure_of_what_retires_old_containers(first: Copy) -> None:
+    assert "SuccessExitStatus=75" in first.run("systemctl cat dokku-retire.service").splitlines()
+
+
+@pytest.mark.throwaway
 def test_no_domain_is_baked(first: Copy) -> None:
     assert first.dokku["vhost"].text.split() == ["dokku", "0"]
 

@@ -27,6 +27,7 @@ WRITING = (
     f"ps:rebuild {NAME}",
     f"ps:scale {NAME} web=2",
     f"ps:stop {NAME}",
+    "ps:retire",
     f"certs:add {NAME}",
     f"nginx:set {NAME} client-max-body-size 2m",
     f"git:from-image {NAME} {apps.IMAGE}",

@@ -18,7 +18,7 @@ from tests.standin.guest import Guest, settle, unpack
 
 FILES = ROOT / "provision/files"
 LIBRARY = "/usr/local/lib/bakery"
-PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-torn.sh", "dokku-kept.sh")
+PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-torn.sh", "dokku-kept.sh", "dokku-back.sh")
 FILL = 'head -c 100M /dev/zero >"$DISK/filler" 2>/dev/null || true'
 FULL = "trap '' XFSZ; ulimit -f 0"
 # What a machine's guard does first, and what it does for dokku.
@@ -30,7 +30,7 @@ WRITING = [
     *("config:set shop COLOR=blue", "domains:set-global other.test", "domains:add shop www.shop.test"),
     *("domains:set shop other.test", "proxy:build-config shop", "ports:set shop http:80:6000"),
     *("certs:add shop server.crt server.key", "checks:disable shop", "apps:create other", "ssh-keys:add me key.pub"),
-    *("ps:set shop restart-policy always", "ps:stop shop"),
+    *("ps:set shop restart-policy always", "ps:stop shop", "ps:retire"),
 ]
 
 
@@ -79,6 +79,8 @@ def settled(unpacked: Path, root: Path) -> Guest:
         assert guest.dokku(*command.split(), STANDIN_USER="dokku").returncode == 0
     for name in ("server.crt", "server.key"):
         (root / name).write_text(name)
+    (root / RETIRED).parent.mkdir(parents=True)
+    (root / RETIRED).write_text("shop sha256:0 1795798819\n")
     key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(root / "key")]
     subprocess.run(key, check=True, capture_output=True)
     return guest
@@ -113,6 +115,7 @@ LOSING = {
     "var/lib/dokku/config/ps/shop/restart-policy": "ps:set shop restart-policy always",
     "var/lib/dokku/config/ps/shop/restore": "ps:stop shop",
 }
+RETIRED = "var/lib/dokku/data/scheduler-docker-local/dead-images"
 
 
 def without_room(guest: Guest, plugin: str) -> None:
@@ -129,7 +132,8 @@ def without_room(guest: Guest, plugin: str) -> None:
 def test_without_it_a_full_disk_loses_what_dokku_rewrites(bare: Node) -> None:
     for plugin in ("config", "domains", "proxy", "ports", "ps"):
         without_room(bare.guest, plugin)
-    for (path, command), code in zip(LOSING.items(), (0, 1, 1, 1, 0, 0), strict=True):
+    losing = {**LOSING, RETIRED: "ps:retire"}
+    for (path, command), code in zip(losing.items(), (0, 1, 1, 1, 0, 0, 2), strict=True):
         ran = bare.run(f"dokku {command} >/dev/null 2>&1; echo $?; cat {path}")
         assert ran.stdout == f"{code}\n", path
 
@@ -199,8 +203,10 @@ def losing(node: Node, command: str, *, is_full_after: bool) -> str:
     return name
 
 
-@pytest.mark.parametrize("is_full_after", [True, False])
-@pytest.mark.parametrize(("lost", "command"), LOSING.items())
+@pytest.mark.parametrize(
+    ("lost", "command", "is_full_after"),
+    [*((*losing, is_full) for is_full in (True, False) for losing in LOSING.items()), (RETIRED, "ps:retire", True)],
+)
 def test_what_is_lost_while_a_disk_fills_is_put_back_without_a_free_block(
     node: Node, lost: str, command: str, *, is_full_after: bool
 ) -> None:
@@ -327,7 +333,7 @@ def test_a_command_that_is_killed_is_seen_by_the_next_guard(node: Node) -> None:
     subprocess.run(argv, env=env, capture_output=True, check=False)
     hung.unlink()
     assert (node.guest.home / "VHOST").read_text() == ""
-    back = f"source {node.guest.root}/lib/dokku-kept.sh && bakery_put_back_left"
+    back = f"source {node.guest.root}/lib/dokku-back.sh && bakery_put_back_left"
     said = node.guest.run("bash", "-euo", "pipefail", "-c", back).stdout
     assert said == f"{node.guest.home}/VHOST\n"
     assert (node.guest.home / "VHOST").read_text() == "apps.test\n"
@@ -354,6 +360,17 @@ def test_what_roots_own_commands_keep_is_dokkus_to_remove(node: Node) -> None:
     hung.chmod(0o755)
     said = node.guest.dokku("ssh-keys:add", "me", str(node.guest.root / "key.pub"), STANDIN_USER="root")
     assert said.stdout.splitlines()[0] == "1234", said.stderr
+
+
+def test_what_comes_every_five_minutes_keeps_no_apps_files(node: Node) -> None:
+    hook = node.guest.plugins / "enabled/zz-hung/user-auth"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/bash\ncd {node.guest.home}/.bakery/kept/* && find . -type f -printf '%f\n'\n")
+    hook.chmod(0o755)
+    (node.guest.root / "var/lib/dokku/config/--global").mkdir()
+    (node.guest.root / "var/lib/dokku/config/--global/ENV").write_text("A=1\n")
+    said = node.guest.dokku("ps:retire", STANDIN_USER="dokku").stdout.splitlines()
+    assert sorted(said[:-1]) == ["ENV", "VHOST", "authorized_keys", "dead-images"]
 
 
 def test_a_machine_whose_part_is_missing_still_has_dokku(node: Node) -> None:
@@ -416,6 +433,7 @@ def test_the_guard_does_not_wait_for_itself(node: Node) -> None:
             (words, "writes")
             for words in ("certs:generate a", "domains:setup", "nginx:validate-config --clean", "x:y", "ps:stop a")
         ),
+        *((words, "writes") for words in ("ps:retire",)),
     ],
 )
 def test_each_command_is_of_a_kind_and_what_nobody_knows_writes(words: str, kind: str) -> None:

@@ -70,7 +70,11 @@ ps:set() {
     property_set ps "$1" "$2" "${3:-}"
 }
 
-ps:retire() { info "Retiring old containers and images"; }
+ps:retire() {
+    local dead=$DOKKU_LIB_ROOT/data/scheduler-docker-local/dead-images
+    info "Retiring old containers and images"
+    [[ ! -f $dead ]] || sort -o "$dead" -r "$dead" # which empties it first
+}
 
 ps:report() {
     local app format deployed=false running=false
