@@ -4,6 +4,7 @@
 
 DOKKU_ROOT=/home/dokku
 source "${BASH_SOURCE[0]%/*}/dokku-back.sh"
+source "${BASH_SOURCE[0]%/*}/health-vhosts.sh"
 
 # as_dokku COMMAND…: as that user, without waiting for this guard, and with a temporary folder that it may write to.
 as_dokku() {
@@ -14,14 +15,30 @@ as_dokku() {
 # note_full_disk: commands that are under way learn by it that the disk was full, also when it no longer is at their end.
 note_full_disk() { ! bakery_is_full || touch /run/bakery/disk-full; }
 
-# torn_vhosts: the apps whose vhost is empty, and those whose vhost could not be written.
+# torn_vhosts: the apps whose vhost is empty or could not be written, and those that run without one.
 torn_vhosts() {
-    local path
-    for path in "$DOKKU_ROOT"/*/nginx.conf "$bakery_store"/rebuild/*; do
-        [[ -f $path && ($path == "$bakery_store"/* || ! -s $path) ]] || continue
-        [[ $path == "$bakery_store"/* ]] || path=${path%/*}
-        echo "${path##*/}"
-    done | sort -u
+    local path app
+    {
+        for path in "$bakery_store"/rebuild/*; do
+            [[ ! -f $path ]] || echo "${path##*/}"
+        done
+        for path in "$DOKKU_ROOT"/*/; do
+            app=${path%/} app=${app##*/}
+            if [[ -d $path ]] && ! has_its_vhost "$app" && { [[ -e ${path}nginx.conf ]] || runs "$app"; }; then
+                echo "$app"
+            fi
+        done
+    } | sort -u
+}
+
+# runs APP: each process that visitors are led to does, else dokku would write an address that may be another app's by now.
+runs() {
+    local file id=""
+    [[ -e /run/bakery-restore/ended ]] || return 1 # what comes back is not told from what is lost before
+    for file in "$DOKKU_ROOT/$1"/CONTAINER.web.*; do
+        read -r id <"$file" || [[ -n $id ]] || return 1
+        [[ $(timeout 30 docker inspect --format '{{.State.Running}}' "$id" 2>/dev/null) == true ]] || return 1
+    done
 }
 
 # repair_dokku: as soon as there is room, what commands lost comes back, and vhosts are written that could not be.

@@ -387,8 +387,14 @@ def guard(node: Node, script: str) -> subprocess.CompletedProcess[str]:
     root = node.guest.root
     (root / "bin/setpriv").write_text(f"#!/bin/bash\n{SETPRIV}\n")
     (root / "bin/setpriv").chmod(0o755)
-    text = (FILES / "guard-dokku.sh").read_text().replace("/home/dokku", str(node.guest.home))
-    (root / "lib/guard-dokku.sh").write_text(text.replace("/run/bakery", str(root)))
+    (root / "restored").touch()
+    changed = {"/home/dokku": str(node.guest.home), "/var/lib/dokku": node.guest.environment["DOKKU_LIB_PATH"]}
+    changed |= {"/run/bakery-restore/ended": f"{root}/restored", "/run/bakery": str(root)}
+    for name in ("guard-dokku.sh", "health-vhosts.sh"):
+        text = (FILES / name).read_text()
+        for before, after in changed.items():
+            text = text.replace(before, after)
+        (root / "lib" / name).write_text(text)
     return node.run(f"set -euo pipefail; source lib/guard-dokku.sh; {script}")
 
 
@@ -401,6 +407,24 @@ def test_the_guard_writes_vhosts_anew_that_are_empty_or_could_not_be_written(nod
     ran = guard(node, f"export TMPDIR=/nonexistent; {refused}; {empty}; repair_dokku; {look}; {again}")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines() == ["bare", *(f"<4>wrote the vhost of {app} anew" for app in ("bare", "shop")), "1"]
+
+
+def test_the_guard_writes_the_vhost_of_an_app_that_runs_without_one(node: Node) -> None:
+    """Not of one with a process that does not: dokku would write that one's old address, which may be another app's."""
+    running = """[[ "$1" == inspect ]] && case ${!#} in up) echo true ;; down) echo false ;; *) exit 1 ;; esac"""
+    (node.guest.root / "bin/docker").write_text(f"#!/bin/bash\n{running}\n")
+    for app, containers in {"shop": ("up", "up"), "bare": ("up", "down"), "gone": ("gone",)}.items():
+        (node.guest.home / app).mkdir(exist_ok=True)
+        for number, container in enumerate(containers):
+            (node.guest.home / app / f"CONTAINER.web.{number}").write_text(container)
+        (node.guest.home / app / "nginx.conf").unlink(missing_ok=True)
+    look = "ls home/dokku/*/nginx.conf"
+    ran = guard(
+        node, f"rm restored; repair_dokku; {look} 2>/dev/null || echo none; touch restored; repair_dokku; {look}"
+    )
+    assert ran.stdout.splitlines() == ["none", "<4>wrote the vhost of shop anew", "home/dokku/shop/nginx.conf"], (
+        ran.stderr
+    )
 
 
 def test_the_guard_tells_commands_that_are_under_way_that_the_disk_was_full(node: Node) -> None:
