@@ -22,7 +22,7 @@ def doctor(_context: Context) -> None:
 
 @task()
 def clean(_context: Context) -> None:
-    """Remove the cache of bases and downloads; baked images stay. Prints what was freed."""
+    """Empty the cache of bases and downloads; baked images stay. Prints what was freed."""
     from bakery.core import folders
 
     print(f"freed {folders.clean_cache() / 1e6:.0f} MB")

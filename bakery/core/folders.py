@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +21,8 @@ from bakery.core.errors import ELSEWHERE, BakeryError, ExitCode, impossible, of_
 from bakery.core.files import write_whole
 
 WORK_PREFIX = ".work-"
+IN_USE = ".in-use.lock"
+"""The file in the cache that is locked by whoever uses it: shared, or alone to remove it."""
 FULL_BYTES = 1 << 20
 """A disk with less than this is taken for the one that was full a moment ago."""
 
@@ -193,15 +195,49 @@ def full_disk() -> str:
     return ""
 
 
+@contextmanager
+def cache_in_use() -> Iterator[None]:
+    """Keep `clean_cache` away while the body runs. Where there can be no such lock, nobody could remove anything."""
+    with ExitStack() as held:
+        with suppress(OSError, BakeryError):
+            path = cache_dir() / IN_USE
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fcntl.flock(held.enter_context(path.open("a")), fcntl.LOCK_SH)
+        yield
+
+
 def clean_cache() -> int:
-    """Remove the cache and return how many bytes of disk that freed. Raises OSError for what cannot be removed."""
-    folder = cache_dir()
-    freed = sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        pass  # there is none, or another run removes its own things meanwhile
-    except OSError as error:
-        # rmtree names what it met as it lies in its folder, and nothing more.
-        raise OSError(error.errno, error.strerror, str(folder)) from error
+    """Empty the cache and return how many bytes of disk that freed.
+
+    Raises BakeryError (exit code 5) while it is in use, OSError for what cannot be removed.
+    """
+    lock = cache_dir() / IN_USE
+    if not lock.exists():  # on a disk that is full there may be no room for one
+        return _emptied(lock.parent)
+    with _lock_file(lock) as (_, holder):
+        if holder:
+            raise BakeryError(
+                "the cache is in use by a bake or a rehearsal: nothing was removed",
+                hint="run it again when that has ended  (./inv rehearsal --stop ends a rehearsal)",
+                exit_code=ExitCode.BUSY,
+            )
+        return _emptied(lock.parent)
+
+
+def _emptied(folder: Path) -> int:
+    """Empty a folder, but for links in it to folders, which are emptied: somebody has put them on another disk."""
+    freed = 0
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if path.is_symlink() and path.is_dir():
+            freed += _emptied(path)
+        elif path.is_dir():
+            freed += sum(below.stat().st_blocks * 512 for below in path.rglob("*") if below.is_file())
+            try:
+                shutil.rmtree(path)
+            except OSError as error:
+                # rmtree names what it met as it lies in its folder, and nothing more.
+                raise OSError(error.errno, error.strerror, str(path)) from error
+        elif path.name != IN_USE:
+            freed += path.lstat().st_blocks * 512
+            path.unlink()
     return freed

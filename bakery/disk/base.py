@@ -36,9 +36,10 @@ def from_archive(recipe: archive.Recipe, *, digests: Mapping[str, str], console:
     own = {url: digest for url, digest in digests.items() if any(url.startswith(uri) for uri in recipe.uris())}
     key = content_key([*recipe.ingredients(), *(f"{url} {digest}" for url, digest in sorted(own.items()))])
     disk = folders.cache_dir() / "bases" / f"{recipe.base.name}-{recipe.arch}-archive-{key[:16]}.qcow2"
-    with folders.locked(disk.with_suffix(".lock"), what=f"the base {recipe.base.name}", console=console):
+    what = f"the base {recipe.base.name}"
+    with folders.cache_in_use(), folders.locked(disk.with_suffix(".lock"), what=what, console=console):
         if not disk.exists():
-            folders.require_space(disk.parent, need_gb=ARCHIVE_NEED_GB, what=f"the base {recipe.base.name}")
+            folders.require_space(disk.parent, need_gb=ARCHIVE_NEED_GB, what=what)
             with folders.work_dir(disk.parent) as work:
                 draft = work / disk.name
                 archive.build(recipe, out=draft, console=console)
@@ -52,9 +53,10 @@ def from_cloud_image(base: Base, arch: Arch, *, console: Console) -> BaseDisk:
     """Return the distribution's current cloud image, downloaded unless it is cached."""
     algorithm, digest = cloudimage.published_digest(base, arch)
     disk = _of_digest(base, arch, digest)
-    with folders.locked(disk.with_suffix(".lock"), what=f"the base {base.name}", console=console):
+    what = f"the base {base.name}"
+    with folders.cache_in_use(), folders.locked(disk.with_suffix(".lock"), what=what, console=console):
         if not disk.exists():
-            folders.require_space(disk.parent, need_gb=CLOUD_NEED_GB, what=f"the base {base.name}")
+            folders.require_space(disk.parent, need_gb=CLOUD_NEED_GB, what=what)
             draft = disk.with_suffix(".download")
             cloudimage.download(
                 base.cloud_image.url(arch), out=draft, algorithm=algorithm, digest=digest, console=console

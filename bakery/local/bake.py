@@ -41,7 +41,7 @@ def bake(order: Order, *, console: Console) -> Artifact:
     if planned.is_done:
         console.say(f"unchanged: {artifact.disk} ({planned.reason}; --force bakes it again)")
         return artifact
-    with folders.locked(artifact.lock, what=artifact.stem, console=console):
+    with folders.cache_in_use(), folders.locked(artifact.lock, what=artifact.stem, console=console):
         planned = plan.make(order)
         if planned.is_done and not order.is_forced:
             console.say("unchanged: the other run has baked it")

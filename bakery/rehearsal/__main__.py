@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bakery.core import process
+from bakery.core import folders, process
 from bakery.core.errors import BakeryError
 from bakery.core.files import write_whole
 from bakery.rehearsal import faults, service
@@ -48,7 +48,9 @@ def main(argv: list[str]) -> int:
     state = service.state_file()
     state.parent.mkdir(parents=True, exist_ok=True)
     keys = new_keys()
-    with serving(faults=begun_with, folder=state.parent, port=asked.port, keys=keys) as rehearsal:
+    begun = serving(faults=begun_with, folder=state.parent, port=asked.port, keys=keys)
+    # Its machines begin with disks of the cache.
+    with folders.cache_in_use(), begun as rehearsal:
         told = {"url": rehearsal.url, "pid": os.getpid(), "keys": vars(keys)}
         write_whole(state, json.dumps(told, indent=2), is_private=True)
         try:

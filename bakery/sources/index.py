@@ -182,12 +182,13 @@ def _folder() -> Path:
 
 
 def _keep(kept: Path, content: bytes) -> None:
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    _forget_old(kept.parent)
-    # A name of its own, because two suites may have the very same list and are read at the same time.
-    with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=f".{kept.name}.", delete=False) as draft:
-        draft.write(content)
-    Path(draft.name).replace(kept)
+    with folders.cache_in_use():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _forget_old(kept.parent)
+        # A name of its own, because two suites may have the very same list and are read at the same time.
+        with tempfile.NamedTemporaryFile(dir=kept.parent, prefix=f".{kept.name}.", delete=False) as draft:
+            draft.write(content)
+        Path(draft.name).replace(kept)
 
 
 def _forget_old(folder: Path) -> None:

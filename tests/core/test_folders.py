@@ -105,6 +105,49 @@ with folders.locked(Path({str(lock)!r}), what="x", console=Console()):
     assert f"another run (process {other.pid}) is busy with host-debian-12: waiting for it" in said
 
 
+@pytest.fixture
+def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return a cache with two files of 8 KiB, which lies on another disk, as does a folder of it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for folder in ("cache", "large/lists", "larger"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "cache/dokku-bakery").symlink_to(tmp_path / "large")
+    (tmp_path / "large/bases").symlink_to(tmp_path / "larger")
+    for name in ("large/lists/one", "larger/two.qcow2"):
+        (tmp_path / name).write_bytes(bytes(8192))
+    return tmp_path / "cache/dokku-bakery"
+
+
+def test_a_cache_on_other_disks_is_emptied_there(cache: Path) -> None:
+    assert folders.clean_cache() == 2 * 8192
+    assert [path.name for path in cache.iterdir()] == ["bases"]
+    assert list((cache / "bases").iterdir()) == []
+    assert folders.clean_cache() == 0
+
+
+def test_a_cache_that_there_never_was_is_clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "none"))
+    assert folders.clean_cache() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_in_use_is_not_removed(cache: Path) -> None:
+    with folders.cache_in_use():
+        with folders.cache_in_use():
+            pass
+        with pytest.raises(BakeryError, match="the cache is in use") as caught:
+            folders.clean_cache()
+    assert caught.value.exit_code is ExitCode.BUSY
+    assert (cache / "lists/one").exists()
+    assert folders.clean_cache() == 2 * 8192
+
+
+def test_a_cache_that_can_only_be_read_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/proc/nope")
+    with folders.cache_in_use():
+        pass
+
+
 def test_too_little_disk_space_is_one_line_with_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(
         BakeryError, match=r"no disk space for the image host: /\S+ has [\d.]+ GB free, 1000000000.0 GB are needed"

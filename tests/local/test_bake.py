@@ -253,6 +253,24 @@ def test_render_waits_for_a_bake_of_the_image_that_is_under_way(
     assert kitchen.parts == ["prepare"]
 
 
+@pytest.mark.parametrize("part", ["preflight", "from_archive", "build", "convert", "verify"])
+def test_a_base_is_not_cleaned_away_under_a_bake(
+    part: str, kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "cache/dokku-bakery").mkdir(parents=True)
+    play: Any = getattr(kitchen, part, lambda *_, **__: {})
+
+    def clean(*args: Any, **kwargs: Any) -> Any:
+        with pytest.raises(BakeryError, match="the cache is in use"):
+            folders.clean_cache()
+        return play(*args, **kwargs)
+
+    monkeypatch.setattr(kitchen, part, clean, raising=False)
+    bake.bake(ORDER, console=Console())
+    assert folders.clean_cache() == 0
+
+
 LAYER = 'from = "host"\ndescription = "one more package"\nsteps = ["system"]\npackages = ["tree"]\n'
 
 
