@@ -40,6 +40,8 @@ class Origin:
     """The id of the image that was judged, in a cloud."""
     products: Mapping[str, str] = field(default_factory=dict)
     """Files that were made, by name, with their digests."""
+    commit: str | None = None
+    """Of the bakery that baked it; None is this checkout as it is, empty not known, or changed since its commit."""
 
 
 def write(path: Path, manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequence[str]]) -> None:
@@ -61,7 +63,7 @@ def statement(manifest: Manifest, *, origin: Origin, tests: Mapping[str, Sequenc
     taken: list[Mapping[str, object]] = [
         {**began, "digest": {"sha256": origin.begin_digest}} if origin.begin_digest else began
     ]
-    if commit := _commit():
+    if commit := _commit() if origin.commit is None else origin.commit:
         taken.append({"name": "bakery", "digest": {"gitCommit": commit}})
     return {
         "_type": STATEMENT,
@@ -98,24 +100,25 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stated:
-    """What a statement says of a bake."""
+def stated(path: Path) -> Origin | None:
+    """Return what a statement says of the bake, without what it is about; None where there is no statement.
 
-    steps: Sequence[str]
-    commit: str
-    """The bakery's; empty where it was none, or more than the catalog differed from it."""
-
-
-def stated(path: Path) -> Stated | None:
-    """Return what a statement says of the bake; None where there is no statement. Raises like `passed`."""
+    Raises like `passed`.
+    """
     if not path.exists():
         return None
     try:
-        build = json.loads(path.read_bytes())["predicate"]["buildDefinition"]
+        predicate = json.loads(path.read_bytes())["predicate"]
+        build, inside = predicate["buildDefinition"], predicate["buildDefinition"]["internalParameters"]
         taken = {one["name"]: one for one in build["resolvedDependencies"]}
-        commit = taken["bakery"]["digest"]["gitCommit"] if "bakery" in taken else ""
-        return Stated(steps=tuple(map(str, build["internalParameters"]["steps"])), commit=str(commit))
+        return Origin(
+            begin=str(taken["begin"]["uri"]),
+            begin_digest=str(taken["begin"].get("digest", {"sha256": ""})["sha256"]),
+            steps=tuple(map(str, inside["steps"])),
+            tools={str(name): str(version) for name, version in predicate["runDetails"]["builder"]["version"].items()},
+            judged=str(inside.get("judged", "")),
+            commit=str(taken["bakery"]["digest"]["gitCommit"]) if "bakery" in taken else "",
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error
 

@@ -1,15 +1,19 @@
 """An image that was baked and verified on this machine, as something that can be brought to a cloud."""
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from bakery.catalog.record import Made
-from bakery.core.errors import impossible
+from bakery.contents import provenance
+from bakery.contents.provenance import Origin
+from bakery.core.errors import BakeryError, impossible
 from bakery.definition import arch, bases, layers
-from bakery.definition.bases import Base
+from bakery.definition.bases import Base, BaseFrom
 from bakery.definition.model import Definition
 from bakery.disk import artifact
 from bakery.disk.artifact import Artifact
 from bakery.disk.base import sha256
+from bakery.local import plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +25,8 @@ class LocalImage:
     artifact: Artifact
     made: Made
     disk_sha256: str
+    origin: Origin
+    """What its bake has stated, and the disk that it has made."""
 
 
 def find(image: str, *, base: str) -> LocalImage:
@@ -50,4 +56,21 @@ def find(image: str, *, base: str) -> LocalImage:
         artifact=made,
         made=Made.of_record(record, size_gb=definition.disk.size_gb),
         disk_sha256=digest,
+        origin=_origin(made, definition, digest=digest),
     )
+
+
+def _origin(made: Artifact, definition: Definition, *, digest: str) -> Origin:
+    """Return where an image comes from: the checkout may be another one by now, and so may its definition."""
+    stated = provenance.stated(made.provenance) or Origin(begin="", steps=definition.all_steps, commit="")
+    return replace(stated, products={made.disk.name: digest})
+
+
+def is_todays(image: LocalImage) -> bool:
+    """Return whether the definition, its steps and this machine's archives are as they were when it was baked."""
+    for way in BaseFrom:
+        with suppress(BakeryError):  # what cannot be baked here now is not today's
+            wanted = plan.Order(image=image.made.image, base=image.base.name, base_from=way)
+            if plan.make(wanted).fingerprint == image.made.fingerprint:
+                return True
+    return False

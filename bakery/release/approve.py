@@ -1,6 +1,6 @@
 """Judges an image by a machine started from it, never by the one it was baked in; the machine is ended afterwards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Subject:
     definition: Definition
     user: str
     settings: str
+    origin: Origin | None = None
+    """Where it comes from, if it was not baked in a cloud just now."""
 
 
 def approve(place: Place, subject: Subject, *, console: Console, log: Path) -> str:
@@ -109,8 +111,8 @@ def verify_image(place: Place, subject: Subject, image: Image, *, console: Conso
             path = _manifest(place, made)
             if not path.exists():  # a copy of the same holds the same
                 kept.write(path, manifest)
-                begin = image.tags.get(naming.BEGIN, image.tags.get(naming.DISK, ""))
-                origin = Origin(begin=begin, steps=definition.all_steps, judged=image.id)
+                began = Origin(begin=image.tags.get(naming.BEGIN, ""), steps=definition.all_steps)
+                origin = replace(subject.origin or began, judged=image.id)
                 tests = {place.name: verdict.asked}
                 provenance.write(kept.provenance_of(path), manifest, origin=origin, tests=tests)
             return verdict

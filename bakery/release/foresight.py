@@ -59,7 +59,8 @@ def foresee(order: diff.Order) -> Foreseen:
     packages, doubts = _packages(old, bake)
     stated = provenance.stated(shelf.provenance_path(order.old))
     is_other = old.fingerprint != bake.fingerprint
-    files = _changed_files(bake.demand.layers, since=stated.commit if stated else "") if is_other else []
+    commit = (stated.commit if stated else "") or ""
+    files = _changed_files(bake.demand.layers, since=commit) if is_other else []
     if files is None:
         doubts.append("which files of the definition changed: git does not know what that release was baked from")
     planned = Planned(

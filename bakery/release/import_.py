@@ -44,6 +44,9 @@ def make(order: Order, *, account: Account, console: Console) -> Sequence[Shipme
     Raises BakeryError (exit code 2) for what cannot be asked for, such as an image that was not baked here.
     """
     image = find.find(order.image, base=order.base)
+    if not find.is_todays(image):
+        again = f"./inv bake --image {order.image} --base {image.base.name}"
+        console.say(f"{image.made.name} was baked from another definition than today's: {again}  (bakes it anew)")
     parcel = Parcel(
         image=image,
         places=_home_first(order, image.made, is_rehearsal=account.is_rehearsal),
@@ -125,6 +128,7 @@ def _judge(shipment: Shipment, image: LocalImage, *, console: Console) -> None:
         definition=image.definition,
         user=image.base.default_user,
         settings=image.artifact.settings.read_text(),
+        origin=image.origin,
     )
     log = folders.build_dir(image.made.image, home.name) / image.artifact.verdict.name
     try:

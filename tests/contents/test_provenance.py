@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_it_says_what_went_in_and_with_what_it_was_made(path: Path) -> None:
     assert {"name": "begin", "uri": "base.qcow2", "digest": {"sha256": "ab" * 32}} in build["resolvedDependencies"]
     assert run["builder"]["version"] == {"packer": "1.6.6"}
     assert run["metadata"] == {"invocationId": RELEASE, "finishedOn": "2026-11-23T04:20:00Z"}
+
+
+def test_what_it_says_of_a_bake_is_read_back(tmp_path: Path) -> None:
+    for at, origin in enumerate((replace(ORIGIN, commit="ef" * 20), Origin(begin="ami-1", commit=""))):
+        path = tmp_path / f"{at}.provenance.json"
+        provenance.write(path, a_manifest(), origin=origin, tests=TESTS)
+        assert provenance.stated(path) == replace(origin, products={})
+    assert provenance.stated(tmp_path / "none.json") is None
 
 
 def test_it_names_the_commit_only_where_nothing_differs_from_it(

@@ -17,6 +17,7 @@ from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.place import AwsPlace
 from bakery.contents import collect, kept, provenance
 from bakery.contents.manifest import Manifest
+from bakery.contents.provenance import Origin
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import bases
@@ -57,9 +58,9 @@ MADE = record.Made(
 )
 
 
-def judge(region: Region, definition: Definition, *, log: Path) -> Verdict:
+def judge(region: Region, definition: Definition, *, log: Path, origin: Origin | None = None) -> Verdict:
     """Judge an image of the distribution's, in the place of one of ours."""
-    subject = Subject(made=MADE, definition=definition, user="debian", settings="")
+    subject = Subject(made=MADE, definition=definition, user="debian", settings="", origin=origin)
     image = images.at(region, base_images.newest(region, bases.base(BaseName.DEBIAN_12), Arch.AMD64).id)
     assert image
     return approve.verify_image(AwsPlace(region=region), subject, image, console=Console(), log=log)
@@ -119,6 +120,16 @@ def test_where_it_comes_from_is_stated_and_the_image_is_marked_with_the_digest(
     found = approve.marked(AwsPlace(region=region), MADE)
     assert found.tags[naming.PROVENANCE] == provenance.digest(path)
     assert naming.VERIFIED in found.tags
+
+
+def test_of_an_image_that_was_baked_elsewhere_its_own_origin_is_stated(region: Region, tmp_path: Path) -> None:
+    origin = Origin(begin="base.qcow2", begin_digest="ab" * 32, steps=("nginx",), commit="ef" * 20)
+    judge(region, releases.definition(), log=tmp_path / "log", origin=origin)
+    path = kept.provenance_of(kept.of_release("host", MADE.release, MADE.arch, is_rehearsal=True))
+    found = provenance.stated(path)
+    assert found is not None
+    assert found.judged.startswith("ami-")
+    assert replace(found, judged="") == origin
 
 
 def test_what_a_machine_holds_that_does_not_pass_is_not_kept(

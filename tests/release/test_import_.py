@@ -1,10 +1,11 @@
 """An image of this machine goes to a rehearsal cloud as blocks; the judge is a function here, real in tests/slow."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from bakery.clouds.aws import ebs, lateness, published, register
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.cloud import AwsCloud
 from bakery.clouds.aws.shipping import AwsShipment
+from bakery.contents import provenance
+from bakery.contents.provenance import Origin
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
@@ -23,6 +26,7 @@ from bakery.definition.place_names import Cloud
 from bakery.disk.artifact import Artifact
 from bakery.disk.blocks import BLOCK_SIZE
 from bakery.guests.suite import Verdict
+from bakery.local import plan
 from bakery.places.several import Several
 from bakery.places.shipment import FanOut, Parcel
 from bakery.rehearsal.faults import Faults
@@ -34,6 +38,7 @@ from bakery.release.import_ import Order
 from tests import importing_child, local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
+from tests.manifests import a_manifest
 from tests.rehearsed_blocks import refusing
 
 HOME, OTHER, THIRD = "eu-west-2", "eu-west-1", "sa-east-1"
@@ -46,6 +51,7 @@ class Judge:
     """Who was judged where, and with what verdict."""
 
     judged: list[tuple[str, str]] = field(default_factory=list)
+    origins: list[Origin | None] = field(default_factory=list)
     is_rejecting: bool = False
 
 
@@ -55,6 +61,7 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
 
     def verdict(region: Region, subject: Subject, *_: object, **__: object) -> Verdict:
         found.judged.append((subject.made.release, region.name))
+        found.origins.append(subject.origin)
         if found.is_rejecting:
             raise BakeryError("the image did not pass", exit_code=ExitCode.REJECTED)
         return Verdict(asked=("test",) * 80, failures=())
@@ -107,6 +114,41 @@ def test_it_becomes_an_ami_in_every_region_and_is_judged_in_the_first(
         assert image.id == release.places[region].image_id
         (shown,) = account.region(region).ec2("describe_images", ImageIds=[image.id])["Images"]
         assert (shown["BootMode"], shown["TpmSupport"], shown["EnaSupport"]) == ("uefi", "v2.0", True)
+
+
+def test_where_it_comes_from_is_what_its_own_bake_stated(
+    cloud: Rehearsal, account: Account, judge: Judge, tmp_path: Path
+) -> None:
+    """Whatever the checkout holds when it is sent."""
+    made = local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    baked = Origin(
+        begin="base.qcow2", begin_digest="ab" * 32, steps=("nginx",), tools={"packer": "1"}, commit="ef" * 20
+    )
+    products = {made.disk.name: "cd" * 32, made.sbom.name: "ef" * 32}
+    provenance.write(made.provenance, a_manifest(), origin=replace(baked, products=products), tests={})
+    bring(account, HOME)
+    digest = hashlib.sha256(made.disk.read_bytes()).hexdigest()
+    assert judge.origins == [replace(baked, products={made.disk.name: digest})]
+
+
+def test_of_an_image_without_a_statement_no_commit_is_told(
+    cloud: Rehearsal, account: Account, judge: Judge, tmp_path: Path
+) -> None:
+    local_images.baked(tmp_path, BLOCKS, release=MONDAY)
+    bring(account, HOME)
+    (origin,) = judge.origins
+    assert origin is not None
+    assert origin.commit == ""
+
+
+def test_an_image_of_another_definition_than_today_s_is_told_of(
+    cloud: Rehearsal, account: Account, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    today = plan.make(plan.Order(image="host", base=local_images.BASE, base_from="cloud")).fingerprint
+    for fingerprint, is_told in (("0" * 64, True), (today, False)):
+        rewrite(local_images.baked(tmp_path, BLOCKS, release=MONDAY), fingerprint=fingerprint)
+        import_.show(Order(image="host", regions=(HOME,)), account=AwsCloud(account=account), console=Console())
+        assert ("was baked from another definition than today's" in capsys.readouterr().err) is is_told
 
 
 def test_only_blocks_with_data_are_sent_each_once(cloud: Rehearsal, account: Account, tmp_path: Path) -> None:

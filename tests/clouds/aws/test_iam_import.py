@@ -72,7 +72,7 @@ def police(stage: Police, baked: Path, tmp_path: Path, monkeypatch: pytest.Monke
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(Account, "usable", property(lambda account: [one for one in BOTH if one in account.opt_in]))
     releases.define(monkeypatch, HOST)
-    monkeypatch.setattr(layers, "chain", lambda name: [HOST])
+    monkeypatch.setattr(layers, "chain", lambda name, **_: [HOST])
     monkeypatch.setattr(guest, "wait_for_ssh", lambda guests, *, accelerator: 0.0)
     monkeypatch.setattr(suite, "judge", judge)
     monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
@@ -115,7 +115,7 @@ def test_with_those_of_its_options_it_is_enough_for_a_definition_that_asks_for_m
     police: Police, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     releases.define(monkeypatch, OWN)
-    monkeypatch.setattr(layers, "chain", lambda name: [OWN])
+    monkeypatch.setattr(layers, "chain", lambda name, **_: [OWN])
     builds(police.owner.region(LONDON))
     account = police.sign_in(together("import", "network", "profile", "tags"))
     import_.bring(Order(image="host", regions=BOTH), account=AwsCloud(account=account), console=Console())
