@@ -35,9 +35,10 @@ bakery_put_back_one() {
     fi
 }
 
-# bakery_want_rebuild APP: its vhost is to be written anew as soon as there is room.
+# bakery_want_rebuild APP…: their vhosts are to be written anew as soon as there is room.
 bakery_want_rebuild() {
-    { "${bakery_as[@]}" mkdir -p "$bakery_store/rebuild" && "${bakery_as[@]}" touch "$bakery_store/rebuild/$1"; } 2>/dev/null || true
+    (($#)) || return 0
+    { "${bakery_as[@]}" mkdir -p "$bakery_store/rebuild" && "${bakery_as[@]}" touch "${@/#/"$bakery_store/rebuild/"}"; } 2>/dev/null || true
 }
 
 # bakery_put_back_left: the same for commands that were killed.

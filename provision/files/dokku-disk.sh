@@ -14,13 +14,13 @@ bakery_begin() {
     if ! bakery_frees "$bakery_command" && [[ -z ${BAKERY_KEPT:-} ]]; then
         trap bakery_end EXIT
         # Another reason than a full disk why nothing can be kept is none to refuse anything.
-        bakery_keep "$bakery_whose" || ! bakery_is_full || bakery_refuse
+        bakery_keep "${bakery_whose[@]}" || ! bakery_is_full || bakery_refuse
     fi
 }
 
 bakery_refuse() {
     echo " !     The disk is full ($bakery_full), so \`$bakery_command\` was not begun and nothing is changed. \`dokku cleanup\` and \`dokku apps:destroy\` make room" >&2
-    [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
+    bakery_want_rebuild "${bakery_apps[@]}"
     exit 75
 }
 
@@ -31,12 +31,12 @@ bakery_end() {
     rm -rf "/tmp/dokku-${DOKKU_PID:-$$}-cmd-certs-set."* # where dokku leaves the private key that certs:add was given
     if [[ -n ${BAKERY_KEPT:-} ]]; then
         ! bakery_was_full "$BAKERY_KEPT" || full=yes
-        bakery_find "$bakery_whose"
+        bakery_find "${bakery_whose[@]}"
         lost=$(bakery_put_back "$BAKERY_KEPT" "$full" "${bakery_paths[@]}")
         "${bakery_as[@]}" rm -rf "$BAKERY_KEPT"
     fi
     [[ -n $lost ]] || exit "$code"
-    [[ -z $bakery_app ]] || bakery_want_rebuild "$bakery_app"
+    bakery_want_rebuild "${bakery_apps[@]}"
     [[ $lost != */nginx.conf* ]] || sudo -n /usr/bin/systemctl reload nginx >/dev/null 2>&1 || true
     echo " !     The disk became full, so \`$bakery_command\` is not done. As they were before: ${lost//$'\n'/, }" >&2
     exit 75

@@ -2,24 +2,25 @@
 # What is known of a command of dokku's by its words: source it with DOKKU_ROOT; it does nothing by itself.
 # Needs: nothing
 
-# bakery_command_of WORD…: sets bakery_command, bakery_app, the first app that is named, bakery_rest, all that is no flag, and
+# bakery_command_of WORD…: sets bakery_command, bakery_rest, all that is no flag, bakery_apps, those that are named, and
 # bakery_whose, whose files it may rewrite.
 bakery_command_of() {
     local word before=""
-    bakery_command="" bakery_app="" bakery_rest=()
+    bakery_command="" bakery_rest=() bakery_apps=()
     for word in "$@"; do
         word=${word//\'/} # git puts an app's name between quotes
         if [[ -z $bakery_command && $before != --app && ($word != -* || $word == --version) ]]; then
             bakery_command=$word
         elif [[ -n $word && ($word != -* || $word == --global) ]]; then
             bakery_rest+=("$word")
-            [[ -n $bakery_app || ! $word =~ ^[a-z0-9][a-z0-9.-]*$ || ! -d $DOKKU_ROOT/$word ]] || bakery_app=$word
+            [[ ! $word =~ ^[a-z0-9][a-z0-9.-]*$ || ! -d $DOKKU_ROOT/$word ]] || bakery_apps+=("$word")
         fi
         before=$word
     done
-    bakery_whose=${bakery_app:-*}
+    # What comes every five minutes does not keep all of every app.
+    bakery_whose=(--global "${bakery_apps[@]}")
     # shellcheck disable=SC2034  # who keeps asks for it
-    [[ $bakery_command != ps:retire ]] || bakery_whose=--global # every five minutes, so not all of every app
+    ((${#bakery_apps[@]})) || [[ $bakery_command == ps:retire ]] || bakery_whose=('*')
 }
 
 # bakery_only_reads COMMAND: it changes nothing that it could lose.

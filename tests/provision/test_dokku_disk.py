@@ -362,15 +362,61 @@ def test_what_roots_own_commands_keep_is_dokkus_to_remove(node: Node) -> None:
     assert said.stdout.splitlines()[0] == "1234", said.stderr
 
 
-def test_what_comes_every_five_minutes_keeps_no_apps_files(node: Node) -> None:
-    hook = node.guest.plugins / "enabled/zz-hung/user-auth"
+def kept(node: Node, *words: str) -> set[str]:
+    """Return which files a command has kept when it begins its work."""
+    hook = node.guest.plugins / "enabled/zz-looking/user-auth"
     hook.parent.mkdir()
-    hook.write_text(f"#!/bin/bash\ncd {node.guest.home}/.bakery/kept/* && find . -type f -printf '%f\n'\n")
+    hook.write_text(f"#!/bin/bash\ncd {node.guest.home}/.bakery/kept/*{node.guest.root} && find * -type f\n")
     hook.chmod(0o755)
-    (node.guest.root / "var/lib/dokku/config/--global").mkdir()
-    (node.guest.root / "var/lib/dokku/config/--global/ENV").write_text("A=1\n")
-    said = node.guest.dokku("ps:retire", STANDIN_USER="dokku").stdout.splitlines()
-    assert sorted(said[:-1]) == ["ENV", "VHOST", "authorized_keys", "dead-images"]
+    said = node.guest.dokku(*words, STANDIN_USER="dokku").stdout.splitlines()
+    return {line for line in said if line.startswith(("home/", "var/"))}
+
+
+GLOBAL = {"home/dokku/VHOST", "home/dokku/.ssh/authorized_keys", RETIRED}
+
+
+def test_what_comes_every_five_minutes_keeps_no_apps_files(node: Node) -> None:
+    assert kept(node, "ps:retire") == GLOBAL
+
+
+def test_of_an_app_all_is_kept_that_its_commands_rewrite_and_nothing_that_its_processes_do(node: Node) -> None:
+    """What they keep on a volume may be any number of gigabytes, and what a plugin's service does too."""
+    own = {
+        *("VHOST", "nginx.conf", "tls/server.crt", "tls/server.key", "nginx.conf.d/hsts.conf"),
+        *("CONTAINER.web.1", "IP.web.1", "PORT.web.1"),
+    }
+    written = {
+        *(f"home/dokku/shop/{name}" for name in own),
+        *(f"var/lib/dokku/data/{name}" for name in ("ps/shop/Procfile", "app-json/shop/app.json")),
+        *("var/lib/dokku/data/nginx-vhosts/app-shop/nginx.conf.sigil", "home/dokku/.netrc"),
+        *("var/lib/dokku/config/shop/ENV", "var/lib/dokku/config/--global/ENV"),
+        *("var/lib/dokku/config/ps/--global/restart-policy", "var/lib/dokku/config/redis/shop/link"),
+    }
+    others = {"var/lib/dokku/data/storage/shop/database", "var/lib/dokku/services/redis/shop/data"}
+    for path in written | others:
+        (node.guest.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (node.guest.root / path).write_text("something\n")
+    found = kept(node, "config:set", "shop", "A=2")
+    properties = {path for path in found if path.startswith("var/lib/dokku/config/")}
+    assert found - properties == (written | GLOBAL) - properties
+    assert written <= found
+
+
+def test_of_each_app_that_is_named_what_is_rewritten_is_kept(node: Node) -> None:
+    """A service may have an app's name, and be linked to another app."""
+    for app in ("bare", "other"):
+        (node.guest.home / app).mkdir(exist_ok=True)
+        (node.guest.home / app / "VHOST").write_text(f"{app}.test\n")
+    found = kept(node, "redis:link", "bare", "shop")
+    assert {"home/dokku/bare/VHOST", "home/dokku/shop/VHOST"} <= found
+    assert "home/dokku/other/VHOST" not in found
+
+
+def test_the_vhost_of_each_app_that_is_named_is_written_anew_later(node: Node) -> None:
+    ran = node.run(
+        "mkdir -p home/dokku/.bakery/rebuild; fill; dokku redis:link bare shop; ls home/dokku/.bakery/rebuild"
+    )
+    assert ran.stdout.splitlines() == ["bare", "shop"], ran.stderr
 
 
 def test_a_machine_whose_part_is_missing_still_has_dokku(node: Node) -> None:
