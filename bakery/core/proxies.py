@@ -5,6 +5,7 @@ NO_PROXY as curl, Go and Python between them understand it: names with or withou
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
@@ -38,11 +39,16 @@ def proxy_of(scheme: str, environment: Mapping[str, str]) -> str:
 def require_usable(environment: Mapping[str, str]) -> None:
     """Raise BakeryError (exit code 3) when a proxy is of a kind that nothing here can speak to."""
     for scheme in DEFAULT_PORTS:
-        told = urlsplit(proxy_of(scheme, environment))
+        variable = _variable(scheme, environment) or _variable("all", environment)
+        if not variable:
+            continue
+        told = _parts(proxy_of(scheme, environment))
+        if told is None:
+            raise missing(
+                f"{scheme} goes through {variable}, which is no address of a proxy",
+                hint=f"{EXAMPLE}  (in a password, / is %2F and @ is %40)",
+            )
         kind = told.scheme
-        if told.scheme and not _is_address(told):
-            where = told.netloc.rpartition("@")[2]
-            raise missing(f"{scheme} goes through a proxy at {where!r}, which is no address", hint=EXAMPLE)
         if kind.startswith("socks") and find_spec("socksio") is None:
             raise missing(
                 f"{scheme} goes through a {kind} proxy here, which needs a package that is not installed",
@@ -61,11 +67,27 @@ def without_own(environment: Mapping[str, str], url: str) -> dict[str, str] | No
     return dict.fromkeys(DEFAULT_PORTS, through) if through else None
 
 
-def _is_address(told: SplitResult) -> bool:
+def shown(environment: Mapping[str, str]) -> str:
+    """Return the proxy that there is, without name and password, or else which variable has it; empty for none."""
+    for scheme in reversed(DEFAULT_PORTS):
+        if variable := _variable(scheme, environment) or _variable("all", environment):
+            told = _parts(proxy_of(scheme, environment))
+            return f"{told.scheme}://{told.netloc.rpartition('@')[2]}" if told else f"in {variable}"
+    return ""
+
+
+def _parts(proxy: str) -> SplitResult | None:
+    """Return what a proxy's address says; None where it is none."""
     try:
-        return bool(told.hostname) and told.port != 0
+        parts = urlsplit(proxy)
+        host, port = parts.hostname or "", parts.port
+        if "[" in parts.netloc or re.fullmatch(r"[\d.]+", host):
+            ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None
+    # A `/`, `?` or `#` in a password ends there what is read as host and port.
+    is_cut = "@" in parts.path + parts.query + parts.fragment
+    return parts if host and port != 0 and not is_cut and proxy.isprintable() else None
 
 
 def of_guest(environment: Mapping[str, str]) -> dict[str, str]:
@@ -90,8 +112,13 @@ def _as_guest(proxy: str) -> str:
 
 
 def _told(what: str, environment: Mapping[str, str]) -> str:
-    """Return `http_proxy` and the like; small letters come first, as for curl."""
-    return (environment.get(f"{what}_proxy") or environment.get(f"{what.upper()}_PROXY") or "").strip()
+    return environment.get(_variable(what, environment), "").strip()
+
+
+def _variable(what: str, environment: Mapping[str, str]) -> str:
+    """Return which of `http_proxy` and the like is set, empty for none; small letters come first, as for curl."""
+    names = (f"{what}_proxy", f"{what.upper()}_PROXY")
+    return next((name for name in names if environment.get(name, "").strip()), "")
 
 
 def _is_meant(rule: str, *, host: str, port: int) -> bool:

@@ -6,7 +6,8 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
+
+from bakery.core import proxies
 
 NO_NAME = "its name is not found (DNS)"
 NO_DNS = "no DNS server answers"
@@ -23,7 +24,6 @@ _WORDS = (
 )
 _OF_A_PROXY = {"ProxyError", "ProxyConnectionError"}
 """What httpx and botocore call a proxy that does not do what it should."""
-PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 
 
 def reason(error: BaseException) -> str:
@@ -64,10 +64,7 @@ def likeliest(problems: Sequence[str], *, is_any_there: bool) -> str:
 
 def proxy() -> str:
     """Return the proxy that the environment names, without the password that may be in it; empty for none."""
-    named = (os.environ.get(name) or os.environ.get(name.upper()) or "" for name in PROXIES)
-    found = next(filter(None, named), "")
-    host = urlsplit(found).netloc.rpartition("@")[2]
-    return f"{urlsplit(found).scheme}://{host}" if host else found.rpartition("@")[2]
+    return proxies.shown(os.environ)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -87,12 +87,40 @@ def test_the_steps_are_told_nothing_where_there_is_no_proxy() -> None:
     assert proxies.of_guest({"NO_PROXY": "x"}) == {}
 
 
-@pytest.mark.parametrize("proxy", ["127.0.0.1:xx", "http://:3128", "http://proxy.test:0"])
-def test_what_is_no_address_of_a_proxy_is_one_line(proxy: str) -> None:
-    with pytest.raises(BakeryError, match=r"https goes through a proxy at .* which is no address") as caught:
+NONE = [
+    *("127.0.0.1:xx", "http://:3128", "http://proxy.test:0", "http://[::1:3128", "[::1:3128", "http://[v1.x]:1"),
+    *("http://256.1.1.1:3128", "http://exa\N{ACCOUNT OF}mple:1", "http://\x01:1"),
+    # What is behind a `/` in a password is no part of the address, and `12` a port.
+    *("http://me:pass/word@proxy:1", "me:pass?word@proxy:1", "http://me:12#word@proxy:1", "http://me:pa[ss@proxy:1"),
+]
+
+
+@pytest.mark.parametrize("proxy", NONE)
+def test_what_is_no_address_of_a_proxy_is_one_line_that_shows_nothing_of_it(proxy: str) -> None:
+    with pytest.raises(BakeryError, match=r"^https goes through HTTPS_PROXY, which is no address") as caught:
         proxies.require_usable({"HTTPS_PROXY": proxy})
     assert caught.value.exit_code is ExitCode.MISSING
-    assert caught.value.hint == proxies.EXAMPLE
+    assert caught.value.hint.startswith(proxies.EXAMPLE)
+    assert proxies.shown({"HTTPS_PROXY": proxy}) == "in HTTPS_PROXY"
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"ALL_PROXY": "x:y"}, "ALL_PROXY"),
+        ({"ALL_PROXY": "http://ok:1", "https_proxy": "x:y"}, "https_proxy"),
+        ({"HTTPS_PROXY": "http://ok:1", "https_proxy": "x:y"}, "https_proxy"),
+        ({"HTTPS_PROXY": "x:y", "https_proxy": " "}, "HTTPS_PROXY"),
+    ],
+)
+def test_the_variable_that_counts_is_named(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(BakeryError, match=f"^https goes through {named},"):
+        proxies.require_usable({"http_proxy": "http://ok:1", **environment})
+
+
+@pytest.mark.parametrize("proxy", ["http://me:pa%2Fss@10.0.0.1:3128/", "http://[fd00::1]:3128", "proxy", "HTTP://p:1"])
+def test_what_is_an_address_of_a_proxy_may_be_used(proxy: str) -> None:
+    proxies.require_usable({"HTTPS_PROXY": proxy})
 
 
 def test_who_knows_no_all_proxy_is_told_it() -> None:
