@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from bakery.catalog import catalog, promotions
 from bakery.core.console import table
+from bakery.core.errors import impossible
 from bakery.definition import layers, place_names
 
 PLACES_EACH = 4
@@ -76,8 +77,14 @@ def unproven(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool,
 
 
 def as_json(jobs: Sequence[Job]) -> str:
-    """Return a matrix as GitHub Actions reads it: `fromJSON` makes a job of each entry."""
-    return json.dumps({"include": [asdict(job) for job in jobs[:MOST_JOBS]]})
+    """Return a matrix as GitHub Actions reads it: `fromJSON` makes a job of each entry.
+
+    Raises BakeryError (exit code 2) for more of them than it runs.
+    """
+    if len(jobs) > MOST_JOBS:
+        hint = f"--image (some at a time), or with --unproven --per {2 * PLACES_EACH} or more"
+        raise impossible(f"{len(jobs)} jobs, and GitHub Actions runs {MOST_JOBS} of a matrix at most", hint=hint)
+    return json.dumps({"include": [asdict(job) for job in jobs]})
 
 
 def show(jobs: Sequence[Job]) -> None:

@@ -104,3 +104,11 @@ def test_the_matrix_is_what_github_takes() -> None:
     told = json.loads(matrix.as_json(matrix.nights((), places=())))
     assert told["include"][1] == {"name": "plain", "options": "--image plain"}
     assert json.loads(matrix.as_json([])) == {"include": []}
+
+
+def test_more_jobs_than_github_runs_are_refused_and_none_is_dropped() -> None:
+    jobs = [matrix.Job(name=f"image{number}", options="") for number in range(matrix.MOST_JOBS + 1)]
+    assert len(json.loads(matrix.as_json(jobs[1:]))["include"]) == matrix.MOST_JOBS
+    with pytest.raises(BakeryError, match="257 jobs, and GitHub Actions runs 256") as caught:
+        matrix.as_json(jobs)
+    assert caught.value.exit_code is ExitCode.IMPOSSIBLE

@@ -213,13 +213,13 @@ class Zone:
         return self.account.repeat(act, action=words(method), where=self.name)
 
     def all(self, method: Callable[..., Any], key: str, **arguments: Any) -> Iterator[Any]:
-        """Give every item of the list *key*, page by page."""
+        """Give every item of the list *key*, page by page; of a mapping, which comes in pages as well, every pair."""
         api = getattr(method, "__self__", None)
         size = "per_page" if isinstance(api, InstanceUtilsV1API) else "page_size"
         page = 1
         while True:
             found = getattr(self.call(method, page=page, **{size: PAGE}, **arguments), key)
-            yield from found
+            yield from found.items() if isinstance(found, Mapping) else found
             if len(found) < PAGE:
                 return
             page += 1

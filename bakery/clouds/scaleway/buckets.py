@@ -21,6 +21,8 @@ from bakery.definition.scaleway import REGIONS
 
 PREFIX = "dokku-bakery/"
 CONNECT_S, READ_S = 5, 60
+PAGE = 1000
+"""How many things a page of a list has, at most."""
 BEGUN = "?"
 """Between the name of a file that did not arrive whole and the number of its sending, in the id of such a rest."""
 
@@ -40,14 +42,23 @@ class Bucket:
 
     def read(self, operation: str, take: Callable[[Any], Any], **arguments: Any) -> Any:
         """Likewise, and return what is taken of the answer, which is asked for again where it breaks off."""
-        method, where = getattr(self.client, operation), f"{self.region}: {self.name}"
+        method = getattr(self.client, operation)
         named = {"Bucket": self.name} if operation != "list_buckets" else {}
-        words = operation.replace("_", " ")
-        return self.account.repeat(lambda: take(method(**named, **arguments)), action=words, where=where)
+        return self._repeat(operation, lambda: take(method(**named, **arguments)))
+
+    def all(self, operation: str, key: str, **arguments: Any) -> list[Mapping[str, Any]]:
+        """Return every item of the list *key*, of all pages. Raises like `Account.repeat`."""
+        pages = self.client.get_paginator(operation).paginate
+        told = {"Bucket": self.name, "PaginationConfig": {"PageSize": PAGE}, **arguments}
+        return [*self._repeat(operation, lambda: pages(**told).build_full_result().get(key, ()))]
+
+    def _repeat(self, operation: str, act: Callable[[], Any]) -> Any:
+        words, where = operation.replace("_", " "), f"{self.region}: {self.name}"
+        return self.account.repeat(act, action=words, where=where)
 
     def size(self, key: str) -> int | None:
         """Return how many bytes a file has, None where there is none."""
-        found = self.call("list_objects_v2", Prefix=key).get("Contents", ())
+        found = self.all("list_objects_v2", "Contents", Prefix=key)
         return next((int(one["Size"]) for one in found if one["Key"] == key), None)
 
     def remove(self, key: str) -> None:
@@ -58,7 +69,7 @@ class Bucket:
 
     def uploads(self, key: str) -> list[str]:
         """Return the numbers of a file's sendings that have not ended, the newest first."""
-        begun = self.call("list_multipart_uploads", Prefix=key).get("Uploads", ())
+        begun = self.all("list_multipart_uploads", "Uploads", Prefix=key)
         found = [one for one in begun if one["Key"] == key]
         return [str(one["UploadId"]) for one in sorted(found, key=lambda one: one["Initiated"], reverse=True)]
 
@@ -73,12 +84,12 @@ class Bucket:
     def rests(self) -> list[Loose]:
         """Return what is ours there: files, and what has arrived of some."""
         found = []
-        for one in self.call("list_objects_v2", Prefix=PREFIX).get("Contents", ()):
+        for one in self.all("list_objects_v2", "Contents", Prefix=PREFIX):
             what = f"{one['Size'] / 1e6:.0f} MB in the bucket {self.name}"
             found.append(
                 Loose(kind=Kind.OBJECT, id=f"{self.name}/{one['Key']}", what=what, made_at=one["LastModified"])
             )
-        for one in self.call("list_multipart_uploads", Prefix=PREFIX).get("Uploads", ()):
+        for one in self.all("list_multipart_uploads", "Uploads", Prefix=PREFIX):
             name = f"{self.name}/{one['Key']}{BEGUN}{one['UploadId']}"
             what = f"a sending into the bucket {self.name} that did not end"
             found.append(Loose(kind=Kind.OBJECT, id=name, what=what, made_at=one["Initiated"]))

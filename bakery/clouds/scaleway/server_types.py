@@ -19,15 +19,8 @@ HINT = "scaleway.instance_type in images/NAME.toml, or --instance-type"
 
 
 def offered(zone: Zone) -> Mapping[str, Any]:
-    """Return every type by its name, as Scaleway shows it; a page of theirs is one mapping."""
-    found: dict[str, Any] = {}
-    page = 1
-    while True:
-        more = zone.call(zone.instances.list_servers_types, page=page, per_page=100).servers
-        found |= more
-        if len(more) < 100:
-            return found
-        page += 1
+    """Return every type by its name, as Scaleway shows it."""
+    return dict(zone.all(zone.instances.list_servers_types, "servers"))
 
 
 def choose(zone: Zone, *, arch: Arch, wanted: str = "") -> str:
@@ -70,8 +63,8 @@ def require_room(zone: Zone, name: str, *, volume: Volume, size_gb: int) -> None
 
 
 def _short(zone: Zone) -> set[str]:
-    found = zone.call(zone.instances.get_server_types_availability, per_page=100).servers
-    return {name for name, one in found.items() if getattr(one.availability, "value", one.availability) == SHORTAGE}
+    found = zone.all(zone.instances.get_server_types_availability, "servers")
+    return {name for name, one in found if getattr(one.availability, "value", one.availability) == SHORTAGE}
 
 
 def _arch(told: Any) -> str:

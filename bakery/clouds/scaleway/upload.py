@@ -6,11 +6,10 @@ The file's name there tells its content, so that it is sent once.
 import hashlib
 import os
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bakery.clouds.scaleway.buckets import Bucket
 from bakery.clouds.scaleway.progress import Meter
@@ -108,11 +107,5 @@ def _parts(size: int) -> Iterator[_Part]:
 
 def _arrived(bucket: Bucket, key: str, upload: str) -> dict[int, str]:
     """Return the MD5 of each part that has arrived, by its number."""
-    found: dict[int, str] = {}
-    marker: Mapping[str, Any] = {}
-    while True:
-        page = bucket.call("list_parts", Key=key, UploadId=upload, **marker)
-        found |= {int(one["PartNumber"]): str(one["ETag"]).strip('"') for one in page.get("Parts", ())}
-        if not page.get("IsTruncated"):
-            return found
-        marker = {"PartNumberMarker": page["NextPartNumberMarker"]}
+    parts = bucket.all("list_parts", "Parts", Key=key, UploadId=upload)
+    return {int(one["PartNumber"]): str(one["ETag"]).strip('"') for one in parts}

@@ -107,6 +107,16 @@ def test_a_file_that_a_run_left_is_found_and_removed(account: Account, tmp_path:
     assert buckets.rests(zone) == []
 
 
+def test_what_runs_left_is_found_on_every_page(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone = account.zone(HOME)
+    bucket = buckets.named(account, BUCKETS[zone.region], region=zone.region)
+    keys = [f"{buckets.PREFIX}{number}" for number in range(5)]
+    for key in keys:
+        bucket.call("put_object", Key=key, Body=b"x")
+    monkeypatch.setattr(buckets, "PAGE", 2)
+    assert sorted(rest.id for rest in buckets.rests(zone)) == [f"{bucket.name}/{key}" for key in keys]
+
+
 def test_every_base_that_the_marketplace_has_is_found(account: Account) -> None:
     found = base_images.newest(account.zone(HOME), bases.base("ubuntu-24.04"), Arch.AMD64)
     assert found.size_gb > 0

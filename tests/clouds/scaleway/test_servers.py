@@ -11,7 +11,7 @@ import pytest
 from bakery.cloud import naming
 from bakery.cloud.inventory import Kind, Question
 from bakery.cloud.values import InstanceState
-from bakery.clouds.scaleway import server_types, servers
+from bakery.clouds.scaleway import account, server_types, servers
 from bakery.clouds.scaleway.account import Zone
 from bakery.clouds.scaleway.place import ScalewayPlace
 from bakery.core.errors import BakeryError, ExitCode
@@ -188,6 +188,16 @@ def test_a_usual_type_that_is_short_is_passed_over(zones: Zones) -> None:
     with pytest.raises(BakeryError, match="none of DEV1-S, PLAY2-NANO, PRO2-XXS, DEV1-M is in stock") as caught:
         server_types.choose(zone, arch=Arch.AMD64)
     assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+
+
+def test_what_is_short_is_known_of_every_page(zones: Zones, monkeypatch: pytest.MonkeyPatch) -> None:
+    zones.ground.short = {"PLAY2-NANO"}
+    zone = place_of(zones).zone
+    everything = server_types.offered(zone)
+    monkeypatch.setattr(account, "PAGE", 1)
+    monkeypatch.setattr(server_types, "USUAL", {Arch.AMD64: ("PLAY2-NANO", "PRO2-XXS")})
+    assert server_types.offered(zone).keys() == everything.keys()
+    assert server_types.choose(zone, arch=Arch.AMD64) == "PRO2-XXS"
 
 
 @pytest.mark.parametrize(
