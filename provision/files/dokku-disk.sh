@@ -19,7 +19,7 @@ bakery_begin() {
 }
 
 bakery_refuse() {
-    echo " !     The disk is full ($bakery_full), so \`$bakery_command\` was not begun and nothing is changed. \`dokku cleanup\` and \`dokku apps:destroy\` make room" >&2
+    echo " !     The disk is full ($bakery_full), so \`$bakery_command\` was not begun and nothing is changed. $bakery_advice" >&2
     bakery_want_rebuild "${bakery_apps[@]}"
     exit 75
 }
@@ -49,7 +49,7 @@ if [[ -z ${SSH_ORIGINAL_COMMAND:-} && -r /usr/local/lib/bakery/dokku-back.sh ]];
     # shellcheck source=dokku-back.sh
     source /usr/local/lib/bakery/dokku-back.sh
     bakery_command_of "$@"
-    if [[ -O $DOKKU_ROOT || ($EUID == 0 && $bakery_command =~ ^(plugin:|ssh-keys:(add|remove)$)) ]]; then
+    if [[ -O $DOKKU_ROOT || ($EUID == 0 && $bakery_command =~ ^(plugin:|ssh-keys:(add|remove)$|scheduler-k3s:(initialize|uninstall)$)) ]]; then
         bakery_begin
     fi
 fi

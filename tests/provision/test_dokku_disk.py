@@ -150,11 +150,22 @@ def test_a_command_that_writes_is_refused_on_a_full_disk_and_changes_nothing(nod
     assert said.startswith(
         f" !     The disk is full ({node.guest.root} has 0 MB left), so `{command.split(maxsplit=1)[0]}` was not"
     )
+    assert said.endswith("`dokku cleanup` and `dokku apps:destroy` make room")
 
 
 @pytest.mark.parametrize("words", ["--quiet config:set shop A=2", "--app shop config:set A=2", "--force apps:create x"])
 def test_flags_before_a_command_do_not_hide_it(node: Node, words: str) -> None:
     assert node.run(f"fill; dokku {words}; echo $?").stdout == "75\n"
+
+
+def test_where_only_temporary_files_have_no_room_dokku_cannot_make_any(node: Node) -> None:
+    small = "mkdir small; mount -t tmpfs -o size=1m none small; export TMPDIR=$PWD/small; cd ."
+    ran = node.run(f"{small}; dokku config:set shop A=2; echo $?")
+    assert ran.stdout == "75\n"
+    (said,) = ran.stderr.splitlines()
+    assert said.startswith(f" !     The disk is full ({node.guest.root}/small has 1 MB left), so `config:set` was not")
+    assert "apps:destroy" not in said
+    assert said.endswith("Something has to be removed there")
 
 
 def test_over_ssh_it_is_the_same(node: Node) -> None:
@@ -347,7 +358,8 @@ def test_what_cannot_be_kept_though_there_is_room_is_no_reason_to_refuse(node: N
 
 
 @pytest.mark.skipif(os.geteuid() != 0 and "CI" not in os.environ, reason="only root can be another user; CI is root")
-def test_what_roots_own_commands_keep_is_dokkus_to_remove(node: Node) -> None:
+@pytest.mark.parametrize("command", ["ssh-keys:add me key.pub", "scheduler-k3s:initialize", "scheduler-k3s:uninstall"])
+def test_what_roots_own_commands_keep_is_dokkus_to_remove(node: Node, command: str) -> None:
     """A guard runs as dokku where it puts back what was left."""
     for path in (node.guest.home, *node.guest.home.rglob("*")):
         os.chown(path, 1234, 1234)
@@ -358,7 +370,7 @@ def test_what_roots_own_commands_keep_is_dokkus_to_remove(node: Node) -> None:
     hung.parent.mkdir()
     hung.write_text(f"#!/bin/bash\nfind {node.guest.home}/.bakery -printf '%U\\n' | sort -u\n")
     hung.chmod(0o755)
-    said = node.guest.dokku("ssh-keys:add", "me", str(node.guest.root / "key.pub"), STANDIN_USER="root")
+    said = node.guest.run("bash", "-c", f"cd {node.guest.root} && dokku {command}", STANDIN_USER="root")
     assert said.stdout.splitlines()[0] == "1234", said.stderr
 
 
@@ -482,33 +494,31 @@ def test_the_guard_does_not_wait_for_itself(node: Node) -> None:
     assert ran.stdout == "75\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "kind"),
-    [
-        *(
-            (words, "reads")
-            for words in ("", "version", "--version", "help", "apps:list", "config:show", "certs:show a crt")
-        ),
-        *((words, "reads") for words in ("nginx:error-logs a", "redis:info db", "redis:export db", "ps:inspect a")),
-        *((words, "frees") for words in ("cleanup", "run:stop a", "apps:destroy a", "ssh-keys:remove me")),
-        *(
-            (words, "writes")
-            for words in ("run", "redis:create db", "git-receive-pack 'a'", "config:import", "events:on")
-        ),
-        *(
-            (words, "writes")
-            for words in ("git-hook a", "letsencrypt:auto-renew", "ps:restore --parallel -1", "deploy a")
-        ),
-        *(
-            (words, "writes")
-            for words in ("certs:generate a", "domains:setup", "nginx:validate-config --clean", "x:y", "ps:stop a")
-        ),
-        *((words, "writes") for words in ("ps:retire",)),
-    ],
-)
-def test_each_command_is_of_a_kind_and_what_nobody_knows_writes(words: str, kind: str) -> None:
+KINDS = {
+    "reads": (
+        *("", "version", "--version", "help", "apps:list", "config:show", "certs:show a crt", "nginx:error-logs a"),
+        *("redis:info db", "redis:export db", "redis:links db", "redis:app-links a", "ps:inspect a", "git:status a"),
+        *("ps:scale a", "--app a ps:scale", "resource:limit a", "resource:reserve a", "letsencrypt:active a"),
+        *("letsencrypt:ls", "nginx:validate-config", "nginx:validate-config a"),
+    ),
+    "frees": (
+        *("cleanup", "run:stop a", "apps:destroy a", "ssh-keys:remove me", "redis:destroy db", "network:destroy n"),
+        *("storage:destroy s", "builds:cancel a", "builds:prune a"),
+    ),
+    "writes": (
+        *("run", "redis:create db", "redis:link db a", "git-receive-pack 'a'", "config:import", "events:on", "x:y"),
+        *("git-hook a", "letsencrypt:auto-renew", "ps:restore --parallel -1", "deploy a", "ps:stop a", "ps:retire"),
+        *("certs:generate a", "domains:setup", "nginx:validate-config --clean", "nginx:validate-config a --clean"),
+        *("ps:scale a web=1", "--app a ps:scale web=1", "resource:limit a --memory=512", "resource:limit --cpu 1 a"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "kind"), [(words, kind) for kind in KINDS for words in KINDS[kind]])
+def test_each_command_is_of_a_kind_and_what_nobody_knows_writes(tmp_path: Path, words: str, kind: str) -> None:
+    (tmp_path / "a").mkdir()
     asked = (
-        f"source {FILES}/dokku-words.sh; DOKKU_ROOT=/nonexistent; bakery_command_of {words}\n"
+        f"source {FILES}/dokku-words.sh; DOKKU_ROOT={tmp_path}; bakery_command_of {words}\n"
         'if bakery_only_reads "$bakery_command"; then echo reads\n'
         'elif bakery_frees "$bakery_command"; then echo frees; else echo writes; fi'
     )
