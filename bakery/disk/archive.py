@@ -4,6 +4,7 @@ mmdebstrap unpacks the packages, and nothing in what comes of it tells when, or 
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from pathlib import Path
 from bakery import ROOT
 from bakery.core import process, scratch
 from bakery.core.console import Console
+from bakery.core.errors import missing
 from bakery.definition.bases import Arch, Base
-from bakery.disk import efi, padding, qemu_img
+from bakery.disk import acl, efi, padding, qemu_img
 
 EARLY_SCRIPT = ROOT / "provision/base/early.sh"
 TREE_SCRIPT = ROOT / "provision/base/tree.sh"
@@ -145,11 +147,20 @@ def _namespace() -> Sequence[str]:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """Give a folder that mmdebstrap's user can reach, in memory where that is allowed and plentiful."""
+    """Give a folder that we and mmdebstrap's user alone can reach, in memory where that is allowed and plentiful."""
     with scratch.large("bakery-base-", first=RAM_DISK if _is_ram_disk_fit() else None) as work:
         if os.geteuid() != 0:
-            work.chmod(0o777)
+            acl.let_in(work, uid=_root_of_namespace())
         yield work
+
+
+def _root_of_namespace() -> int:
+    """Return which user root of mmdebstrap's namespace is out here (user_namespaces(7): inside, outside, how many)."""
+    said = process.run([*_namespace(), "cat", "/proc/self/uid_map"]).output
+    found = re.search(r"^ *0 +(\d+) +\d+$", said, re.MULTILINE)
+    if found is None:
+        raise missing(f"mmdebstrap's namespace has no root: {said}", hint="--base-from cloud, or as root")
+    return int(found[1])
 
 
 def _is_ram_disk_fit() -> bool:

@@ -85,7 +85,7 @@ def make_disk(raw: Path, *, tree: Path, esp: Path, identity: Identity, inside: S
     with raw.open("wb") as file:
         file.truncate(DISK_MB * 2**20)
     if inside:
-        raw.chmod(0o666)
+        raw.chmod(0o666)  # for who may enter its folder
     script = raw.with_suffix(".sfdisk")
     script.write_text(sfdisk_script(identity))
     process.run(["sfdisk", "-q", str(raw)], stdin=script)

@@ -10,7 +10,7 @@ from bakery.core import process
 from bakery.core.console import Console
 from bakery.definition import bases
 from bakery.definition.bases import Arch, BaseName
-from bakery.disk import archive, base
+from bakery.disk import acl, archive, base
 
 LINE = "deb [signed-by=/usr/share/keyrings/x.gpg] http://mirror.example/debian bookworm main"
 RECIPE = archive.Recipe(
@@ -41,6 +41,8 @@ def test_without_root_everything_runs_in_mmdebstraps_namespace(
     monkeypatch.setattr("os.geteuid", lambda: uid)
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     ran: list[list[str]] = []
+    shared: list[int] = []
+    monkeypatch.setattr(acl, "let_in", lambda _, *, uid: shared.append(uid))
 
     def run(argv: list[str], *, env: dict[str, str] | None = None, **_: object) -> process.Finished:
         ran.append(argv)
@@ -48,11 +50,14 @@ def test_without_root_everything_runs_in_mmdebstraps_namespace(
             assert env == {"SOURCE_DATE_EPOCH": ""}
             shipped(Path(argv[-2]), "curl", made_s=2)
         told = "Inode count: 12\nBlock size: 4096\n" if "dumpe2fs" in argv else ""
+        if "/proc/self/uid_map" in argv:
+            told = "I: a word of mmdebstrap's\n         0     100000      65536\n"
         return process.Finished(argv=tuple(argv), exit_code=0, output=told)
 
     monkeypatch.setattr(process, "run", run)
     archive.build(RECIPE, out=tmp_path / "disk.qcow2", console=Console())
-    assert f"--mode={mode}" in ran[0]
+    assert shared == ([100000] if uid else [])
+    assert f"--mode={mode}" in next(argv for argv in ran if argv[-1] == LINE)
     for program in ("find", "perl", "mke2fs", "rm"):
         found = [argv for argv in ran if program in argv[:3]]
         assert found
