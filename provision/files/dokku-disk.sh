@@ -28,7 +28,8 @@ bakery_refuse() {
 bakery_end() {
     local code=$? lost="" full=no
     trap - EXIT
-    rm -rf "/tmp/dokku-${DOKKU_PID:-$$}-cmd-certs-set."* # where dokku leaves the private key that certs:add was given
+    # Where dokku leaves the private key that certs:add was given, and the archive with it that it could not unpack.
+    rm -rf "/tmp/dokku-${DOKKU_PID:-$$}"-{cmd-certs-set,archive}.*
     if [[ -n ${BAKERY_KEPT:-} ]]; then
         ! bakery_was_full "$BAKERY_KEPT" || full=yes
         bakery_find "${bakery_whose[@]}"

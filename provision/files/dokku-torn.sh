@@ -4,9 +4,10 @@
 
 # bakery_is_lost FOLDER PATH WAS_FULL: it is torn, or beside a certificate or key that is: the one is no use without the other.
 bakery_is_lost() {
-    local path
-    for path in "$2" "${2%/*}"/*; do
-        if [[ $path == "$2" || $2 == */tls/* ]] && bakery_is_torn "$1$path" "$path" "$3"; then
+    local path paths=("$2")
+    [[ $2 != */tls/* ]] || paths+=("${2%/*}"/*)
+    for path in "${paths[@]}"; do
+        if bakery_is_torn "$1$path" "$path" "$3"; then
             return 0
         fi
     done

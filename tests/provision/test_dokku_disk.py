@@ -311,8 +311,11 @@ def test_a_command_that_works_keeps_nothing_and_changes_what_it_is_for(node: Nod
     assert list((node.guest.home / ".bakery/kept").iterdir()) == []
 
 
+WAYS = ("dokku certs:add shop", "SSH_ORIGINAL_COMMAND='certs:add shop' dokku certs:add")
+
+
 @pytest.mark.parametrize("is_kept", [True, False])
-@pytest.mark.parametrize("way", ["dokku certs:add shop", "SSH_ORIGINAL_COMMAND='certs:add shop' dokku certs:add"])
+@pytest.mark.parametrize("way", WAYS)
 def test_a_private_key_that_dokku_leaves_in_tmp_is_removed(node: Node, way: str, *, is_kept: bool) -> None:
     """Over SSH the folder has the number of the process that sshd started, and not of the one that does the work."""
     root = node.guest.root
@@ -327,6 +330,13 @@ def test_a_private_key_that_dokku_leaves_in_tmp_is_removed(node: Node, way: str,
     assert list((root / "tmp").iterdir()) == []
     if not is_kept:
         (node.guest.home / ".bakery/kept").unlink()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_private_key_in_an_archive_that_cannot_be_unpacked_is_removed_too(node: Node, way: str) -> None:
+    ran = node.guest.run("bash", "-c", f"echo a key and no archive | {way}", STANDIN_USER="dokku")
+    assert ran.returncode == 2
+    assert list((node.guest.root / "tmp").iterdir()) == []
 
 
 def test_a_command_that_fails_keeps_its_code(node: Node) -> None:

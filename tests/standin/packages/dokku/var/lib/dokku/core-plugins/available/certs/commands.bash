@@ -12,7 +12,7 @@ only_one() {
 }
 
 certs:add() {
-    local app=${1:-} crt=${2:-} key=${3:-} folder unpacked
+    local app=${1:-} crt=${2:-} key=${3:-} folder unpacked archive
     shopt -s globstar
     verify_app "$app"
     if [[ -n $crt && -n $key ]]; then
@@ -20,7 +20,10 @@ certs:add() {
         [[ -r $key ]] || fail "KEY file specified not found, please check file paths"
     elif [[ ! -t 0 ]]; then
         unpacked=$(mktemp -d "/tmp/dokku-$DOKKU_PID-cmd-certs-set.XXXXXX") # whatever TMPDIR says, and it stays, with the key in it
-        tar -x -C "$unpacked"
+        archive=$(mktemp "/tmp/dokku-$DOKKU_PID-archive.XXXXXX")
+        cat >"$archive"
+        tar -x -C "$unpacked" -f "$archive"
+        rm -f "$archive"
         only_one crt "$unpacked" && crt=$REPLY
         only_one key "$unpacked" && key=$REPLY
     else
