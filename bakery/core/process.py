@@ -217,10 +217,11 @@ def attach(argv: Sequence[str], *, cwd: Path | None = None) -> int:
     told here. Then, too, we wait for it to end.
     """
     with subprocess.Popen([find(argv[0]), *argv[1:]], cwd=cwd, env=environment()) as child:
-        AFTERLIFE.watch(child.pid, signal.SIGINT)
         interrupt = None
         while child.returncode is None:
             try:
+                # In here, as it takes its time to begin; to say it again does no harm.
+                AFTERLIFE.watch(child.pid, signal.SIGINT)
                 child.wait()
             except KeyboardInterrupt as error:
                 interrupt = error

@@ -94,9 +94,11 @@ with process.uninterrupted():
 
 
 ATTACHED = """
-import sys
+import sys, time
 from bakery.core import process
 process.interrupt_on_sigterm()
+watch, pauses = process.AFTERLIFE.watch, [{pause_s}]
+process.AFTERLIFE.watch = lambda *told: (time.sleep(pauses.pop() if pauses else 0), watch(*told))
 script = "trap 'echo told >> {heard}' INT; echo ready > {ready}; while [ ! -e {go_on} ]; do sleep 0.05; done; exit 7"
 try:
     process.attach(["sh", "-c", script])
@@ -110,6 +112,7 @@ def send_all(ours: "subprocess.Popen[bytes]", sign: signal.Signals) -> None:
     os.killpg(ours.pid, sign)
 
 
+@pytest.mark.parametrize("pause_s", [0, 2])
 @pytest.mark.parametrize(
     ("send", "sign"),
     [
@@ -119,10 +122,13 @@ def send_all(ours: "subprocess.Popen[bytes]", sign: signal.Signals) -> None:
     ],
 )
 def test_a_program_on_our_terminal_hears_of_an_interrupt_once_and_is_waited_for(
-    tmp_path: Path, send: Callable[["subprocess.Popen[bytes]", signal.Signals], None], sign: signal.Signals
+    tmp_path: Path,
+    send: Callable[["subprocess.Popen[bytes]", signal.Signals], None],
+    sign: signal.Signals,
+    pause_s: int,
 ) -> None:
     ready, heard, go_on = tmp_path / "ready", tmp_path / "heard", tmp_path / "go-on"
-    code = ATTACHED.format(ready=ready, heard=heard, go_on=go_on)
+    code = ATTACHED.format(ready=ready, heard=heard, go_on=go_on, pause_s=pause_s)
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, start_new_session=True) as ours:
         wait_until(ready.exists)
         try:
