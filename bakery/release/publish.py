@@ -16,9 +16,10 @@ from bakery.cloud.values import Image
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
 from bakery.core.parallel import everywhere
+from bakery.core.waiting import Patience, wait_until
 from bakery.definition import layers
 from bakery.definition.model import Definition
-from bakery.definition.place_names import city
+from bakery.definition.place_names import city, cloud
 from bakery.places.account import Account
 from bakery.places.place import Place
 
@@ -127,6 +128,7 @@ def bring(
     }
 
     def act(place: Place) -> Seen:
+        _require_judged(place, subjects[place.name], account=account)
         return converging.converge(place, wanted[place.name], say=lambda text: console.say(f"{place.name}: {text}"))
 
     def record(place: Place, outcome: Seen | BakeryError) -> None:
@@ -152,24 +154,48 @@ def bring(
 def require_source(subject: Subject, *, account: Account, console: Console) -> Subject:
     """Return what is to be published, with the digest of its provenance where only the image has told that so far.
 
-    Raises BakeryError (exit code 2) when the image that copies are made of is not there any more. Where its region does
-    not answer, the others may have their copies already: each then tells for itself.
+    Raises BakeryError (exit code 2) when the image that was judged is not there any more. Where its region does not
+    answer, the others may have their copies already: each then tells for itself.
     """
-    for name in dict.fromkeys(subject.release.origin(region) for region in subject.regions):
-        home = account.place(name)
-        wanted = home.wanted(subject.release, subject.definition)
-        try:
-            found = home.find(wanted.name)
-        except RefusedError as error:
-            if not error.is_unanswered:
-                raise
-            console.say(f"{error.message}: the others go on without it")
-            continue
-        if found is None:
-            raise gone(wanted)
-        if name == subject.release.baked_in:
-            subject = _learned(subject, found, account=account, console=console)
-    return subject
+    release = subject.release
+    if release.baked_in not in {release.origin(region) for region in subject.regions}:
+        return subject
+    home = account.place(release.baked_in)
+    wanted = home.wanted(release, subject.definition)
+    try:
+        found = home.find(wanted.name)
+    except RefusedError as error:
+        if not error.is_unanswered:
+            raise
+        console.say(f"{error.message}: the others go on without it")
+        return subject
+    if found is None:
+        raise gone(wanted)
+    return _learned(subject, found, account=account, console=console)
+
+
+def _require_judged(place: Place, subject: Subject, *, account: Account) -> None:
+    """Raise BakeryError (exit code 2) in another cloud than the release's first one, unless it passed there, too.
+
+    Nothing is copied from cloud to cloud: what is there was made there, and its verdict is its own.
+    """
+    release, image = subject.release, subject.definition.name
+    home = account.place(release.origin(place.name))
+    if cloud(home.name) is cloud(release.baked_in):
+        return
+    # What was marked a moment ago may show late.
+    patience = Patience(deadline_s=home.settled_s, pauses_s=home.pauses_s, pause=home.pause)
+    name = home.wanted(release, subject.definition).name
+    found = wait_until(lambda: home.find(name), patience=patience, is_enough=_is_verified)
+    if not _is_verified(found):
+        why = f"{found.id} did not pass there" if found else f"there is no {name} yet"
+        again = f"--image {image} --region {home.name}"
+        hint = f"./inv bake {again}, or ./inv publish --from local {again}"
+        raise impossible(f"{home.name}: {why}", hint=hint)
+
+
+def _is_verified(image: Image | None) -> bool:
+    return image is not None and naming.VERIFIED in image.tags
 
 
 def _learned(subject: Subject, image: Image, *, account: Account, console: Console) -> Subject:
