@@ -98,8 +98,9 @@ class RegionPlan:
 def make(image: str, place: Place, *, base: str = "", release: str = "", is_forced: bool = False) -> RegionPlan:
     """Return the plan for an image in a place.
 
-    *release* names what would be baked, so that many regions bake one release; empty: by this minute. Raises
-    BakeryError: exit code 2 for an unknown image or base, 3 when the region has no such base or AWS does not answer.
+    *release* names what would be baked, so that many regions bake one release, and what is of another one counts for
+    nothing; empty: by this minute. Raises BakeryError: exit code 2 for an unknown image or base, 3 when the region has
+    no such base or AWS does not answer.
     """
     chain = layers.chain(image)
     top = layers.effective(chain)
@@ -114,8 +115,10 @@ def make(image: str, place: Place, *, base: str = "", release: str = "", is_forc
         }
         whole = layer.whole.model_copy(update=way)
         is_top = len(layer.definitions) == len(chain)
-        found = None if is_forced and is_top else find(place, whole, layer.fingerprint)
         own = release if is_top and release else release_name(layer.fingerprint)
+        found = None if is_forced and is_top else find(place, whole, layer.fingerprint)
+        if found and is_top and release and naming.release_of(found.name) != release:
+            found = None
         plan = RegionPlan(
             definition=whole,
             layers=layer.definitions,

@@ -1,7 +1,7 @@
 """A night's image in a cloud: what its first place and the catalog have of it, and how it comes to the others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bakery.catalog import catalog, promotions
@@ -13,6 +13,7 @@ from bakery.core.console import Console
 from bakery.definition import layers
 from bakery.definition.bases import BaseFrom
 from bakery.places.account import Account
+from bakery.places.place import Place
 from bakery.release import bake, plan, promote, publish, verify
 from bakery.release.changes import Last, Layer
 from bakery.release.plan import RegionPlan
@@ -52,13 +53,20 @@ class There:
 
         Raises BakeryError like `plan.make`.
         """
-        home, *_ = self.account.require(self.places)
-        planned: RegionPlan | None = plan.make(self.image, home, base=self.base)
-        found: list[Layer] = []
+        home, *others = bake.homes(self.account.require(self.places))
+        top = plan.make(self.image, home, base=self.base)
+        found, planned = [self._layer(top)], top.below
+        if top.is_verified:
+            found = [replace(found[0], to_do="; ".join(filter(None, (self._left(top, place) for place in others))))]
         while planned is not None:
             found.insert(0, self._layer(planned))
             planned = planned.below
         return found
+
+    def _left(self, top: RegionPlan, place: Place) -> str:
+        """Return what another cloud lacks of the release that the first one has, in words; empty for nothing."""
+        its = plan.make(self.image, place, base=self.base, release=top.release)
+        return "" if its.is_verified else f"{place.name}: {its.to_do}"
 
     def bake(self, layer: str, *, is_forced: bool, console: Console) -> str:
         """Bake and judge one layer, whose layers below are as they should be; return the release's name.
