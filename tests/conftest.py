@@ -1,6 +1,6 @@
 """What every test may use: golden files, renewed with `pytest --update-golden`, and a rehearsal cloud.
 
-And how a run is spread over processes: a file's tests stay together, and machines never run in more than two of them.
+And how a run is spread over processes: a file's tests stay together, and machines run in two of them beside all else.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,37 +18,42 @@ GOLDEN = Path(__file__).parent / "golden"
 
 Golden = Callable[[str, str], None]
 
-CHAINS = {
-    "tests/slow/test_bake.py": "machines of bakes",
-    "tests/slow/test_bake_dokku.py": "machines of bakes",
-    "tests/slow/test_debian_13.py": "machines from a bake",
-    "tests/slow/test_failures.py": "machines of bakes",
-    "tests/slow/test_native.py": "machines of bakes",
-    "tests/slow/test_nightly.py": "machines of bakes",
-    "tests/slow/test_vagrant_up.py": "machines of bakes",
-    "tests/slow/test_four_nights.py": "machines from a bake",
-    "tests/slow/test_import.py": "machines from a bake",
-    "tests/slow/test_rehearsal.py": "machines from a bake",
-    "tests/slow/test_zones.py": "machines from a bake",
-}
-"""Files whose tests boot machines, by the process that runs them one after another: while one waits, another works."""
+MACHINES = tuple(
+    f"tests/slow/test_{name}.py"
+    for name in (
+        *("bake", "debian_13", "four_nights", "bake_dokku", "vagrant_up", "import", "native", "zones"),
+        *("rehearsal", "nightly", "failures"),
+    )
+)
+"""Files whose tests boot machines, in the order in which they begin: what takes longest comes first."""
+AT_A_TIME = 2
+"""How many processes run those as long as there is something else to do: while one waits, another works."""
 SLOW = "tests/slow/"
 LONG_S = 20.0
 """A test that takes longer is told of as it ends, so that nobody watches dots for half an hour."""
 
 
-class Chained(LoadFileScheduling):  # type: ignore[misc]  # its base is untyped
-    """Hands out files, or chains of files, to the processes of a run."""
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]  # its base is untyped
+    """Hands out files to the processes of a run, those with machines to two of them until nothing else is left."""
 
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        return CHAINS.get(file, file)
+    def _assign_work_unit(self, node: object) -> None:
+        others = [other for other in self.assigned_work if other is not node and self._runs_machines(other)]
+        is_free = len(others) < AT_A_TIME
+        first = next(iter(self.workqueue))
+        file = next((one for one in self.workqueue if (one in MACHINES) == is_free), first)
+        self.workqueue.move_to_end(file, last=False)
+        super()._assign_work_unit(node)
+
+    def _runs_machines(self, node: object) -> bool:
+        return any(
+            file in MACHINES and not all(tests.values()) for file, tests in self.assigned_work.get(node, {}).items()
+        )
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Chained:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
     """Use our way of handing out tests."""
-    return Chained(config, log)
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(trylast=True)
@@ -71,14 +76,14 @@ class LongTests:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the chains begin first, and end with what is slow beside them: it keeps all processors busy."""
+    """Let machines begin first, and end with what is slow beside them: it keeps all processors busy."""
     items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
 
 
 def _turn(file: str) -> int:
-    if file in CHAINS:
-        return 0
-    return 2 if file.startswith(SLOW) else 1
+    if file in MACHINES:
+        return MACHINES.index(file)
+    return len(MACHINES) + file.startswith(SLOW)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
