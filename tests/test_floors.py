@@ -90,7 +90,10 @@ def own(path: Path) -> set[str]:
     return {word if word in NAMES else word.rpartition(".")[0] for word in words} & NAMES
 
 
-GRAPH = {name_of(path): own(path) for path in MODULES}
+@functools.cache
+def graph() -> dict[str, set[str]]:
+    """Return what each module imports of the package; read once, by the process that asks."""
+    return {name_of(path): own(path) for path in MODULES}
 
 
 def room_of(module: str) -> str:
@@ -99,7 +102,7 @@ def room_of(module: str) -> str:
 
 
 def test_only_the_door_to_the_accounts_knows_which_clouds_there_are() -> None:
-    knowing = {module for module in GRAPH for name in GRAPH[module] if name.startswith("clouds.")}
+    knowing = {module for module in graph() for name in graph()[module] if name.startswith("clouds.")}
     assert {one for one in knowing if not one.startswith(("clouds.", BESIDE))} == {"commands.session"}
 
 
@@ -195,29 +198,29 @@ def test_only_the_rehearsal_knows_moto() -> None:
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_stands_on_those_below_it(room: str) -> None:
     allowed = {*ROOMS[: ROOMS.index(room) + 1], *([BESIDE] if room == "commands" else [])}
-    used = {(module, name) for module in GRAPH if room_of(module) == room for name in GRAPH[module]}
+    used = {(module, name) for module in graph() if room_of(module) == room for name in graph()[module]}
     assert {(module, name) for module, name in used if room_of(name) not in allowed and name != "clouds"} == set()
 
 
 def test_what_starts_a_rehearsal_can_do_without_moto() -> None:
-    used = {name for module in GRAPH if room_of(module) == "commands" for name in GRAPH[module]}
+    used = {name for module in graph() if room_of(module) == "commands" for name in graph()[module]}
     assert {name for name in used if room_of(name) == BESIDE} <= WITHOUT_MOTO
 
 
 def test_every_module_is_in_a_room() -> None:
-    assert {name for name in GRAPH if not room_of(name)} == {"__init__", "clouds"}
+    assert {name for name in graph() if not room_of(name)} == {"__init__", "clouds"}
 
 
 @pytest.mark.parametrize("room", [*ROOMS, BESIDE])
 def test_a_room_exports_what_others_use_of_it_and_nothing_else(room: str) -> None:
-    used = {name for module in GRAPH if room_of(module) != room for name in GRAPH[module] if room_of(name) == room}
+    used = {name for module in graph() if room_of(module) != room for name in graph()[module] if room_of(name) == room}
     exported = import_module(f"bakery.{room}").__all__
     assert exported == sorted(name.rpartition(".")[2] for name in used - {room})
 
 
 def test_the_picture_shows_the_rooms_as_they_are() -> None:
     shown = re.findall(r"^    (\S+) --> (\S+)$", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE)
-    arrows = {(room_of(module), room_of(name)) for module in GRAPH for name in GRAPH[module]}
+    arrows = {(room_of(module), room_of(name)) for module in graph() for name in graph()[module]}
     direct = {
         (upper, lower)
         for upper, lower in arrows
@@ -231,11 +234,11 @@ def test_no_modules_import_one_another_in_a_circle() -> None:
 
     def walk(module: str, way: tuple[str, ...]) -> None:
         assert module not in way, " → ".join((*way, module))
-        for below in GRAPH[module] - done:
+        for below in graph()[module] - done:
             walk(below, (*way, module))
         done.add(module)
 
-    for module in GRAPH:
+    for module in graph():
         walk(module, ())
 
 

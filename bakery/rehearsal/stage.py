@@ -37,8 +37,6 @@ class Rehearsal:
     """A running rehearsal cloud."""
 
     world: World
-    ground: Ground = field(init=False)
-    """The zones beside AWS's regions."""
     url: str = ""
     keys: Keys = KNOWN
     faults: Faults = NONE
@@ -52,8 +50,21 @@ class Rehearsal:
     over: threading.Event = field(default_factory=threading.Event)
     """Set when somebody asked it to end."""
 
-    def __post_init__(self) -> None:
-        self.ground = self._new_ground()
+    _ground: Ground | None = field(default=None, init=False)
+
+    @property
+    def ground(self) -> Ground:
+        """The zones beside AWS's regions, made when they are asked for first: few tests ask for both."""
+        with self.world.lock:
+            if self._ground is None:
+                self._ground = Ground(
+                    folder=self.world.folder / "zones",
+                    world=self.world,
+                    keys=self.keys,
+                    pending_s=lambda: self.faults.pending_s,
+                )
+                market.sow(self._ground)
+            return self._ground
 
     def note(self, call: Call) -> None:
         """Remember a call, and that somebody still rehearses."""
@@ -81,16 +92,10 @@ class Rehearsal:
             folder=self.world.folder, base_disks=self.world.base_disks, accelerator=self.world.accelerator
         )
         seeds.sow(self.world)
-        self.ground = self._new_ground()
+        self._ground = None
         empty_moto()
         self.calls.clear()
         self.faults = NONE
-
-    def _new_ground(self) -> Ground:
-        folder = self.world.folder / "zones"
-        ground = Ground(folder=folder, world=self.world, keys=self.keys, pending_s=lambda: self.faults.pending_s)
-        market.sow(ground)
-        return ground
 
 
 def empty_moto() -> None:

@@ -1,14 +1,16 @@
 """The checks that `invoke test` runs, and how their failure is told."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
+from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no types
 
 from bakery import ROOT
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.local import checks
-from tests.conftest import CHAINS
+from tests.conftest import AT_A_TIME, MACHINES, SLOW, Scheduling
 
 QUICK = ["format", "lint", "types", "shellcheck", "shfmt", "tests"]
 
@@ -34,16 +36,54 @@ def test_every_shell_script_is_found_by_its_first_line() -> None:
     assert "daemon.json" not in names
 
 
-def test_machines_run_in_two_processes_at_most() -> None:
+def test_whatever_boots_machines_is_known_to_do_so() -> None:
     with_machines = {
         str(path.relative_to(ROOT))
-        for path in (ROOT / "tests/slow").glob("test_*.py")
+        for path in (ROOT / SLOW).glob("test_*.py")
         if "baked: Baked" in path.read_text(encoding="utf-8")
     }
     assert with_machines
-    assert with_machines <= CHAINS.keys()
-    assert all((ROOT / name).is_file() for name in CHAINS)
-    assert len(set(CHAINS.values())) == 2
+    assert with_machines <= {*MACHINES}
+    assert all((ROOT / name).is_file() for name in MACHINES)
+
+
+class Process:
+    """What pytest-xdist knows of a process that runs tests: the numbers of those that it was given."""
+
+    def __init__(self, number: int) -> None:
+        self.gateway = SimpleNamespace(id=f"gw{number}")
+        self.shutting_down = False
+        self.given: list[int] = []
+
+    def send_runtest_some(self, numbers: list[int]) -> None:
+        self.given += numbers
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def test_two_processes_run_machines_and_the_others_join_in_when_nothing_else_is_left() -> None:
+    quick = [f"tests/test_{number}.py::test_it[{case}]" for number in range(4) for case in range(3)]
+    slow = [f"{file}::test_it[{case}]" for file in MACHINES for case in range(3)]
+    collected = [*slow, *quick]
+    config = SimpleNamespace(
+        option=SimpleNamespace(loadscopereorder=False, debug=None), getvalue=lambda _: ["3*popen"], hook=None
+    )
+    scheduling = Scheduling(config, Producer("tests", enabled=False))
+    processes = [Process(number) for number in range(3)]
+    for process in processes:
+        scheduling.add_node(process)
+    for process in processes:
+        scheduling.add_node_collection(process, collected)
+    scheduling.schedule()
+    first, second, third = processes
+    assert AT_A_TIME == 2
+    begun = [collected[process.given[0]].partition("::")[0] for process in processes]
+    assert begun == [*MACHINES[:2], "tests/test_0.py"]
+    for _ in range(4 * 3 - 1):
+        scheduling.mark_test_complete(third, third.given.pop(0))
+    assert {collected[number].startswith(SLOW) for number in third.given[1:]} == {True}
+    assert {collected[number].startswith(SLOW) for one in (first, second) for number in one.given} == {True}
 
 
 def test_all_failures_are_named_after_every_check_has_run(
