@@ -30,7 +30,9 @@ def content(mark: str) -> bytes:
     return (hashlib.sha256(mark.encode()).digest() * (BLOCK_SIZE // 32))[:BLOCK_SIZE]
 
 
-def baked(folder: Path, blocks: Mapping[int, bytes], *, release: str, image: str = "host") -> Artifact:
+def baked(
+    folder: Path, blocks: Mapping[int, bytes], *, release: str, image: str = "host", fingerprint: str = ""
+) -> Artifact:
     """Write an image with these blocks beside its partition tables; the build folder is whatever is set."""
     folder.mkdir(exist_ok=True)
     raw, table = folder / f"{release}.raw", folder / "table"
@@ -48,7 +50,8 @@ def baked(folder: Path, blocks: Mapping[int, bytes], *, release: str, image: str
     process.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", str(raw), str(made.disk)])
     raw.unlink()
     made.settings.write_text("BAKERY_IMAGE=host\n")
-    made.record.write_text(json.dumps(record(made, release=release, image=image)))
+    told = record(made, release=release, image=image)
+    made.record.write_text(json.dumps({**told, "fingerprint": fingerprint} if fingerprint else told))
     return made
 
 

@@ -8,7 +8,7 @@ from bakery.disk.base import BaseDisk, sha256
 from bakery.guests import qemu, seed
 from bakery.guests.accelerator import Accelerator
 from bakery.local.plan import Plan
-from bakery.packer import fingerprint, render, settings
+from bakery.packer import fingerprint, render
 from bakery.packer.engine import Packer
 from bakery.packer.workspace import HOSTNAME, Workspace, lay_out, write_values
 
@@ -46,16 +46,8 @@ def prepare(
     workspace: Workspace, plan: Plan, *, disk: BaseDisk | None, accelerator: Accelerator, packer: Packer
 ) -> None:
     """Write everything that `packer build` needs into the folder, in place of what was there."""
-    told = settings.settings(
-        plan.layers,
-        plan.base,
-        fingerprint=plan.fingerprint,
-        release=plan.release,
-        build_user=plan.base.default_user,
-        keys=plan.keys,
-    )
     templates = packer_files(plan.definition, plan.base, packer=packer, is_native=accelerator.is_native)
-    public_key = lay_out(workspace, plan.layers[-1], templates=templates, told=told)
+    public_key = lay_out(workspace, plan.layers[-1], templates=templates, told=plan.told)
     # A native machine runs already: it has a seed and a copy of the disk of its own.
     if not accelerator.is_native:
         seed.make_seed(

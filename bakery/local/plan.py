@@ -1,12 +1,13 @@
 """What a bake would do, decided before anything is done; nothing here changes anything."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from bakery.catalog.record import Made
-from bakery.core.errors import did_you_mean, impossible, missing
+from bakery.core.errors import BakeryError, did_you_mean, impossible, missing
 from bakery.definition import bases, layers
 from bakery.definition.arch import require_bakeable
 from bakery.definition.bases import Arch, Base, BaseFrom
@@ -15,7 +16,7 @@ from bakery.definition.sshkeys import NamedKey
 from bakery.disk import archive, artifact
 from bakery.disk.artifact import Artifact
 from bakery.guests.accelerator import AUTO
-from bakery.packer import fingerprint
+from bakery.packer import fingerprint, settings
 from bakery.sources import apt, packages
 from bakery.sources.apt import Mirrors
 from bakery.sources.preflight import Demand, no_archive
@@ -76,6 +77,18 @@ class Plan:
             base=self.base.name,
             fingerprint=self.fingerprint,
             size_gb=self.definition.disk.size_gb,
+        )
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What the steps are told."""
+        return settings.settings(
+            self.layers,
+            self.base,
+            fingerprint=self.fingerprint,
+            release=self.release,
+            build_user=self.base.default_user,
+            keys=self.keys,
         )
 
     @property
@@ -156,6 +169,19 @@ def make(order: Order) -> Plan:
         )
     assert plan is not None
     return plan
+
+
+def of_fingerprint(image: str, digest: str, *, base: str) -> Plan | None:
+    """Return the plan of a bake here that makes an image of that fingerprint, from either source; None where none does.
+
+    Of a base from the archive it tells which package sources a machine has: elsewhere it is another one.
+    """
+    for source in BaseFrom:
+        with suppress(BakeryError):  # what cannot be baked here was not
+            planned = make(Order(image=image, base=base, base_from=source))
+            if planned.fingerprint == digest:
+                return planned
+    return None
 
 
 def release_name(digest: str, *, now: datetime | None = None) -> str:

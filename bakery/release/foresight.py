@@ -5,7 +5,6 @@ The definition, its steps and the archives' lists are asked, no cloud: which bas
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from bakery.contents import diff, foreseen, forms, provenance, sides
 from bakery.contents.foreseen import Foreseen, Planned
 from bakery.contents.manifest import Manifest, Plugin
 from bakery.core import checkout
-from bakery.core.errors import BakeryError, impossible
+from bakery.core.errors import impossible
 from bakery.definition import bases, layers
 from bakery.definition.bases import BaseFrom
 from bakery.definition.model import Definition
@@ -78,7 +77,10 @@ def foresee(order: diff.Order) -> Foreseen:
 
 
 def _local(order: diff.Order) -> Bake:
-    planned = local_plan.make(local_plan.Order(image=order.image, base=order.base))
+    return _of(local_plan.make(local_plan.Order(image=order.image, base=order.base)))
+
+
+def _of(planned: local_plan.Plan) -> Bake:
     return Bake(demand=planned.demand, whole=planned.definition, fingerprint=planned.fingerprint)
 
 
@@ -98,10 +100,8 @@ def _in_a_cloud(order: diff.Order) -> Bake:
 
 def _sent_up(order: diff.Order, old: Manifest) -> Bake | None:
     """Return a bake on this machine where a release was sent up from one of the same definition; None where not."""
-    with suppress(BakeryError):  # what cannot be baked here was not
-        here = _local(order)
-        return here if here.fingerprint == old.fingerprint else None
-    return None
+    here = local_plan.of_fingerprint(order.image, old.fingerprint, base=order.base)
+    return _of(here) if here else None
 
 
 def _packages(old: Manifest, bake: Bake) -> tuple[Prospect | None, list[str]]:

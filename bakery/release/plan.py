@@ -143,6 +143,14 @@ def again(plan: RegionPlan, place: Place) -> RegionPlan:
     return replace(plan, found=found, release=naming.release_of(found.name) if found else plan.release)
 
 
+def fingerprint_of(image: str, *, base: str) -> str:
+    """Return the fingerprint that a bake of an image in any region gives it.
+
+    Raises BakeryError: exit code 2 for an unknown image or base, 3 for an SSH key whose address does not answer.
+    """
+    return stacked(layers.chain(image), bases.base(base))[-1].fingerprint
+
+
 def stacked(layers: Sequence[Definition], base: Base) -> list[Layer]:
     """Return each layer with the fingerprint that a bake in any region gives it."""
     return fingerprint.of_layers(layers, beginning=[base.name, BEGINNING])

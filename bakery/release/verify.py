@@ -1,15 +1,21 @@
 """The story of proving a release where it is: in each of its places a machine is started from it and verified."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bakery.catalog import catalog
 from bakery.catalog.catalog import Release
+from bakery.cloud import naming
+from bakery.core import folders
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
 from bakery.definition import layers
+from bakery.disk.artifact import Artifact
+from bakery.local import plan as local_plan
+from bakery.packer import settings
 from bakery.places.account import Account
 from bakery.places.place import Place
 from bakery.release import approve, bake, plan, publish
+from bakery.release.approve import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,14 +56,36 @@ def verify(order: Order, *, account: Account, console: Console) -> None:
 
 
 def _verify(place: Place, release: Release, *, order: Order, console: Console) -> str:
-    planned = plan.make(order.image, place, base=order.base or release.base)
-    if planned.release != release.release or planned.found is None:
+    subject = _subject(place, release, order=order)
+    if subject is None:
         raise impossible(
             f"{place.name}: {order.image} {release.release} is of another definition than "
-            f"images/{order.image}.toml, or not the newest of it: the image tests are today's",
+            f"images/{order.image}.toml, or not the newest of it, or was baked on a machine with other package "
+            "sources: the image tests are today's",
             hint=f"./inv bake --image {order.image} --region {place.name}",
         )
+    made = subject.made
+    log = Artifact(image=made.image, base=made.base, folder=folders.build_dir(made.image, place.name)).verdict
     with console.phase(f"verify in {place.name}"):
-        image, log = place.wait_available(planned.name), bake.artifact(place, planned).verdict
-        verdict = approve.verify_image(place, bake.subject(place, planned), image, console=console, log=log)
+        image = place.wait_available(made.name)
+        verdict = approve.verify_image(place, subject, image, console=console, log=log)
     return f"passed {verdict.total} tests"
+
+
+def _subject(place: Place, release: Release, *, order: Order) -> Subject | None:
+    """Return what is asked of a machine from a release; None unless it is the newest of today's definition there.
+
+    It was baked in a cloud, or else on a machine like this one and sent up.
+    """
+    base = order.base or release.base
+    if release.fingerprint == plan.fingerprint_of(order.image, base=base):
+        planned = plan.make(order.image, place, base=base)
+        is_it = planned.found is not None and planned.release == release.release
+        return bake.subject(place, planned) if is_it else None
+    here = local_plan.of_fingerprint(order.image, release.fingerprint, base=base)
+    found = plan.find(place, here.definition, here.fingerprint) if here else None
+    if here is None or found is None or naming.release_of(found.name) != release.release:
+        return None
+    here = replace(here, release=release.release)
+    told = settings.render_env(here.told)
+    return Subject(made=here.made, definition=here.definition, user=here.base.default_user, settings=told)

@@ -20,7 +20,7 @@ from bakery.core import checkout
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition import bases, layers
-from bakery.definition.bases import Arch, BaseName
+from bakery.definition.bases import Arch, BaseFrom, BaseName
 from bakery.disk import artifact
 from bakery.local import plan as local_plan
 from bakery.release import foresight, plan
@@ -209,8 +209,9 @@ def test_another_base_is_told_and_its_packages_are_not_guessed(shop: Shop, capsy
     )
 
 
-def test_a_release_that_was_sent_up_from_here_is_held_against_a_bake_here(shop: Shop) -> None:
-    own = local_plan.make(local_plan.Order(image="host")).fingerprint
+@pytest.mark.parametrize("base_from", BaseFrom)
+def test_a_release_that_was_sent_up_from_here_is_held_against_a_bake_here(shop: Shop, base_from: BaseFrom) -> None:
+    own = local_plan.make(local_plan.Order(image="host", base_from=base_from)).fingerprint
     assert own != shop.fingerprint
     keep(shop, fingerprint=own)
     assert changes() == {}
