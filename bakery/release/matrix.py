@@ -1,4 +1,4 @@
-"""How a night is spread over machines: who bakes which images, and who judges which of them where; asks nobody."""
+"""How a night is spread over machines: who bakes which images, and who judges which of them where; asks no cloud."""
 
 import json
 import shlex
@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from bakery.catalog import catalog, promotions
+from bakery.catalog.catalog import Catalog, Release
 from bakery.core.console import table
 from bakery.core.errors import impossible
 from bakery.definition import layers, place_names
+from bakery.definition.bases import Arch
+from bakery.release import plan
 
 PLACES_EACH = 4
 """Places that one runner judges: three minutes each, one after the other."""
@@ -50,15 +53,15 @@ def nights(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool = 
 
 
 def unproven(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool, most: int = PLACES_EACH) -> list[Job]:
-    """Return jobs of `verify`: places where the newest release is, was not baked, and is not `latest` yet.
+    """Return jobs of `verify`: places where a night's release is, was not baked, and is not `latest` yet.
 
-    Raises BakeryError (exit code 2) like `nights`, and for a file that is no catalog.
+    Raises BakeryError: exit code 2 like `nights`, and for a file that is no catalog; 3 like `plan.fingerprint_of`.
     """
     place_names.require_form(places)
     found = []
     for name in dict.fromkeys(names or layers.names()):
         definition, known = layers.whole(name), catalog.read(name, is_rehearsal=is_rehearsal)
-        newest = max(known.having(definition.arch), key=lambda one: one.release, default=None)
+        newest = _of_a_night(known, definition.arch)
         if newest is None or newest.verified_at is None or newest.bad_since is not None:
             continue
         history = known.history(definition.arch)
@@ -74,6 +77,14 @@ def unproven(names: Sequence[str], *, places: Sequence[str], is_rehearsal: bool,
             options = {"--image": [name], "--release": [newest.release], "--region": some}
             found.append(Job(name=f"{name} in {', '.join(some)}", options=_options(options, is_rehearsal=is_rehearsal)))
     return found
+
+
+def _of_a_night(known: Catalog, arch: Arch) -> Release | None:
+    """Return the newest release that clouds have baked from today's definition: a night points `latest` at no other."""
+    having = known.having(arch)
+    digests = {base: plan.fingerprint_of(known.image, base=base) for base in {one.base for one in having}}
+    found = [one for one in having if one.fingerprint == digests[one.base]]
+    return max(found, key=lambda one: one.release, default=None)
 
 
 def as_json(jobs: Sequence[Job]) -> str:

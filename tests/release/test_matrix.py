@@ -13,7 +13,7 @@ from bakery.catalog.catalog import Placed
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
-from bakery.release import matrix
+from bakery.release import matrix, plan
 from tests.rehearsed import HOME, NOW, SIX, verified
 
 
@@ -55,10 +55,12 @@ def test_two_images_that_share_only_a_layer_that_is_not_asked_for_stay_together(
     assert [job.name for job in matrix.nights(("blog", "dokku"), places=())] == ["blog dokku"]
 
 
-def publish(*places: str, release: str = "20261127-0415-0123456789ab", is_bad: bool = False) -> None:
+def publish(*places: str, release: str = "20261127-0415-0123456789ab", is_bad: bool = False, digest: str = "") -> None:
     made = verified(release)
     there = {name: Placed(image_id=f"ami-{number:017x}", published_at=NOW) for number, name in enumerate(places)}
-    made = made.model_copy(update={"places": there, "bad_since": NOW if is_bad else None})
+    digest = digest or plan.fingerprint_of("plain", base=made.base)
+    update = {"places": there, "bad_since": NOW if is_bad else None, "fingerprint": digest}
+    made = made.model_copy(update=update)
     catalog.change("plain", lambda known: known.with_release(made), is_rehearsal=True, console=Console())
 
 
@@ -97,6 +99,16 @@ def test_where_it_is_latest_already_nobody_has_anything_to_do() -> None:
 
 def test_a_bad_release_is_judged_nowhere() -> None:
     publish(*SIX, is_bad=True)
+    assert unproven() == []
+
+
+def test_what_a_night_would_not_promote_is_judged_nowhere(folder: Path) -> None:
+    """Such as one that was sent up from a machine: no runner could tell whether it is of today's definition."""
+    publish(*SIX[:2], digest="5" * 64)
+    assert unproven() == []
+    publish(*SIX[:2], release="20261126-0415-0123456789ab")
+    assert unproven() == [f"--image plain --release 20261126-0415-0123456789ab --region {SIX[1]} --rehearse"]
+    (folder / "plain.toml").write_text('packages = ["tree"]\n')
     assert unproven() == []
 
 
