@@ -53,6 +53,7 @@ def choose(order: Order, *, account: Account) -> Subject:
     release = known.find(order.release, arch) if order.release else known.newest(arch)
     if release.verified_at is None:
         hint = f"./inv bake --image {order.image} --region {release.baked_in}  (verifies it first)"
+        hint += f", or ./inv publish --image {order.image} --from local  (where this machine sent it up)"
         raise impossible(f"{order.image} {release.release} was not verified yet", hint=hint)
     for name in order.regions:
         account.place(name).require_readable(definition)

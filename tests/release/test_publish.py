@@ -358,6 +358,7 @@ def test_what_was_not_verified_is_not_published(cloud: Rehearsal, account: Accou
         with pytest.raises(BakeryError, match="was not verified yet") as caught:
             act(account, HOME)
         assert caught.value.exit_code is ExitCode.IMPOSSIBLE
+        assert "./inv publish --image host --from local" in caught.value.hint
     assert all(call.action == "DescribeImages" for call in cloud.calls)
 
 
