@@ -39,7 +39,7 @@ def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     script = f"""#!/bin/bash
     while [[ $1 == -o ]]; do shift 2; done
     [[ $1 != *down ]] || {{ echo "ssh: connect to host down: No route to host"; exit 255; }}
-    [[ $1 != *hung* ]] || {{ touch {tmp_path}/"$1".begun; exec sleep 20; }}
+    [[ $1 != *hung* ]] || {{ : >{tmp_path}/"$1".begun; exec sleep 20; }}
     echo "$*" >{tmp_path}/"$1".words; cat >{tmp_path}/"$1".tar
     """
     (folder / "ssh").write_text(script)
