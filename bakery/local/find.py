@@ -1,14 +1,13 @@
 """An image that was baked and verified on this machine, as something that can be brought to a cloud."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bakery.catalog.record import Made
 from bakery.contents import provenance
 from bakery.contents.provenance import Origin
-from bakery.core.errors import BakeryError, impossible
+from bakery.core.errors import impossible
 from bakery.definition import arch, bases, layers
-from bakery.definition.bases import Base, BaseFrom
+from bakery.definition.bases import Base
 from bakery.definition.model import Definition
 from bakery.disk import artifact
 from bakery.disk.artifact import Artifact
@@ -68,9 +67,4 @@ def _origin(made: Artifact, definition: Definition, *, digest: str) -> Origin:
 
 def is_todays(image: LocalImage) -> bool:
     """Return whether the definition, its steps and this machine's archives are as they were when it was baked."""
-    for way in BaseFrom:
-        with suppress(BakeryError):  # what cannot be baked here now is not today's
-            wanted = plan.Order(image=image.made.image, base=image.base.name, base_from=way)
-            if plan.make(wanted).fingerprint == image.made.fingerprint:
-                return True
-    return False
+    return plan.of_fingerprint(image.made.image, image.made.fingerprint, base=image.base.name) is not None
