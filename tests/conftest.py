@@ -18,12 +18,18 @@ GOLDEN = Path(__file__).parent / "golden"
 
 Golden = Callable[[str, str], None]
 
-MACHINES = tuple(
-    f"tests/slow/test_{name}.py"
-    for name in (
-        *("bake", "debian_13", "four_nights", "bake_dokku", "vagrant_up", "import", "native", "zones"),
-        *("rehearsal", "nightly", "failures"),
-    )
+MACHINES = (
+    "tests/slow/test_bake.py",
+    "tests/slow/test_debian_13.py",
+    "tests/slow/test_four_nights.py",
+    "tests/slow/test_bake_dokku.py",
+    "tests/slow/test_vagrant_up.py",
+    "tests/slow/test_import.py",
+    "tests/slow/test_native.py",
+    "tests/slow/test_zones.py",
+    "tests/slow/test_rehearsal.py",
+    "tests/slow/test_nightly.py",
+    "tests/slow/test_failures.py",
 )
 """Files whose tests boot machines, in the order in which they begin: what takes longest comes first."""
 AT_A_TIME = 2

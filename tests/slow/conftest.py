@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from bakery.clouds.aws.account import Account, rehearse
+from bakery.rehearsal import service
 from tests.standin import images
 from tests.standin.site import serving
 
@@ -65,6 +67,12 @@ def run_inv(*words: str, environment: dict[str, str]) -> subprocess.CompletedPro
 
 def environment_in(folder: Path) -> dict[str, str]:
     return {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "BAKERY_BUILD_DIR": str(folder / "build")}
+
+
+def rehearsed_account(build: Path) -> Account:
+    """Return AWS's account in the rehearsal that runs for a build folder."""
+    there = service.read(build / "rehearsal/server.json")
+    return rehearse(endpoint=there.url, keys=(there.keys.access_key, service.SECRET_KEY), ports=service.PORTS)
 
 
 @pytest.fixture(scope="session")

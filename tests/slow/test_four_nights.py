@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from bakery.cloud import naming
-from bakery.clouds.aws.account import Account, rehearse
+from bakery.clouds.aws.account import Account
 from bakery.contents import provenance
-from bakery.rehearsal import service
-from tests.slow.conftest import Baked, run_inv
+from tests.slow.conftest import Baked, rehearsed_account, run_inv
 from tests.standin import debs, images
 from tests.standin.site import Site, serving
 
@@ -70,9 +69,7 @@ class Nights:
 
     @property
     def account(self) -> Account:
-        there = service.read(self.build / "rehearsal/server.json")
-        keys = there.keys.access_key, service.SECRET_KEY
-        return rehearse(endpoint=there.url, keys=keys, ports=service.PORTS)
+        return rehearsed_account(self.build)
 
     def night(self, *, asked: str = QUICK) -> Night:
         began = time.monotonic()

@@ -15,11 +15,10 @@ import httpx
 import pytest
 
 from bakery.cloud import naming
-from bakery.clouds.aws.account import Account, rehearse
+from bakery.clouds.aws.account import Account
 from bakery.definition.bases import Arch
-from bakery.rehearsal import service
 from tests.rehearsed import SIX
-from tests.slow.conftest import HOST, Baked, run_inv
+from tests.slow.conftest import HOST, Baked, rehearsed_account, run_inv
 
 HOME = SIX[0]
 IMAGE = HOST[:2]
@@ -56,9 +55,7 @@ class Rehearsed:
 
     @property
     def account(self) -> Account:
-        there = service.read(self.build / "rehearsal/server.json")
-        keys = there.keys.access_key, service.SECRET_KEY
-        return rehearse(endpoint=there.url, keys=keys, ports=service.PORTS)
+        return rehearsed_account(self.build)
 
     def latest(self, region: str) -> str:
         name = "/dokku-bakery/host/latest/amd64"
