@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
@@ -77,6 +77,11 @@ def everywhere(
     if strange:
         raise strange[0]
     return {place.name: results[place.name] for place in places}
+
+
+def failed(outcomes: Mapping[str, object]) -> dict[str, BakeryError]:
+    """Return, of what came of many places, what went wrong, by place."""
+    return {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)}
 
 
 def end(pool: ThreadPoolExecutor, name: str) -> None:

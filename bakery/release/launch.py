@@ -12,7 +12,7 @@ from bakery.cloud import naming
 from bakery.core import process, scratch
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.core.parallel import everywhere
+from bakery.core.parallel import everywhere, failed
 from bakery.definition import layers
 from bakery.definition.model import Definition
 from bakery.guests import health
@@ -94,7 +94,7 @@ def launch(order: Order, *, account: Account, console: Console) -> Launched:
         outcomes = _start_everywhere(places, order, choices, definition=definition, console=console)
     return Launched(
         machines=[machine for outcome in outcomes.values() if isinstance(outcome, list) for machine in outcome],
-        failures={name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)},
+        failures=failed(outcomes),
     )
 
 
@@ -150,7 +150,7 @@ def _end_everywhere(places: Sequence[Place], started: Mapping[str, Sequence[str]
     having = [place for place in places if place.name in started]
     with process.uninterrupted():
         outcomes = everywhere(having, lambda place: machine.end(place, started[place.name]))
-        failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)}
+        failures = failed(outcomes)
         if failures:
             told = publish.NotDoneError(failures)
             raise BakeryError(f"interrupted, and {told.message}", hint=told.hint)

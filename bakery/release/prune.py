@@ -15,7 +15,7 @@ from bakery.cloud.place import RefusedError
 from bakery.contents import kept
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
-from bakery.core.parallel import everywhere
+from bakery.core.parallel import everywhere, failed
 from bakery.definition import layers
 from bakery.disk import digests
 from bakery.places.account import Account
@@ -120,7 +120,7 @@ def look(order: Order, *, account: Account) -> Plan:
             if isinstance(answer, Inventory)
             for leftover in leftovers.find(answer, now=now, is_now=order.is_now)
         ],
-        failures={name: answer for name, answer in answers.items() if isinstance(answer, BakeryError)},
+        failures=failed(answers),
         lost=lost_catalog.find(subjects, strangers),
     )
 

@@ -15,7 +15,7 @@ from bakery.cloud.reconcile import Seen
 from bakery.cloud.values import Image
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, ExitCode, impossible
-from bakery.core.parallel import everywhere
+from bakery.core.parallel import everywhere, failed
 from bakery.core.waiting import Patience, wait_until
 from bakery.definition import layers
 from bakery.definition.model import Definition
@@ -229,7 +229,7 @@ def _report(subjects: Mapping[str, Subject], outcomes: Mapping[str, Seen | Baker
         ("region", "", "image", "state"),
         [_row(name, outcomes[name]) for name in sorted(outcomes)],
     )
-    failures = {name: outcome for name, outcome in outcomes.items() if isinstance(outcome, BakeryError)}
+    failures = failed(outcomes)
     if failures:
         raise NotDoneError(failures)
 

@@ -7,7 +7,7 @@ from bakery.catalog.catalog import Catalog, Release
 from bakery.cloud import naming
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError
-from bakery.core.parallel import everywhere
+from bakery.core.parallel import everywhere, failed
 from bakery.definition import layers
 from bakery.definition.bases import Arch
 from bakery.definition.model import Definition
@@ -77,7 +77,7 @@ def rebuild(names: Sequence[str], *, regions: Sequence[str], account: Account, c
     for one in definitions:
         sights = [answer[one.name] for answer in answers.values() if not isinstance(answer, BakeryError)]
         _add(one, sights, is_rehearsal=account.is_rehearsal, console=console)
-    failures = {name: answer for name, answer in answers.items() if isinstance(answer, BakeryError)}
+    failures = failed(answers)
     if failures:
         raise publish.NotDoneError(failures)
 

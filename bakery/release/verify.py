@@ -8,6 +8,7 @@ from bakery.cloud import naming
 from bakery.core import folders
 from bakery.core.console import Console, table
 from bakery.core.errors import BakeryError, impossible
+from bakery.core.parallel import failed
 from bakery.definition import layers
 from bakery.disk.artifact import Artifact
 from bakery.local import plan as local_plan
@@ -50,7 +51,7 @@ def verify(order: Order, *, account: Account, console: Console) -> None:
             outcomes[place.name] = error
     rows = [(name, one.message if isinstance(one, BakeryError) else one) for name, one in outcomes.items()]
     table(f"{order.image} {release.release}", ("region", "machine"), rows)
-    failures = {name: one for name, one in outcomes.items() if isinstance(one, BakeryError)}
+    failures = failed(outcomes)
     if failures:
         raise publish.NotDoneError(failures)
 

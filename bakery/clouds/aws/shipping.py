@@ -15,7 +15,7 @@ from bakery.clouds.aws.register import Registration
 from bakery.clouds.aws.upload import Sent
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
-from bakery.core.parallel import everywhere
+from bakery.core.parallel import everywhere, failed
 from bakery.core.texts import counted
 from bakery.definition import layers
 from bakery.definition.model import Definition
@@ -105,7 +105,7 @@ class AwsShipment:
         path = catalog.digests_of(made.image, made.release, made.arch, is_rehearsal=self.account.is_rehearsal)
         digests.write(path, self.known)
         self.sent.update({name: one for name, one in outcomes.items() if isinstance(one, Sent)})
-        return {name: one for name, one in outcomes.items() if isinstance(one, BakeryError)}
+        return failed(outcomes)
 
     def make_home(self) -> None:
         """Make the AMI at home, unless it is there."""
@@ -117,7 +117,7 @@ class AwsShipment:
         """Make AMIs of what the other regions were sent; return why one has none."""
         others = [one.region for one in self.targets[1:] if one.region.name in self.sent]
         outcomes = everywhere(others, self._register)
-        return {name: one for name, one in outcomes.items() if isinstance(one, BakeryError)}
+        return failed(outcomes)
 
     def withdraw(self, *, console: Console) -> None:
         """Remove what the others were sent."""

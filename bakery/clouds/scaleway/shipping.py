@@ -18,7 +18,7 @@ from bakery.clouds.scaleway.progress import Meter
 from bakery.clouds.scaleway.snapshots import Arrival
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, impossible
-from bakery.core.parallel import everywhere
+from bakery.core.parallel import everywhere, failed
 from bakery.definition import layers
 from bakery.definition.scaleway import Volume
 from bakery.local.find import LocalImage
@@ -90,9 +90,9 @@ class ScalewayShipment:
         try:
             with console.phase("upload"):
                 put = everywhere([*first.values()], lambda place: self._put(place.zone, console=console))
-            failed = {region: put[place.name] for region, place in first.items()}
+            by_region = {region: put[place.name] for region, place in first.items()}
             outcomes: dict[str, object] = {
-                place.name: failed.get(place.zone.region) for place in lacking if place.name not in self.whole
+                place.name: by_region.get(place.zone.region) for place in lacking if place.name not in self.whole
             }
             able = [place for place in lacking if not isinstance(outcomes.get(place.name), BakeryError)]
             with console.phase("snapshots"):
@@ -102,7 +102,7 @@ class ScalewayShipment:
             if lacking and not lacking[0].zone.account.stop.is_set():
                 self._forget(lacking)
         self.sent.update({name: one for name, one in outcomes.items() if isinstance(one, str)})
-        lost = {name: one for name, one in outcomes.items() if isinstance(one, BakeryError)}
+        lost = failed(outcomes)
         if not lost:
             packing.file_of(self.image).unlink(missing_ok=True)
         return lost
@@ -116,7 +116,7 @@ class ScalewayShipment:
         """Make images of what the other zones were sent; return why one has none."""
         others = [ScalewayPlace(zone=zone) for zone in self.zones[1:] if zone.name in self.sent]
         outcomes = everywhere(others, lambda place: self._register(place.zone))
-        return {name: one for name, one in outcomes.items() if isinstance(one, BakeryError)}
+        return failed(outcomes)
 
     def withdraw(self, *, console: Console) -> None:
         """Remove what the others were sent."""
