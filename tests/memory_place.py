@@ -122,7 +122,7 @@ class MemoryPlace:
     def _answer(self, act: Act) -> None:
         self.asked.append(act)
         if left := self.refusals.get(act):
-            raise RefusedHereError(f"{act} is refused", sequel=left.pop(0))
+            raise RefusedHereError(f"{self.name}: {act} is refused", sequel=left.pop(0))
 
     def _kill(self) -> None:
         self.kill_after -= 1

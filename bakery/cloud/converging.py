@@ -87,11 +87,11 @@ class Work:
             self.place.do(difference.act, self.wanted, seen)
         except RefusedError as error:
             if error.sequel in {Sequel.PASSES, Sequel.MADE}:
-                self.say(f"waits: {error.message}")
+                self.say(f"waits: {error.within(self.place.name)}")
                 return False
             if error.sequel is Sequel.SILENT:
                 raise
-            self.say(f"refused: {error.message}")
+            self.say(f"refused: {error.within(self.place.name)}")
             self.refused[difference.act] = error
         return True
 
@@ -106,7 +106,7 @@ class Work:
                 self._require_source()
             elif error.sequel not in {Sequel.FULL, Sequel.MADE}:
                 raise
-            self.say(f"waits: {error.message}")
+            self.say(f"waits: {error.within(self.place.name)}")
 
     def _require_source(self) -> None:
         """Raise BakeryError (exit code 2) when nothing can be copied of the image that was made first any more."""

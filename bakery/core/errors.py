@@ -29,6 +29,10 @@ class BakeryError(Exception):
         self.hint = hint
         self.exit_code = exit_code
 
+    def within(self, place: str) -> str:
+        """Return the message for where *place* was said already: what goes wrong in one mostly begins with its name."""
+        return self.message.removeprefix(f"{place}: ")
+
 
 def impossible(message: str, *, hint: str = "") -> BakeryError:
     """Asked for something that cannot be (exit code 2)."""

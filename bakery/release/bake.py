@@ -49,7 +49,7 @@ def bake(order: Order, *, account: Account, console: Console) -> Release:
             bake_in(place, order, console=console, release=release)
         except BakeryError as error:
             failures[place.name] = error
-            console.say(f"{place.name}: failed: {error.message}")
+            console.say(f"{place.name}: failed: {error.within(place.name)}")
     lost = {place.cloud for place in homes(places) if place.name in failures}
     done = tuple(place.name for place in places if place.name not in failures and place.cloud not in lost)
     wanted = publish.Order(image=order.image, release=release, regions=done)

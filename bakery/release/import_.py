@@ -110,7 +110,7 @@ def _bring_one(shipment: Shipment, *, console: Console) -> dict[str, BakeryError
     except BakeryError as error:
         failures[home] = error
     for name, failure in failures.items():
-        console.say(f"{name}: failed: {failure.message}")
+        console.say(f"{name}: failed: {failure.within(name)}")
     return failures
 
 

@@ -133,7 +133,7 @@ def _start_everywhere(
         for one in outcome if isinstance(outcome, list) else ():
             console.say(_login(place, one, is_tunnelled=place.is_tunnelled(definition)))
         if isinstance(outcome, BakeryError):
-            console.say(f"{place.name}: failed: {outcome.message}")
+            console.say(f"{place.name}: failed: {outcome.within(place.name)}")
 
     try:
         return everywhere(places, act, on_done=tell)

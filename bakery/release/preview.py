@@ -125,7 +125,7 @@ def _words(left: Sequence[Act], planned: RegionPlan, *, is_copy: bool) -> list[s
 
 def _row(name: str, outcome: Outlook | BakeryError) -> tuple[str, ...]:
     if isinstance(outcome, BakeryError):
-        return name, "", "", outcome.message, ""
+        return name, "", "", outcome.within(name), ""
     base = outcome.planned.base_image
     age = (datetime.now(UTC) - base.created).days
     return name, f"{base.id}, {age} days", outcome.has, "\n".join(outcome.to_do) or "nothing", outcome.headroom

@@ -157,7 +157,7 @@ def _carry_out(plan: Plan, *, account: Account, console: Console) -> dict[str, B
         outcomes = everywhere(account.require(plan.regions), act)
         for name, outcome in outcomes.items():
             if outcome is not None:
-                console.say(f"{name}: failed: {outcome.message}")
+                console.say(f"{name}: failed: {outcome.within(name)}")
                 before = f"{failures[name].message}\n  " if name in failures else ""
                 failures[name] = BakeryError(f"{before}{outcome.message}", hint=outcome.hint)
     return failures

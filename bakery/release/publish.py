@@ -134,7 +134,7 @@ def bring(
 
     def record(place: Place, outcome: Seen | BakeryError) -> None:
         if isinstance(outcome, BakeryError):
-            console.say(f"{place.name}: failed: {outcome.message}")
+            console.say(f"{place.name}: failed: {outcome.within(place.name)}")
             return
         subject, image_id = subjects[place.name], outcome.image_id
         catalog.change(
@@ -236,5 +236,5 @@ def _report(subjects: Mapping[str, Subject], outcomes: Mapping[str, Seen | Baker
 
 def _row(name: str, outcome: Seen | BakeryError) -> tuple[str, str, str, str]:
     if isinstance(outcome, BakeryError):
-        return name, city(name), "", outcome.message
+        return name, city(name), "", outcome.within(name)
     return name, city(name), outcome.image_id, "done"

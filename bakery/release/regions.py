@@ -36,7 +36,7 @@ class Row:
     @property
     def problem_text(self) -> str:
         """The problem without the region's name, which the row begins with."""
-        return self.problem.message.removeprefix(f"{self.region}: ") if self.problem else ""
+        return self.problem.within(self.region) if self.problem else ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,9 +74,9 @@ def validate(names: Sequence[str], *, regions: Sequence[str], account: Account, 
     found = [one for answer in answers.values() if isinstance(answer, list) for one in answer]
     for name, answer in answers.items():
         if isinstance(answer, BakeryError):
-            found += silence(name, subjects, why=answer.message.removeprefix(f"{name}: "))
+            found += silence(name, subjects, why=answer.within(name))
     for name, why in sorted(closed.items()):
-        found += silence(name, subjects, why=why.message.removeprefix(f"{name}: "))
+        found += silence(name, subjects, why=why.within(name))
     return Report(findings=sorted(found, key=lambda one: (one.image, one.region, one.release, one.arch)))
 
 

@@ -47,9 +47,9 @@ def verify(order: Order, *, account: Account, console: Console) -> None:
         try:
             outcomes[place.name] = _verify(place, release, order=order, console=console)
         except BakeryError as error:
-            console.say(f"{place.name}: {error.message}")
+            console.say(f"{place.name}: failed: {error.within(place.name)}")
             outcomes[place.name] = error
-    rows = [(name, one.message if isinstance(one, BakeryError) else one) for name, one in outcomes.items()]
+    rows = [(name, one.within(name) if isinstance(one, BakeryError) else one) for name, one in outcomes.items()]
     table(f"{order.image} {release.release}", ("region", "machine"), rows)
     failures = failed(outcomes)
     if failures:

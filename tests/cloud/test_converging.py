@@ -61,6 +61,15 @@ def test_what_is_refused_for_good_stops_nothing_but_latest(act: Act, sequel: Seq
     assert place.asked == [*ACTS[:-2], act, *ACTS[-2:]]
 
 
+def test_what_is_refused_is_said_without_the_place_which_whoever_listens_knows() -> None:
+    said: list[str] = []
+    place = MemoryPlace(refusals={Act.COPY: [Sequel.FULL], ACTS[1]: [Sequel.PASSES, Sequel.STANDS]})
+    with pytest.raises(BakeryError, match=f"^{place.name}: {ACTS[1]} is refused$"):
+        converging.converge(place, WHOLE, say=said.append, deadline_s=5.0)
+    heard = [line for line in said if "is refused" in line]
+    assert heard == [f"waits: {one} is refused" for one in ACTS[:2]] + [f"refused: {ACTS[1]} is refused"]
+
+
 @pytest.mark.parametrize("act", ACTS)
 def test_where_no_call_is_answered_it_ends_at_once(act: Act) -> None:
     place = MemoryPlace(refusals={act: [Sequel.SILENT]})

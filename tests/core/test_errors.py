@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bakery.core.errors import ExitCode, of_system
+from bakery.core.errors import BakeryError, ExitCode, of_system
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
@@ -31,6 +31,12 @@ def test_a_file_in_the_place_of_a_folder_is_to_be_moved_away(tmp_path: Path) -> 
     known = of_system(caught.value)
     assert known is not None
     assert (known.message, "move it away" in known.hint) == (f"{tmp_path}/build: File exists", True)
+
+
+def test_a_place_that_was_said_already_is_not_said_again() -> None:
+    assert BakeryError("eu-west-2: no answer").within("eu-west-2") == "no answer"
+    assert BakeryError("eu-west-2 has no default VPC").within("eu-west-2") == "eu-west-2 has no default VPC"
+    assert BakeryError("fr-par-1: no answer").within("eu-west-2") == "fr-par-1: no answer"
 
 
 def test_a_file_without_a_name_is_called_by_its_purpose() -> None:

@@ -27,6 +27,7 @@ from bakery.release import approve, plan, preview, publish
 from bakery.release import bake as region_bake
 from bakery.release.approve import Subject
 from bakery.release.bake import Order
+from tests import releases
 from tests.aws_account import account_of, forget_aws
 from tests.waiting_run import DEADLINE_S, waiting
 
@@ -167,7 +168,7 @@ def test_per_region_bakes_one_release_in_each(account: Account, work: Work) -> N
 
 
 def test_what_did_not_pass_is_told_though_publishing_fails_too(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def judge(place: Place, *_: object, **__: object) -> Verdict:
         if place.name == OTHER:
@@ -187,6 +188,7 @@ def test_what_did_not_pass_is_told_though_publishing_fails_too(
         f"  {HOME}: no answer",
     ]
     assert (caught.value.hint, caught.value.exit_code) == ("look", ExitCode.FAILED)
+    assert f"{OTHER}: failed: the image did not pass\n" in capsys.readouterr().err
 
 
 def test_a_layer_is_baked_first_and_the_image_begins_with_it(account: Account, work: Work) -> None:
@@ -223,6 +225,16 @@ def test_a_plan_tells_it_all_and_changes_nothing(
     assert "snapshot of about 2 GB, a month" in told
     changing = {call.action for call in cloud.calls if not call.action.startswith(("Describe", "Get"))}
     assert changing == set()
+
+
+def test_a_plan_says_once_which_region_does_not_answer(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    assert account.usable
+    account.patience_s = 0.2
+    releases.cut_off(account, OTHER)
+    with pytest.raises(BakeryError, match=f"{OTHER}: .*: no answer"):
+        preview.show(Order(image="host", regions=(HOME, OTHER)), account=AwsCloud(account=account), console=Console())
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if ": no answer" in line]
+    assert row.count(OTHER) == 1, row
 
 
 def test_a_plan_after_a_bake_says_that_nothing_is_left(account: Account, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,7 @@ def test_where_aws_takes_no_difference_everything_is_sent(
     assert (first.is_encrypted, second.is_encrypted) == (False, True)
     assert second.parent == ""
     assert second.changed == {*first.changed, 60}
-    assert "everything is sent, because AWS takes no difference" in capsys.readouterr().err
+    assert "everything is sent, because AWS takes no difference: ebs:StartSnapshot: " in capsys.readouterr().err
 
 
 def test_other_regions_get_copies_when_that_was_asked_for(cloud: Rehearsal, account: Account, tmp_path: Path) -> None:
@@ -308,7 +308,13 @@ class Shut:
 
 @pytest.mark.parametrize("is_published", [True, False])
 def test_another_cloud_that_fails_harms_none_and_is_told(
-    cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_published: bool
+    cloud: Rehearsal,
+    account: Account,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    is_published: bool,
 ) -> None:
     paris = "fr-par-1"
 
@@ -323,6 +329,7 @@ def test_another_cloud_that_fails_harms_none_and_is_told(
     with pytest.raises(BakeryError, match=f"{paris}: there is no bucket") as caught:
         import_.bring(order, account=several, console=Console())
     assert caught.value.hint == "make one"
+    assert f"{paris}: failed: there is no bucket\n" in capsys.readouterr().err
     assert ("no more" in caught.value.message) is not is_published
     if is_published:
         (image,) = account.region(HOME).ec2("describe_images", Owners=["self"])["Images"]

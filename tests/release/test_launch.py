@@ -386,12 +386,15 @@ def test_an_unknown_region_type_or_key_is_exit_code_2_with_the_nearest_one(cloud
     assert cloud.instances() == []
 
 
-def test_a_region_that_fails_harms_no_other_and_is_exit_code_1(cloud: Rehearsal, account: Account) -> None:
+def test_a_region_that_fails_harms_no_other_and_is_exit_code_1(
+    cloud: Rehearsal, account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
     releases.put(cloud, HOST, is_latest=True)
     account.region(LONDON).ec2("create_key_pair", KeyName="mine", KeyType="ed25519")
     found = start(account, key="mine")
     assert [machine.region for machine in found.machines] == [LONDON]
     assert len(found.addresses) == 1
+    assert f"{DUBLIN}: failed: there is no key pair 'mine'\n" in capsys.readouterr().err
     with pytest.raises(BakeryError, match=f"{DUBLIN}: there is no key pair 'mine'") as caught:
         found.require_all()
     assert caught.value.exit_code is ExitCode.FAILED

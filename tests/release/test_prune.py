@@ -369,7 +369,7 @@ def test_what_does_not_carry_our_tag_stays_whatever_its_name_and_age(
 
 
 def test_what_cannot_be_removed_is_reported_and_the_rest_is_done(
-    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch
+    cloud: Rehearsal, account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = releases.put(cloud, HOST, age_days=50), releases.put(cloud, HOST, age_days=40)
     releases.put(cloud, HOST, is_latest=True)
@@ -384,6 +384,7 @@ def test_what_cannot_be_removed_is_reported_and_the_rest_is_done(
     with pytest.raises(BakeryError, match=f"1 region is not done:\n  {DUBLIN}: it is stuck") as caught:
         run(account)
     assert (caught.value.exit_code, caught.value.hint) == (ExitCode.FAILED, "pull")
+    assert f"{DUBLIN}: failed: it is stuck\n" in capsys.readouterr().err
     assert second.release not in known()
     # What copies were made of stays with the last copy.
     assert known()[first.release] == {*BOTH}

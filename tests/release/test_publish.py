@@ -1,5 +1,6 @@
 """Publishing to a rehearsal cloud: every region becomes what it should be, and none that fails harms another."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -388,13 +389,18 @@ def test_a_copy_that_was_deregistered_by_hand_is_made_again_at_once(
     assert [call.action for call in cloud.calls[before:]].count("CopyImage") == 1
 
 
-def test_a_disabled_copy_is_told_and_stops_no_other_region(account: Account) -> None:
+def test_a_disabled_copy_is_told_and_stops_no_other_region(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
     image_id = bring(account, HOME, "eu-west-1").places["eu-west-1"].image_id
     account.region("eu-west-1").ec2("disable_image", ImageId=image_id)
     with pytest.raises(BakeryError, match=r"1 region is not done:\n  eu-west-1: ami-.* is disabled") as caught:
         move(account, HOME, "eu-west-1")
     assert f"aws ec2 enable-image --region eu-west-1 --image-id {image_id}" in caught.value.hint
     assert latest(account, HOME) == image_in(account, HOME)["ImageId"]
+    said = capsys.readouterr().err
+    assert f"eu-west-1: failed: {image_id} is disabled" in said
+    assert re.search(rf"eu-west-1 +Ireland +{image_id} is disabled", said)
 
 
 def test_an_unknown_region_and_one_that_is_not_opted_in_are_refused(account: Account) -> None:

@@ -112,9 +112,11 @@ def test_one_that_a_bake_here_would_not_make_is_not_judged_by_todays_tests(
 
 
 def test_nor_is_one_that_another_of_the_same_definition_followed(
-    account: AwsCloud, judge: Judge, tmp_path: Path
+    account: AwsCloud, judge: Judge, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = (sent_up(account, tmp_path, day=day) for day in DAYS)
     assert "or not the newest of it" in refused(account, judge, release=first.release)
+    told = f"{OTHER}: failed: host {first.release} is of another definition"
+    assert [line.count(OTHER) for line in capsys.readouterr().err.splitlines() if told in line] == [1]
     ask(account, release=second.release)
     assert judge.judged == [(OTHER, second.places[OTHER].image_id)]

@@ -67,7 +67,7 @@ def begin(image: LocalImage, known: Digests, target: Target, *, console: Console
     except ApiError as error:
         if target.parent is None or error.code != REFUSED_PARENT:
             raise
-        console.say(f"{region.name}: everything is sent, because AWS takes no difference: {error.message}")
+        console.say(f"{region.name}: everything is sent, because AWS takes no difference: {error.within(region.name)}")
         return begin(image, known, replace(target, parent=None), console=console)
     journal = Journal(folders.build_dir(image.made.image, "uploads") / f"{snapshot}.sent")
     what = f"what differs from {target.parent.what}" if target.parent else "the whole disk"
