@@ -187,7 +187,7 @@ def tags(count: int) -> str:
         ('tags = { "" = "x" }', "is no key of a tag"),
         ('tags = { "cost?" = "x" }', "aws.tags.cost?: is no key of a tag"),
         (f'tags = {{ "{"x" * 129}" = "x" }}', "is no key of a tag"),
-        (f"tags = {{ {tags(41)} }}", "aws.tags: 41 tags are more than 40"),
+        (f"tags = {{ {tags(39)} }}", "aws.tags: 39 tags are more than 38"),
         ('subnet_filter = { "tag:Name" = "" }', "aws.subnet_filter.tag:Name: is no filter of DescribeSubnets"),
         ('vpc = { "eu-west-2" = 5 }', "aws.vpc.eu-west-2: 5 is no id such as 'vpc-0123456789abcdef0'"),
         ('parameters = "/ssm/x"', "is no prefix of parameters"),
@@ -212,7 +212,7 @@ def test_of_a_tag_that_is_not_one_s_own_it_is_told_which_are(tmp_path: Path) -> 
     "text",
     [
         f'tags = {{ "{"x" * 128}" = "{"x" * 256}", x = "" }}',
-        f"tags = {{ {tags(40)} }}",
+        f"tags = {{ {tags(38)} }}",
         f'parameters = "/{"x" * 799}"',
         'subnet = "subnet-0123abcd"',
         'subnet = ""\nvpc = {}',

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bakery.catalog import catalog
-from bakery.clouds.aws import ebs, lateness, published, register
+from bakery.cloud import naming
+from bakery.clouds.aws import ebs, lateness, published, register, removal
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.cloud import AwsCloud
 from bakery.clouds.aws.shipping import AwsShipment
@@ -21,6 +22,8 @@ from bakery.contents import provenance
 from bakery.contents.provenance import Origin
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
+from bakery.definition import layers
+from bakery.definition.aws_values import MOST_TAGS
 from bakery.definition.bases import Arch
 from bakery.definition.place_names import Cloud
 from bakery.disk.artifact import Artifact
@@ -39,6 +42,7 @@ from tests import importing_child, local_images, releases
 from tests.aws_account import account_of, forget_aws
 from tests.local_images import FIRST_FREE, content
 from tests.manifests import a_manifest
+from tests.rehearsed import PROVENANCE
 from tests.rehearsed_blocks import refusing
 
 HOME, OTHER, THIRD = "eu-west-2", "eu-west-1", "sa-east-1"
@@ -114,6 +118,25 @@ def test_it_becomes_an_ami_in_every_region_and_is_judged_in_the_first(
         assert image.id == release.places[region].image_id
         (shown,) = account.region(region).ec2("describe_images", ImageIds=[image.id])["Images"]
         assert (shown["BootMode"], shown["TpmSupport"], shown["EnaSupport"]) == ("uefi", "v2.0", True)
+
+
+def test_as_many_own_tags_as_a_definition_may_have_leave_room_for_all_of_ours(
+    cloud: Rehearsal, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent as a difference has the most: two of its upload, and one more when it is removed."""
+    host = layers.whole("host")
+    aws = host.aws.model_copy(update={"tags": {f"own{number}": "x" for number in range(MOST_TAGS)}})
+    monkeypatch.setattr(layers, "whole", lambda _: host.model_copy(update={"aws": aws}))
+    monkeypatch.setattr(provenance, "digest", lambda _: PROVENANCE)
+    for release, blocks in ((MONDAY, BLOCKS), (TUESDAY, {**BLOCKS, 60: content("new")})):
+        local_images.baked(tmp_path, blocks, release=release)
+        bring(account, HOME)
+    image = published.find(account.region(HOME), name=f"dokku-bakery/host/{TUESDAY}/amd64")
+    assert image
+    assert snapshots(cloud, HOME)[1].parent
+    assert {naming.PROVENANCE, naming.DISK, naming.PARENT} <= {*snapshots(cloud, HOME)[1].tags}
+    assert removal.remove_image(account.region(HOME), image, parameter="") == ""
+    assert published.find(account.region(HOME), name=image.name) is None
 
 
 def test_where_it_comes_from_is_what_its_own_bake_stated(
