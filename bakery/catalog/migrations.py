@@ -118,8 +118,8 @@ def _of_format(top: object, *, path: Path) -> Catalog:
         # As JSON, since strictness takes text for a time or a name there, and not in a Python object.
         if number == 1:
             return _FirstCatalog.model_validate_json(json.dumps(top)).now()
-        # Format 3 is this one without digests of provenance, and format 2 that without releases that are marked as
-        # bad, and with regions of AWS as its only places.
+        # Format 4 is this one without releases that are known to be sent up, format 3 that without digests of
+        # provenance, and format 2 that without releases marked as bad, and with regions of AWS as its only places.
         return Catalog.model_validate_json(json.dumps({**top, "format": FORMAT} if isinstance(top, dict) else top))
     except ValidationError as error:
         raise complaint(error, path=path, model=_FirstCatalog if number == 1 else Catalog) from error

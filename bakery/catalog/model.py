@@ -39,6 +39,8 @@ class Release(Entry):
     verified_at: Time | None = None
     provenance: Fingerprint | None = None
     """The SHA-256 of the statement that says where it comes from, as the image is tagged that was judged."""
+    is_import: bool = False
+    """Whether it was baked on a machine like this one and sent up: its login user is that of the base there."""
     bad_since: Time | None = None
     """When `latest` was taken off it because it turned out to be bad; a nightly does not promote the like of it."""
     places: dict[RegionName, Placed] = Field(default_factory=dict)
@@ -66,9 +68,9 @@ class Release(Entry):
 
     @model_serializer(mode="wrap")
     def _short(self, write: Callable[[Any], Any]) -> Any:
-        # Few are bad, and old ones have no statement: of what is not so nothing is said.
-        unsaid = {"bad_since", "provenance"}
-        return {name: value for name, value in write(self).items() if value is not None or name not in unsaid}
+        # Few are bad or sent up, and old ones have no statement: of what is not so nothing is said.
+        unsaid = {"bad_since", "is_import", "provenance"}
+        return {name: value for name, value in write(self).items() if value or name not in unsaid}
 
 
 class Catalog(Entry):

@@ -23,6 +23,8 @@ class Made:
     base: BaseName
     fingerprint: str
     size_gb: int
+    is_local: bool = False
+    """Whether a machine like this one has made it, and no cloud."""
 
     @classmethod
     def of_record(cls, record: Mapping[str, Any], *, size_gb: int) -> "Made":
@@ -34,6 +36,7 @@ class Made:
             base=BaseName(record["base"]),
             fingerprint=record["fingerprint"],
             size_gb=size_gb,
+            is_local=True,
         )
 
     @property
@@ -57,6 +60,7 @@ def entry(made: Made, *, region: str, image: Image | None) -> Release:
         baked_in=region,
         verified_at=datetime.fromisoformat(verified) if verified else None,
         provenance=naming.provenance(image.tags) if image else None,
+        is_import=made.is_local,
         places={region: Placed(image_id=image.id, published_at=created)} if image else {},
     )
 
@@ -76,6 +80,8 @@ def tags(release: Release, *, image: str, own: Mapping[str, str] | None = None) 
         found[naming.VERIFIED] = f"{release.verified_at:%Y-%m-%dT%H:%M:%SZ}"
     if release.provenance is not None:
         found[naming.PROVENANCE] = release.provenance
+    if release.is_import:
+        found[naming.IMPORT] = naming.LOCAL
     return found
 
 
@@ -87,6 +93,8 @@ def record(made: Made, image: Image, *, region: str, is_rehearsal: bool, console
         for release in known.releases:
             if (release.release, release.arch) == (new.release, new.arch):
                 update: dict[str, Any] = {"places": {**release.places, **new.places}}
+                # Earlier bakeries did not note it.
+                update["is_import"] = release.is_import or new.is_import
                 if region == release.baked_in:
                     update |= {"verified_at": new.verified_at, "provenance": new.provenance}
                 return known.with_release(release.model_copy(update=update))

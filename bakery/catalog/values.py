@@ -10,7 +10,7 @@ from bakery.core.errors import did_you_mean
 from bakery.definition.place_names import CITIES, Cloud
 from bakery.definition.rules import wrong
 
-FORMAT = 4
+FORMAT = 5
 """Of the file: an older one is brought up to it, and a bakery that would misread a newer one says so instead."""
 
 _RELEASE = re.compile(r"\d{8}-\d{4}-[0-9a-f]{12}")

@@ -24,6 +24,9 @@ BEGIN = "bakery:begin"
 PROVENANCE = "bakery:provenance"
 """The SHA-256 of the statement beside the catalog that says where an image comes from; copies have it, too."""
 
+IMPORT, LOCAL = "bakery:import", "local"
+"""Of an image that no cloud has baked: where it came from, as `publish --from` says; copies have it, too."""
+
 TITLE = "Name"
 """The tag that a cloud's own pages show a thing by."""
 DISK, PARENT = "bakery:disk", "bakery:parent"
@@ -63,6 +66,11 @@ def provenance(tags: Mapping[str, str]) -> str | None:
     """Return the digest that an image is tagged with; None where there is none, or one that is no SHA-256 of ours."""
     found = tags.get(PROVENANCE, "")
     return found if re.fullmatch(r"[0-9a-f]{64}", found) else None
+
+
+def is_import(tags: Mapping[str, str]) -> bool:
+    """Return whether tags show that an image was baked on a machine like this one and sent up."""
+    return tags.get(IMPORT) == LOCAL
 
 
 def usual_pointer(image: str, release: str, arch: str) -> str:

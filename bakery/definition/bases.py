@@ -85,7 +85,7 @@ class CloudImage:
 
 @dataclass(frozen=True, kw_only=True)
 class AwsBase:
-    """Where AWS keeps the base: its owner, the parameter with its id, its name's pattern, its login user."""
+    """Where AWS keeps the base: its owner, the parameter with its id, its name's pattern, its own login user."""
 
     owner: str
     ssm_path: str
@@ -140,6 +140,10 @@ class Base:
     def suite(self, pocket: Pocket) -> str:
         """Return the name of one of the release's suites."""
         return pocket.suite(self.codename)
+
+    def aws_user(self, *, is_own_disk: bool) -> str:
+        """Return who logs in to a machine in AWS: of a disk that was made elsewhere, whom cloud-init makes there."""
+        return self.default_user if is_own_disk else self.aws.user
 
     @property
     def suites(self) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ class Plan:
             base=self.base.name,
             fingerprint=self.fingerprint,
             size_gb=self.definition.disk.size_gb,
+            is_local=True,
         )
 
     @property

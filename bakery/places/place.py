@@ -113,8 +113,8 @@ class Machines(Protocol):
     def usual_type(self, arch: Arch) -> str:
         """Return the type that is tried first where none is named; nobody is asked."""
 
-    def login_user(self, base: Base) -> str:
-        """Return who the platform's keys are for on a machine of a base."""
+    def login_user(self, base: Base, *, is_import: bool) -> str:
+        """Return who the platform's keys are for on a machine of a base, from an image baked there or an import."""
 
     def require_login(self, definition: Definition) -> None:
         """Raise BakeryError where a login cannot be: exit code 3 where a program is missing, else 2."""

@@ -24,5 +24,5 @@ class Sketch(Protocol):
     def prepare(self, baking: Baking, *, installed: Packer) -> None:
         """Write everything that `packer build` needs into the artifact's folder, in place of what was there."""
 
-    def vagrantfile(self, baking: Baking, *, image_id: str) -> str:
+    def vagrantfile(self, baking: Baking, *, image_id: str, is_import: bool) -> str:
         """Return the Vagrantfile for a machine from an image there, empty where Vagrant knows no such place."""

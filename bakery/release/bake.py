@@ -118,7 +118,7 @@ def _bake_below(place: Place, planned: RegionPlan, *, console: Console) -> str:
 
 def subject(place: Place, planned: RegionPlan) -> Subject:
     """Return what is asked of a machine from the image of a plan, in whichever place."""
-    user = place.login_user(planned.base)
+    user = place.login_user(planned.base, is_import=False)
     return Subject(made=planned.made, definition=planned.definition, user=user, settings=_settings(planned, user=user))
 
 

@@ -126,7 +126,7 @@ def _judge(shipment: Shipment, image: LocalImage, *, console: Console) -> None:
     subject = approve.Subject(
         made=image.made,
         definition=image.definition,
-        user=image.base.default_user,
+        user=home.login_user(image.base, is_import=True),
         settings=image.artifact.settings.read_text(),
         origin=image.origin,
     )

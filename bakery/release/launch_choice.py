@@ -60,12 +60,13 @@ def choose(place: Place, order: Order, definition: Definition, *, arch: Arch, re
             hint=f"--disk-gb {image.size_gb}",
         )
     base = release.base if release else image.tags.get(naming.BASE, definition.base)
+    is_import = release.is_import if release else naming.is_import(image.tags)
     return Choice(
         image=image,
         instance_type=place.instance_type(arch, order.instance_type),
         size_gb=order.disk_gb or max(definition.disk.size_gb, image.size_gb),
         release=release.release if release else image.tags.get(naming.RELEASE, "") or naming.release_of(image.name),
-        login_user=place.login_user(bases.base(base)),
+        login_user=place.login_user(bases.base(base), is_import=is_import),
     )
 
 

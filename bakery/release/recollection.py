@@ -106,6 +106,7 @@ def _with_group(
         "places": places,
         "verified_at": release.verified_at or (seen.verified_at if is_of_home else None),
         "provenance": release.provenance or (seen.provenance if is_of_home else None),
+        "is_import": release.is_import or seen.is_import,
     }
     return known.with_release(release.model_copy(update=update))
 
@@ -127,6 +128,7 @@ def _release(group: Mapping[str, Image]) -> Release:
         "baked_in": image.source_place or home,
         "verified_at": tags.get(naming.VERIFIED),
         "provenance": naming.provenance(tags),
+        "is_import": naming.is_import(tags),
         "places": {region: {"image_id": one.id, "published_at": one.created_at} for region, one in group.items()},
     }
     return Release.model_validate(told, strict=False)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bakery.catalog import catalog
+from bakery.catalog.catalog import Release
 from bakery.catalog.record import Made
 from bakery.core import folders
 from bakery.core.console import Console
@@ -73,23 +74,24 @@ def write(
 def _vagrantfile(
     sketch: Sketch, baking: Baking, begin: Beginning, *, is_rehearsal: bool, console: Console
 ) -> list[Path]:
-    image_id = known_image(baking, place=sketch.name, is_rehearsal=is_rehearsal) or begin.base_id
+    release = newest_in(sketch.name, baking, is_rehearsal=is_rehearsal)
+    image_id = release.places[sketch.name].image_id if release else begin.base_id
     if not image_id:
         console.say(f"{sketch.name}: no Vagrantfile, because neither the catalog nor the cloud names an image there")
         return []
-    text = sketch.vagrantfile(baking, image_id=image_id)
+    text = sketch.vagrantfile(baking, image_id=image_id, is_import=release is not None and release.is_import)
     return render.write(baking.artifact.folder, {"Vagrantfile": text}) if text else []
 
 
-def known_image(baking: Baking, *, place: str, is_rehearsal: bool) -> str:
-    """Return the newest image of a release that the catalog has in a place, empty when there is none."""
+def newest_in(place: str, baking: Baking, *, is_rehearsal: bool) -> Release | None:
+    """Return the newest release of an image and a base that the catalog has in a place, None when there is none."""
     definition = baking.definition
-    placed = {
-        release.release: release.places[place].image_id
-        for release in catalog.read(definition.name, is_rehearsal=is_rehearsal).releases
-        if (release.arch, release.base) == (definition.arch, baking.base.name) and place in release.places
-    }
-    return placed[max(placed)] if placed else ""
+    placed = [
+        release
+        for release in catalog.read(definition.name, is_rehearsal=is_rehearsal).having(definition.arch)
+        if release.base == baking.base.name and place in release.places
+    ]
+    return max(placed, key=lambda release: release.release, default=None)
 
 
 def _account(enter: Enter, regions: Sequence[str], *, is_rehearsal: bool, console: Console) -> Account | None:

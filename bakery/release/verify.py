@@ -89,4 +89,5 @@ def _subject(place: Place, release: Release, *, order: Order) -> Subject | None:
         return None
     here = replace(here, release=release.release)
     told = settings.render_env(here.told)
-    return Subject(made=here.made, definition=here.definition, user=here.base.default_user, settings=told)
+    user = place.login_user(here.base, is_import=True)
+    return Subject(made=here.made, definition=here.definition, user=user, settings=told)

@@ -168,12 +168,12 @@ def broken(folder: Path, edit: Callable[[Any], object]) -> None:
         (lambda top: top.pop("image"), "image: is missing", ""),
         (lambda top: top.update(image="shop"), "image: is 'shop', and the file's name says 'host'", ""),
         (
-            lambda top: top.update(format=5, more=1),
-            "format: 5 is newer than what this bakery reads, which is 4",
+            lambda top: top.update(format=6, more=1),
+            "format: 6 is newer than what this bakery reads, which is 5",
             "git pull  (in the bakery's checkout)",
         ),
-        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2, 3, 4"),
-        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2, 3, 4"),
+        (lambda top: top.update(format="2"), "format: '2' is none", "known: 1, 2, 3, 4, 5"),
+        (lambda top: top.update(format=True), "format: True is none", "known: 1, 2, 3, 4, 5"),
         (lambda top: top.update(is_rehearsal="no"), "is_rehearsal: must be true or false", ""),
         (lambda top: top.update(releases={}), "releases: must be a list", ""),
         (lambda top: top.update(latest=[]), "latest: must be an object: { … }", ""),
@@ -421,21 +421,28 @@ def test_a_change_brings_the_first_format_up_to_the_present_one(folder: Path) ->
     path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
     change(lambda known: known)
     written = json.loads(path.read_text())
-    assert written["format"] == 4
+    assert written["format"] == 5
     assert written["latest"] == {
         "amd64": [{"release": NEW, "promoted_at": "2026-02-03T00:00:00Z", "regions": ["eu-west-2", "sa-east-1"]}]
     }
     assert [{*one} & {"promoted_at"} for one in written["releases"]] == [set()] * 3
 
 
-@pytest.mark.parametrize("earlier", [2, 3])
+@pytest.mark.parametrize("earlier", [2, 3, 4])
 def test_a_catalog_of_an_earlier_format_is_read_and_becomes_one_of_the_present(folder: Path, earlier: int) -> None:
     path = first(folder, latest={"amd64": NEW}, promoted={NEW: "2026-02-03T00:00:00Z"})
     change(lambda known: known)
     present = path.read_text()
-    path.write_text(present.replace('"format": 4', f'"format": {earlier}'))
+    path.write_text(present.replace('"format": 5', f'"format": {earlier}'))
     change(lambda known: known)
     assert path.read_text() == present
+
+
+def test_of_a_release_that_was_not_sent_up_nothing_is_said(folder: Path) -> None:
+    add(release())
+    add(release(NEW).model_copy(update={"is_import": True}))
+    assert [one.is_import for one in catalog.read("host", is_rehearsal=False).releases] == [False, True]
+    assert (folder / "host.json").read_text().count("is_import") == 1
 
 
 def test_a_release_is_marked_as_bad_once_and_the_mark_can_be_taken_off(folder: Path) -> None:

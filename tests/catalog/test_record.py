@@ -1,5 +1,6 @@
 """What was made comes into the catalog: a release stays where it was made first, and only there it was verified."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -67,6 +68,19 @@ def test_another_region_adds_its_place_and_changes_nothing_of_the_verification(a
     release = made_in(account.region(FAR), verified=verified, number=2)
     assert (release.verified_at, release.provenance, release.baked_in) == (first.verified_at, DIGEST, HOME)
     assert sorted(release.places) == [HOME, FAR]
+
+
+def test_what_was_sent_up_is_known_to_be_and_so_it_is_of_what_was_noted_before_that_was_known(
+    account: Account,
+) -> None:
+    assert not made_in(account.region(HOME)).is_import
+    sent_up = replace(MADE, is_local=True)
+    assert record.entry(sent_up, region=HOME, image=None).is_import
+    record.record(sent_up, values.image(f"ami-{2:017x}"), region=FAR, is_rehearsal=True, console=Console())
+    release = made_in(account.region(HOME), verified=EARLY)
+    assert release.is_import
+    assert record.tags(release, image="host")[naming.IMPORT] == "local"
+    assert naming.IMPORT not in record.tags(release.model_copy(update={"is_import": False}), image="host")
 
 
 def test_a_region_that_made_it_again_takes_the_place_of_its_own_image(account: Account) -> None:

@@ -107,7 +107,7 @@ def test_it_becomes_an_ami_in_every_region_and_is_judged_in_the_first(
     local_images.baked(tmp_path, BLOCKS, release=MONDAY)
     release = bring(account, HOME, OTHER)
     assert (release.release, release.baked_in, sorted(release.places)) == (MONDAY, HOME, [OTHER, HOME])
-    assert release.verified_at
+    assert (release.verified_at is not None, release.is_import) == (True, True)
     assert judge.judged == [(MONDAY, HOME)]
     for region in (HOME, OTHER):
         (snapshot,) = snapshots(cloud, region)
@@ -116,6 +116,7 @@ def test_it_becomes_an_ami_in_every_region_and_is_judged_in_the_first(
         image = published.find(account.region(region), name=f"dokku-bakery/host/{MONDAY}/amd64")
         assert image
         assert image.id == release.places[region].image_id
+        assert naming.is_import(image.tags)
         (shown,) = account.region(region).ec2("describe_images", ImageIds=[image.id])["Images"]
         assert (shown["BootMode"], shown["TpmSupport"], shown["EnaSupport"]) == ("uefi", "v2.0", True)
 
@@ -262,6 +263,7 @@ def test_other_regions_get_copies_when_that_was_asked_for(cloud: Rehearsal, acco
     release = bring(account, HOME, OTHER, fan_out=FanOut.COPY)
     assert sorted(release.places) == [OTHER, HOME]
     assert snapshots(cloud, OTHER) == []
+    assert {naming.is_import(one.tags) for one in cloud.world.images.values() if one.region == OTHER} >= {True}
     assert actions(cloud).count("CopyImage") == 1
 
 

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from moto.ec2.models import ec2_backends
 
-from bakery.catalog import catalog, promotions
+from bakery.catalog import catalog, promotions, record
 from bakery.cloud import naming
 from bakery.clouds.aws import instances as machines
 from bakery.clouds.aws import tunnels
 from bakery.clouds.aws.account import Account, Region
 from bakery.clouds.aws.cloud import AwsCloud
+from bakery.clouds.aws.place import AwsPlace
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch
@@ -27,9 +28,9 @@ from bakery.guests.accelerator import Accelerator
 from bakery.rehearsal import service
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT
-from bakery.release import launch
+from bakery.release import launch, launch_choice
 from bakery.release.launch import Launched
-from bakery.release.launch_order import Order, user_data
+from bakery.release.launch_order import From, Order, user_data
 from tests import releases
 from tests.aws_account import account_of, forget_aws
 from tests.healthy import HEALTHY, RESTORING, answering
@@ -99,6 +100,25 @@ def test_each_region_starts_its_own_image_of_the_latest_release(cloud: Rehearsal
     assert found.addresses == [one["PublicIpAddress"] for one in instances]
     assert len(set(found.addresses)) == 2
     found.require_all()
+
+
+@pytest.mark.parametrize("source", From)
+def test_who_logs_in_to_what_was_sent_up_is_not_the_user_of_the_distributions_own_images(
+    cloud: Rehearsal, account: Account, source: From
+) -> None:
+    release = releases.put(cloud, HOST, is_latest=True)
+    real = Account(session=account.session, endpoint=account.endpoint)  # in a rehearsal both are the same user
+    place, order = AwsPlace(region=real.region(LONDON)), Order(image="host", regions=(LONDON,))
+
+    def user(release: catalog.Release) -> str:
+        known = release if source is From.CATALOG else None
+        return launch_choice.choose(place, order, HOST, arch=Arch.AMD64, release=known).login_user
+
+    assert user(release) == "admin"
+    sent_up = release.model_copy(update={"is_import": True})
+    tags = cloud.world.images[release.places[LONDON].image_id].tags
+    tags |= record.tags(sent_up, image="host") if source is From.PARAMETER else {}
+    assert user(sent_up) == "debian"
 
 
 def test_each_region_starts_what_is_latest_there(cloud: Rehearsal, account: Account) -> None:

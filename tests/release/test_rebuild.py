@@ -94,12 +94,23 @@ def test_releases_come_back_with_where_they_were_made_and_whether_they_were_veri
     for placed in kept[0].places.values():
         cloud.world.images[placed.image_id].tags[naming.PROVENANCE] = rehearsed.PROVENANCE
     kept[0] = kept[0].model_copy(update={"provenance": rehearsed.PROVENANCE})
+    cloud.world.images[kept[1].places[DUBLIN].image_id].tags[naming.IMPORT] = naming.LOCAL
+    kept[1] = kept[1].model_copy(update={"is_import": True})
     for image in cloud.world.images.values():
         if image.name.endswith(f"{kept[2].release}/amd64"):
             del image.tags[naming.VERIFIED]
     found = again(account, lost=True)
     unverified = kept[2].model_copy(update={"verified_at": None})
     assert sorted(found.releases, key=lambda one: one.release) == [kept[0], kept[1], unverified]
+
+
+def test_that_a_release_was_sent_up_comes_back_to_a_catalog_that_did_not_know(
+    cloud: Rehearsal, account: Account
+) -> None:
+    release = releases.put(cloud, HOST)
+    assert not known().releases[0].is_import
+    cloud.world.images[release.places[DUBLIN].image_id].tags[naming.IMPORT] = naming.LOCAL
+    assert again(account, DUBLIN).releases == (release.model_copy(update={"is_import": True}),)
 
 
 def test_a_copy_is_never_taken_for_where_a_release_was_made(cloud: Rehearsal, account: Account) -> None:

@@ -154,6 +154,20 @@ def test_the_vagrantfile_starts_the_newest_release_that_is_in_the_region(cloud: 
     assert 'aws.ami = "ami-00000002"' in write()[1].read_text()
 
 
+def test_the_vagrantfile_logs_in_as_the_user_of_what_was_baked_where_it_was_baked(cloud: Rehearsal) -> None:
+    for number, (is_import, user) in enumerate([(False, "admin"), (True, "debian")], start=1):
+        name, image_id = f"2026011{number}-0415-000000000000", f"ami-0000000{number}"
+        release = released(name, image_id, base=BaseName.DEBIAN_12).model_copy(update={"is_import": is_import})
+
+        def edit(known: Catalog, *, release: Release = release) -> Catalog:
+            return known.with_release(release)
+
+        catalog.change("host", edit, is_rehearsal=True, console=Console())
+        text = write(base="debian-12")[1].read_text()
+        assert f'aws.ami = "{image_id}"' in text
+        assert f'override.ssh.username = "{user}"' in text
+
+
 @pytest.mark.usefixtures("nobody")
 def test_without_credentials_the_image_to_begin_with_is_left_open(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

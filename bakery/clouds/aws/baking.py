@@ -21,7 +21,7 @@ def bake(region: Region, baking: Baking, *, console: Console) -> str:
     told = sketch.build(
         baking,
         region=region.name,
-        login_user=instances.login_user(account, baking.base),
+        login_user=instances.login_user(account, baking.base, is_import=False),
         instance_type=instances.instance_type(region, arch=baking.made.arch, wanted=aws.instance_type),
         endpoint=account.endpoint or os.environ.get("AWS_ENDPOINT_URL", ""),
     )

@@ -55,12 +55,12 @@ def port(account: Account, number: int) -> int:
     return account.ports.get(number, number)
 
 
-def login_user(account: Account, base: Base) -> str:
+def login_user(account: Account, base: Base, *, is_import: bool) -> str:
     """Return who the platform's keys are for.
 
-    A rehearsal's base is the disk of local bakes, whose user is not that of the distribution's AMIs.
+    A rehearsal's base is the disk of local bakes, whose user, like an import's, is not that of the distribution's AMIs.
     """
-    return base.default_user if account.is_rehearsal else base.aws.user
+    return base.aws_user(is_own_disk=is_import or account.is_rehearsal)
 
 
 def start(region: Region, launch: Launch) -> list[str]:

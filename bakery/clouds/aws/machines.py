@@ -37,9 +37,9 @@ class Machines:
         """Return the first of ours."""
         return default_instance_type(arch)
 
-    def login_user(self, base: Base) -> str:
+    def login_user(self, base: Base, *, is_import: bool) -> str:
         """Return who the platform's keys are for."""
-        return instances.login_user(self.region.account, base)
+        return instances.login_user(self.region.account, base, is_import=is_import)
 
     def require_login(self, definition: Definition) -> None:
         """Raise BakeryError where a login goes through Session Manager and cannot."""

@@ -57,7 +57,7 @@ class AwsSketch:
         """Write Packer's folder."""
         packer.prepare(Workspace(folder=baking.artifact.workspace), self._build(baking), packer=installed)
 
-    def vagrantfile(self, baking: Baking, *, image_id: str) -> str:
+    def vagrantfile(self, baking: Baking, *, image_id: str, is_import: bool) -> str:
         """Return the Vagrantfile for an instance of an AMI."""
         told = self._build(baking)
         instance = vagrantfile.Instance(
@@ -65,7 +65,7 @@ class AwsSketch:
             base=baking.base.name,
             region=self.name,
             image_id=image_id,
-            user=told.login_user,
+            user=baking.base.aws_user(is_own_disk=is_import),
             instance_type=told.instance_type,
             root_device=told.root_device,
             disk_gb=baking.definition.disk.size_gb,
@@ -78,7 +78,7 @@ class AwsSketch:
         return build(
             baking,
             region=self.name,
-            login_user=baking.base.aws.user,
+            login_user=baking.base.aws_user(is_own_disk=False),
             instance_type=definition.aws.instance_type or packer.default_instance_type(definition.arch),
             endpoint=self.endpoint,
         )

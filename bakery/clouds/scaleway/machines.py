@@ -36,7 +36,7 @@ class Machines:
         """Return the first of ours."""
         return server_types.USUAL[arch][0]
 
-    def login_user(self, base: Base) -> str:
+    def login_user(self, base: Base, *, is_import: bool) -> str:
         """Return who the platform's keys are for: whom cloud-init makes outside AWS."""
         return base.default_user
 

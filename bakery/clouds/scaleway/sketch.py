@@ -64,6 +64,6 @@ class ScalewaySketch:
         )
         packer.prepare(Workspace(folder=baking.artifact.workspace), told, packer=installed)
 
-    def vagrantfile(self, baking: Baking, *, image_id: str) -> str:
+    def vagrantfile(self, baking: Baking, *, image_id: str, is_import: bool) -> str:
         """Return nothing: Vagrant knows no such place."""
         return ""

@@ -121,4 +121,6 @@ def test_ports_and_users_are_aws_s_own_but_in_a_rehearsal(cloud: Rehearsal) -> N
     rehearsed, debian = account_of(cloud), base(BaseName.DEBIAN_12)
     real = Account(session=rehearsed.session)
     assert (instances.port(real, 22), instances.port(rehearsed, 22)) == (22, 2222)
-    assert (instances.login_user(real, debian), instances.login_user(rehearsed, debian)) == ("admin", "debian")
+    users = [instances.login_user(one, debian, is_import=False) for one in (real, rehearsed)]
+    assert users == ["admin", "debian"]
+    assert instances.login_user(real, debian, is_import=True) == "debian"
