@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import httpx
 
 DEADLINE_S = 5.0
+BEGINNING = 512
+"""Bytes by which one can tell what kind of thing came."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +34,18 @@ class Answer:
     source: Source
     problem: str = ""
     body: bytes = b""
+    """What came; the beginning of it where no more was asked for."""
     seconds: float = 0.0
 
     @property
     def is_ok(self) -> bool:
         """Return whether the source can be used."""
         return not self.problem
+
+    @property
+    def is_page(self) -> bool:
+        """Return whether a web page came, as a proxy or a network that wants a login gives in place of anything."""
+        return self.body.lstrip().startswith(b"<")
 
     @property
     def digest(self) -> str:
@@ -48,7 +56,7 @@ class Answer:
 def ask(sources: Sequence[Source], *, deadline_s: float = DEADLINE_S, is_body_wanted: bool = True) -> list[Answer]:
     """Return every source's answer, in the order of *sources*, after *deadline_s* at the latest.
 
-    Whoever only wants to know whether they answer leaves out the bodies, which may be large.
+    Whoever only wants to know whether they answer leaves out the bodies, which may be large, and gets their beginnings.
     """
     # Daemon threads and no pool: a pool, like asyncio's, waits at its end for a name lookup that hangs.
     came: queue.SimpleQueue[Answer] = queue.SimpleQueue()
@@ -78,7 +86,7 @@ def _put_answer(source: Source, came: "queue.SimpleQueue[Answer]", client: "http
     began = time.monotonic()
     try:
         with client.stream("GET", source.url) as response:
-            body = response.read() if is_whole else b""
+            body = response.read() if is_whole else next(response.iter_bytes(), b"")[:BEGINNING]
     except httpx.TimeoutException:
         pass  # whoever waits has given up by now
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:

@@ -16,7 +16,7 @@ from bakery.definition import arch, layers
 from bakery.definition.bases import BASES, Base, BaseFrom
 from bakery.guests import accelerator
 from bakery.sources.apt import mirrors_for
-from bakery.sources.preflight import Demand, beside_base, sources_of
+from bakery.sources.preflight import Demand, beside_base, problem_of, sources_of
 
 COMMANDS = ("bake", "verify", "up", "test")
 NEEDED_GB = 10
@@ -98,7 +98,8 @@ def look_at_machine() -> list[Finding]:
 def look_at_sources() -> Answers:
     """Ask at the same time for every base, and for all that each image would be baked from, and judge by that.
 
-    Nothing but whether they answer is asked for, so that it takes one deadline at most, and mostly a second.
+    Nothing but whether they answer, and no web page does in their place, is asked for, so that it takes one deadline at
+    most, and mostly a second.
     """
     bases = [place for base in BASES.values() for place in _of_base(base)]
     wanted = {name: _demands(name) for name in layers.every(layers.FOLDER)}
@@ -106,7 +107,7 @@ def look_at_sources() -> Answers:
     sources = [source for _, _, source in bases if source] + [source for _, source in vendors.values()]
     sources += [source for found in wanted.values() for demand in found.demands for source in sources_of(demand)]
     once = list({source.url: source for source in sources}.values())
-    problems = {answer.source.url: answer.problem for answer in ask(once, is_body_wanted=False)}
+    problems = {answer.source.url: problem_of(answer) for answer in ask(once, is_body_wanted=False)}
     rows = [
         Finding(subject=base, found=origin, verdict=problems[source.url] if source else "not in this machine's sources")
         for base, origin, source in bases

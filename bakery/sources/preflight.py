@@ -22,6 +22,7 @@ from bakery.sources.vendors import DOCKER, DOKKU, NGINX, Vendor, vendors_of
 
 SHOWN_VERSIONS = 6
 CLOUD_IMAGE = "cloud image"
+PAGE = "a web page: a proxy or a network that wants a login answers for it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,11 @@ def beside_base(demand: Demand) -> list[Source]:
     return found
 
 
+def problem_of(answer: Answer) -> str:
+    """Return why a source is of no use here, empty if it is: it does not answer, or somebody else does in its place."""
+    return answer.problem or (PAGE if answer.is_page else "")
+
+
 def require_sources(answers: Sequence[Answer], *, demand: Demand, open_way: str = "") -> None:
     """Raise BakeryError (exit code 3), after a table of all answers, unless every source answered.
 
@@ -117,7 +123,7 @@ def require_sources(answers: Sequence[Answer], *, demand: Demand, open_way: str 
     if not silent:
         return
     rows = [
-        (answer.source.name, answer.source.needed_for, answer.problem or "answers", answer.source.url)
+        (answer.source.name, answer.source.needed_for, problem_of(answer) or "answers", answer.source.url)
         for answer in answers
     ]
     table("Sources", ("source", "needed for", "answer", "address"), rows)
@@ -147,10 +153,10 @@ def open_way(demand: Demand, *, known: Sequence[Answer] = (), deadline_s: float 
     for again.
     """
     ways = {command: sources_of(other) for command, other in _others(demand)}
-    is_there = {answer.source.url: answer.is_ok for answer in known}
+    is_there = {answer.source.url: not problem_of(answer) for answer in known}
     unasked = [source for sources in ways.values() for source in sources if source.url not in is_there]
     tried = ask(unasked, deadline_s=deadline_s, is_body_wanted=False) if unasked else []
-    is_there |= {answer.source.url: answer.is_ok for answer in tried}
+    is_there |= {answer.source.url: not problem_of(answer) for answer in tried}
     return next((command for command, needs in ways.items() if all(is_there[need.url] for need in needs)), "")
 
 
@@ -195,7 +201,7 @@ def _lists_by_archive(answers: Sequence[Answer], *, demand: Demand) -> dict[str,
         url = answer.source.url
         if url in archives:
             found[url] = lists_of(archives[url], answer.body, arch=demand.arch, now=now)
-        elif answer.body.lstrip().startswith(b"<"):
+        elif answer.is_page:
             raise missing(f"{url} is not {answer.source.needed_for}, but a web page", hint=SOMEBODY_ELSE)
     return found
 

@@ -1,18 +1,20 @@
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bakery.core import tools
 from bakery.core.errors import BakeryError, ExitCode
-from bakery.core.http import Answer, Source
+from bakery.core.http import BEGINNING, Answer, Source, ask
 from bakery.core.tools import Tool
 from bakery.definition import layers
 from bakery.definition.bases import Base
 from bakery.local import doctor
 from bakery.local.doctor import Finding, obstacles_to
 from bakery.sources.apt import AptSource, Mirrors, Origin
+from tests.loopback import serving
 
 WELL = [Finding(subject="memory", found="24 GiB")]
 ANSWERING = [Finding(subject="host", found="can be baked")]
@@ -102,6 +104,24 @@ def test_every_image_is_said_to_be_bakable_where_all_answers(monkeypatch: pytest
     assert {finding.subject for finding in doctor.look_at_sources().images} == {"dokku", "host"}
     assert said_of("dokku") == "can be baked, on ubuntu-24.04"
     assert said_of("host") == "can be baked, on ubuntu-24.04"
+
+
+def test_a_page_of_a_network_that_wants_a_login_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says 200, and gives the same page for an archive, a key and a repository."""
+    silent(monkeypatch)
+    with serving() as portal:
+        portal.pages["/"] = b"\n<!DOCTYPE html><html>Sign in to this Wi-Fi</html>" + b" " * 100_000
+
+        def answered(sources: Sequence[Source], *, is_body_wanted: bool) -> list[Answer]:
+            (answer,) = ask([replace(sources[0], url=portal.url)], is_body_wanted=is_body_wanted)
+            assert len(answer.body) == BEGINNING
+            return [replace(answer, source=one) for one in sources]
+
+        monkeypatch.setattr(doctor, "ask", answered)
+        found = doctor.look_at_sources()
+    page = "a web page: a proxy or a network that wants a login answers for it"
+    assert {one.verdict for one in found.sources} == {page, "not in this machine's sources"}
+    assert {one.subject: one.verdict for one in found.images}["host"] == f"no: cloud image: {page}"
 
 
 def test_an_image_that_cannot_be_baked_says_the_one_reason(monkeypatch: pytest.MonkeyPatch) -> None:
