@@ -5,8 +5,10 @@ certificate and every node gets a copy (docs/first-boot.md).
 """
 
 import re
+import ssl
 import tarfile
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +22,10 @@ from bakery.core.texts import counted
 CONNECT_TIMEOUT_S = 20
 SILENCE_S = 20
 """How often a node is asked whether it is still there; ssh gives it up when it did not answer three times."""
+DAY_S = 86400
+"""By which this machine's clock and that of the one that made a certificate just now may differ, as at first boot."""
+STRENGTH = "DEFAULT@SECLEVEL=2"
+"""What OpenSSL asks of keys and signatures on every base, whatever this machine's own asks."""
 # What dokku takes for the name of an app (its docs, "Application Management"), and `ssh` for no option.
 _APP = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _HOST = re.compile(r"[A-Za-z0-9][\w.@:\[\]-]*")
@@ -62,7 +68,10 @@ def push(pair: Pair, *, app: str, hosts: Sequence[str], console: Console) -> Non
 
 
 def require_pair(pair: Pair) -> None:
-    """Raise BakeryError (exit code 2) unless both are there, belong together, and the certificate has not ended."""
+    """Raise BakeryError (exit code 2) unless both are there and belong together, and nginx serves them now.
+
+    The rules and their words are those of first boot (provision/files/node_certificates.py).
+    """
     for option, path in (("--crt", pair.certificate), ("--key", pair.key)):
         if not path.is_file():
             raise impossible(f"{option} {path}: there is no such file")
@@ -76,6 +85,21 @@ def require_pair(pair: Pair) -> None:
         raise impossible(f"{pair.certificate} and {pair.key} do not belong together")
     if _openssl("x509", "-in", str(pair.certificate), "-noout", "-checkend", "0") is None:
         raise impossible(f"--crt {pair.certificate} has expired")
+    begin = _openssl("x509", "-in", str(pair.certificate), "-noout", "-startdate") or ""
+    if ssl.cert_time_to_seconds(begin.strip().partition("=")[2]) > time.time() + DAY_S:
+        raise impossible(f"--crt {pair.certificate} is not valid yet, nor tomorrow")
+    require_strength(pair)
+
+
+def require_strength(pair: Pair) -> None:
+    """Raise BakeryError (exit code 2) for what is too weak: with one such app nginx takes no new configuration."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers(STRENGTH)
+    try:
+        context.load_cert_chain(pair.certificate, pair.key, password="")  # else it would ask at the terminal
+    except ssl.SSLError as error:
+        why = (error.reason or "SSL").replace("_", " ").lower()
+        raise impossible(f"nginx cannot serve {pair.certificate} and {pair.key}: {why}") from error
 
 
 def make_archive(pair: Pair, *, out: Path) -> Path:

@@ -6,21 +6,29 @@ import subprocess
 import tarfile
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.x509.oid import NameOID
 
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.local import certs
 from bakery.local.certs import Pair
 
+CURVE = "ec -pkeyopt ec_paramgen_curve:prime256v1"
 
-def make_pair(folder: Path, *, days: int = 30) -> Pair:
+
+def make_pair(folder: Path, *, days: int = 30, kind: str = CURVE, signed: str = "-key key") -> Pair:
     folder.mkdir(parents=True, exist_ok=True)
     for line in (
-        "req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=shop.test -keyout key -out csr",
-        f"x509 -req -in csr -key key -days {days} -out crt",
+        f"req -newkey {kind} -nodes -subj /CN={folder.name}.test -keyout key -out csr",
+        f"x509 -req -in csr -days {days} -out crt {signed}",
     ):
         subprocess.run(["openssl", *line.split()], cwd=folder, check=True, capture_output=True)
     return Pair(certificate=folder / "crt", key=folder / "key")
@@ -116,6 +124,38 @@ def test_a_pair_of_strangers_is_refused_before_anybody_gets_it(pair: Pair, taken
 
 def test_an_expired_certificate_is_refused(taken: Path, tmp_path: Path) -> None:
     assert refusal(make_pair(tmp_path / "old", days=-1)).message.endswith("has expired")
+
+
+@pytest.mark.parametrize(("begins_in", "is_taken"), [(timedelta(hours=23), True), (timedelta(hours=25), False)])
+def test_a_certificate_that_begins_later_than_tomorrow_is_refused(
+    taken: Path, pair: Pair, tmp_path: Path, *, begins_in: timedelta, is_taken: bool
+) -> None:
+    key = load_pem_private_key(pair.key.read_bytes(), password=None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    name, begin = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "shop.test")]), datetime.now(UTC) + begins_in
+    end = begin + timedelta(days=30)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), begin, end)
+    later = Pair(certificate=tmp_path / "later", key=pair.key)
+    later.certificate.write_bytes(made.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    if is_taken:
+        certs.push(later, app="shop", hosts=["node1"], console=Console())
+    else:
+        assert refusal(later).message == f"--crt {later.certificate} is not valid yet, nor tomorrow"
+    assert (taken / "dokku@node1.tar").exists() is is_taken
+
+
+def test_what_nginx_would_find_too_weak_is_refused(taken: Path, tmp_path: Path) -> None:
+    weak = make_pair(tmp_path / "weak", kind="rsa:1024")
+    error = refusal(weak)
+    assert error.message == f"nginx cannot serve {weak.certificate} and {weak.key}: ee key too small"
+    assert error.exit_code is ExitCode.IMPOSSIBLE
+    issuer = make_pair(tmp_path / "issuer", kind="rsa:2048")
+    authority = f"-CA {issuer.certificate} -CAkey {issuer.key} -CAcreateserial"
+    for digest in ("md5", "sha1"):
+        old = make_pair(tmp_path / digest, kind="rsa:2048", signed=f"{authority} -{digest}")
+        assert refusal(old).message.endswith(": ca md too weak")
+    assert not list(taken.glob("*.tar"))
+    certs.require_pair(make_pair(tmp_path / "new", kind="rsa:2048", signed=f"{authority} -sha256"))
 
 
 @pytest.mark.parametrize(
