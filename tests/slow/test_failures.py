@@ -87,8 +87,9 @@ def guests_of(folder: Path) -> set[str]:
 
 
 def machines_of(folder: Path) -> set[str]:
-    """Return every native machine that runs from a disk in *folder*."""
-    return {line for line in programs_that_mention(folder) if line.split()[1] == "bash" and "native.sh" in line}
+    """Return the name of every native machine that runs from a disk in *folder*; its script may have children."""
+    found = (re.search(r" bash \S+/native\.sh (\S+) ", line) for line in programs_that_mention(folder))
+    return {one[1] for one in found if one}
 
 
 def files_in(*folders: Path) -> dict[str, tuple[int, int]]:
