@@ -7,7 +7,7 @@ from pathlib import Path
 from bakery.catalog import record
 from bakery.catalog.record import Made
 from bakery.cloud import naming
-from bakery.cloud.values import Image
+from bakery.cloud.values import Image, Instance
 from bakery.contents import changelog, collect, kept, provenance
 from bakery.contents.provenance import Origin
 from bakery.core.console import Console
@@ -98,11 +98,10 @@ def verify_image(place: Place, subject: Subject, image: Image, *, console: Conso
             place.way(instance, definition, port=SSH, log=site.folder / "tunnel.log") as (address, port),
         ):
             console.update(f"{instance.id} is starting at {address}")
-            one = _reach(site, address, user=subject.user, port=port)
+            one = _reach(place, instance, site=site, address=address, user=subject.user, port=port)
             seconds = guest.wait_for_ssh([one], accelerator=speed)
             console.update(f"it answers after {seconds:.0f} s")
-            text = place.console_text(instance.id)
-            one.console.write_text(text)
+            one.fetch_console()
             teller = speed.name if place.is_rehearsal else place.cloud
             # Before the tests, which leave things behind; kept only if they pass.
             manifest = collect.of(one, made, machine=teller)
@@ -133,10 +132,14 @@ def _judge(subject: Subject, one: Guest, *, site: Site, only: str, console: Cons
     return suite.judge(argv, env=told, console=console, log=log)
 
 
-def _reach(site: Site, address: str, *, user: str, port: int) -> Guest:
+def _reach(place: Place, instance: Instance, *, site: Site, address: str, user: str, port: int) -> Guest:
     name = "first"
     with site.ssh_config.open("a") as config:
         config.write(guest.ssh_entry(name, address=address, port=port, user=user, site=site))
     console, log = site.folder / f"{name}.console", site.folder / f"{name}.log"
     console.touch()
-    return Guest(name=name, ssh_config=site.ssh_config, console=console, log=log)
+
+    def fetch_console() -> None:
+        console.write_text(place.console_text(instance.id))
+
+    return Guest(name=name, ssh_config=site.ssh_config, console=console, log=log, fetch_console=fetch_console)

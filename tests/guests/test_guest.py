@@ -136,6 +136,15 @@ def test_a_guest_that_never_answers_is_an_error_with_its_console(
     assert "Connection refused" in caught.value.message
 
 
+def test_a_console_that_cannot_be_had_hides_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch() -> None:
+        raise BakeryError("GetConsoleOutput was refused")
+
+    monkeypatch.setattr(guest, "BOOT_TIMEOUT_S", 0.1)
+    with pytest.raises(BakeryError, match=r"first did not answer to SSH .*; nothing is known of its console"):
+        guest.wait_for_ssh([waiting(tmp_path, fetch_console=fetch)], accelerator=KVM)
+
+
 def test_a_login_that_can_never_work_ends_at_once_with_sshs_own_words(tmp_path: Path) -> None:
     running = waiting(tmp_path, config="Host *\n  IdentityFile /tmp/a b/key\n")
     began = time.monotonic()

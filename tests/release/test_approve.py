@@ -24,7 +24,7 @@ from bakery.definition import bases
 from bakery.definition.bases import Arch, BaseName
 from bakery.definition.model import Definition
 from bakery.guests import guest, suite
-from bakery.guests.guest import Guest
+from bakery.guests.guest import Guest, wait_for_ssh
 from bakery.guests.suite import Verdict
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import approve
@@ -97,6 +97,16 @@ def test_a_machine_is_reached_at_its_public_address(
 
     monkeypatch.setattr(guest, "wait_for_ssh", wait)
     assert judge(region, releases.definition(), log=tmp_path / "log").total == 1
+
+
+def test_of_a_machine_that_never_answers_the_end_of_its_console_is_told(
+    region: Region, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(guest, "wait_for_ssh", wait_for_ssh)
+    monkeypatch.setattr(guest, "BOOT_TIMEOUT_S", 0.1)
+    with pytest.raises(BakeryError, match="first did not answer to SSH") as caught:
+        judge(region, releases.definition(), log=tmp_path / "log")
+    assert "its console ends with:\nThe rehearsal cloud has no machine for i-" in caught.value.message
 
 
 def manifest() -> Manifest | None:
