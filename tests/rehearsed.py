@@ -27,9 +27,12 @@ from bakery.core.console import Console, table
 from bakery.definition.bases import Arch, BaseName
 from bakery.rehearsal.service import ACCESS_KEY, PORTS, SECRET_KEY
 from bakery.release import promote, publish
+from tests import importing_child
 
 HOME = "eu-west-2"
 SIX = (HOME, "eu-west-1", "us-east-1", "us-west-2", "ap-southeast-1", "sa-east-1")
+THREE = SIX[:3]
+"""Where what is killed after each of its calls publishes: where the bake was, and two that are copied to at once."""
 RELEASE = "20261123-0415-0123456789ab"
 PROVENANCE = "5ec" + "0" * 61
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -161,8 +164,8 @@ def killable(url: str, *, log: Path) -> Iterator[Killable]:
 def warm_account(url: str) -> Account:
     """Return an account whose clients are made, which takes half a second for all and a quarter for each of EC2's."""
     account = account_at(url)
-    for name in SIX:
-        for service in ("ec2", "ssm"):
+    for name in THREE:
+        for service in ("ec2", "ebs", "ssm"):
             account.region(name)._clients[service] = account.client(service, name)  # noqa: SLF001  # no call is made
     table("warming up", ("",), [])  # reads rich
     return account
@@ -173,7 +176,10 @@ def carry_out(order: dict[str, Any], account: Account) -> None:
     published.FIRST_PAUSE_S = lateness.FIRST_PAUSE_S = 0.02
     aws.FIRST_PAUSE_S = 0.05
     os.environ["BAKERY_BUILD_DIR"] = order["build"]
-    wanted = publish.Order(image="host", release=RELEASE, regions=SIX)
+    if order["act"] == "import":
+        importing_child.bring(account)
+        return
+    wanted = publish.Order(image="host", release=RELEASE, regions=THREE)
     acts = {"publish": publish.publish, "promote": promote.promote}
     acts[order["act"]](wanted, account=AwsCloud(account=account), console=Console())
 

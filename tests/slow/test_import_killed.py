@@ -4,7 +4,6 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from bakery.disk import digests
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal, serving
 from bakery.rehearsal.uploads import Upload
-from tests import importing_child, local_images, rehearsed
+from tests import local_images, rehearsed
 from tests.aws_account import account_of, forget_aws
 from tests.importing_child import REGIONS
 from tests.local_images import FIRST_FREE, content
+from tests.rehearsed import Killable, killable
 
 PENDING = Faults(pending_s=0.05)
 KILLED = -9
@@ -32,6 +32,12 @@ CHANGED = {**BLOCKS, FIRST_FREE + 1: content("changed"), FIRST_FREE + 9: content
 def cloud() -> Iterator[Rehearsal]:
     with serving() as rehearsal:
         yield rehearsal
+
+
+@pytest.fixture(scope="module")
+def worker(cloud: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Killable]:
+    with killable(cloud.url, log=tmp_path_factory.mktemp("worker") / "log") as process:
+        yield process
 
 
 @pytest.fixture
@@ -61,29 +67,23 @@ def state(cloud: Rehearsal) -> dict[str, Any]:
     }
 
 
-def bring(cloud: Rehearsal, forks: ForkServerContext, build: Path, *, kill_at: int = 0) -> bool:
+def bring(cloud: Rehearsal, worker: Killable, build: Path, *, kill_at: int = 0) -> bool:
     """Bring the image in a process of its own; return whether it was killed."""
-    mine, its = forks.Pipe()
-    child = forks.Process(target=importing_child.run, args=(its, cloud.url, str(build)))
-    child.start()
-    assert child.pid
-    cloud.faults = Faults(pending_s=PENDING.pending_s, kill_at=kill_at, kill_pid=child.pid)
-    mine.send("go")
-    child.join()
+    pid = worker.begin({"act": "import", "build": str(build)})
+    cloud.faults = Faults(pending_s=PENDING.pending_s, kill_at=kill_at, kill_pid=pid)
+    exit_code = worker.go()
     cloud.faults = PENDING
-    for end in (mine, its):
-        end.close()
-    assert child.exitcode in ({0, KILLED} if kill_at else {0})
-    return child.exitcode == KILLED
+    assert exit_code in ({0, KILLED} if kill_at else {0})
+    return exit_code == KILLED
 
 
 def test_two_regions_end_as_if_an_import_was_not_killed_after_any_of_its_calls(
-    cloud: Rehearsal, forks: ForkServerContext, build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cloud: Rehearsal, worker: Killable, build: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The second night is not killed: it sends what differs, and shows that what was kept of the first is right."""
     local_images.baked(tmp_path / "first", BLOCKS, release=MONDAY)
     shutil.copytree(build, tmp_path / "kept")
-    bring(cloud, forks, build)
+    bring(cloud, worker, build)
     calls, expected = len(cloud.calls), state(cloud)
     assert len(expected["images"]) == len(expected["blocks"]) == len(REGIONS)
     began, killed, more = time.monotonic(), 0, 0
@@ -91,8 +91,8 @@ def test_two_regions_end_as_if_an_import_was_not_killed_after_any_of_its_calls(
         cloud.reset()
         shutil.rmtree(build)
         shutil.copytree(tmp_path / "kept", build)
-        killed += bring(cloud, forks, build, kill_at=number)
-        bring(cloud, forks, build)
+        killed += bring(cloud, worker, build, kill_at=number)
+        bring(cloud, worker, build)
         puts = [call.action for call in cloud.calls].count("PutSnapshotBlock")
         more = max(more, puts - sum(len(blocks) for _, _, blocks in expected["blocks"]))
         assert state(cloud) == expected, f"killed at call {number}"
@@ -102,5 +102,5 @@ def test_two_regions_end_as_if_an_import_was_not_killed_after_any_of_its_calls(
     assert killed >= calls * 0.9
     local_images.baked(tmp_path / "second", CHANGED, release=TUESDAY)
     before = len(cloud.calls)
-    bring(cloud, forks, build)
+    bring(cloud, worker, build)
     assert [call.action for call in cloud.calls[before:]].count("PutSnapshotBlock") == 3 * len(REGIONS)
