@@ -83,6 +83,9 @@ class LongTests:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let machines begin first, and end with what is slow beside them: it keeps all processors busy."""
+    for item in items:
+        if "stage" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.story)
     items.sort(key=lambda item: _turn(item.nodeid.partition("::")[0]))
 
 
@@ -121,7 +124,7 @@ def forks() -> ForkServerContext:
 
 @pytest.fixture(scope="module")
 def stage() -> "Iterator[Rehearsal]":
-    """Run a rehearsal cloud for the tests of one file; whoever takes it resets it first."""
+    """Run a rehearsal cloud for the tests of one file; whoever takes it resets it first, and is marked `story`."""
     # moto takes a second and a half, which the image tests should not pay for.
     from bakery.rehearsal.server import serving
 

@@ -3,9 +3,9 @@
 from bakery.commands.command import Context, task
 
 
-@task(help={"fast": "leave out what boots a machine (under two minutes)", "k": "only tests whose name matches"})
+@task(help={"fast": "leave out machines and the rehearsal cloud (two minutes)", "k": "only tests whose name matches"})
 def test(_context: Context, fast: bool = False, k: str = "") -> None:
-    """Run every check: format, lint, types, shell scripts, templates, unit tests, and real machines unless --fast."""
+    """Run every check: format, lint, types, shell scripts, templates, unit tests, and without --fast the rest."""
     from bakery.core.console import Console
     from bakery.local import checks
 

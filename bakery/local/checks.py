@@ -13,6 +13,8 @@ from bakery.core.errors import BakeryError
 
 KEPT_ORDER = "--no-loadscope-reorder"
 """For pytest-xdist, which would begin the files with the fewest tests last: among them are those that take longest."""
+FAST = "not slow and not story"
+"""pytest's expression for the tests that together take two minutes at most, as a developer's own check should."""
 SHFMT_STYLE = ("-i", "4", "-ci")
 """Four spaces, branches of `case` indented."""
 
@@ -39,6 +41,7 @@ def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
     pytest = [sys.executable, "-m", "pytest", "tests"]
     if pattern:
         return {"tests": [*pytest, "-k", pattern]}
+    processors = os.cpu_count() or 1
     scripts = [str(path.relative_to(ROOT)) for path in shell_scripts()]
     return {
         "format": [sys.executable, "-m", "ruff", "format", "--check", "."],
@@ -46,13 +49,13 @@ def commands(*, is_fast: bool, pattern: str) -> dict[str, list[str]]:
         "types": [sys.executable, "-m", "mypy"],
         "shellcheck": ["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts],
         "shfmt": ["shfmt", *SHFMT_STYLE, "-d", *scripts],
-        # One process more than processors. Where machines run, they keep two of them busy (tests/conftest.py), and the
-        # others work while those wait; with more of them emulated guests starve until their kernels complain.
+        # More processes than processors, since tests wait, too. Where machines run, they keep two of them busy
+        # (tests/conftest.py), and with more than one beside them emulated guests starve until their kernels complain.
         "tests": [
             *pytest,
             *("-q", "--durations=10"),
-            *("-m", "not slow" if is_fast else ""),
-            *("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile", KEPT_ORDER),
+            *("-m", FAST if is_fast else ""),
+            *("-n", str(processors + (2 if is_fast else 1)), "--dist", "loadfile", KEPT_ORDER),
         ],
     }
 

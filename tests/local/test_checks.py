@@ -2,6 +2,7 @@
 
 import sys
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from xdist.remote import Producer  # type: ignore[import-untyped]  # it ships no types
@@ -10,15 +11,15 @@ from bakery import ROOT
 from bakery.core.console import Console
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.local import checks
-from tests.conftest import AT_A_TIME, MACHINES, SLOW, Scheduling
+from tests.conftest import AT_A_TIME, MACHINES, SLOW, Scheduling, pytest_collection_modifyitems
 
 QUICK = ["format", "lint", "types", "shellcheck", "shfmt", "tests"]
 
 
-def test_everything_is_checked_and_fast_leaves_out_what_boots_machines() -> None:
+def test_everything_is_checked_and_fast_leaves_out_machines_and_stories() -> None:
     fast, everything = (checks.commands(is_fast=is_fast, pattern="") for is_fast in (True, False))
     assert list(fast) == list(everything) == QUICK
-    assert left_out_by(fast["tests"]) == "not slow"
+    assert left_out_by(fast["tests"]) == "not slow and not story"
     assert left_out_by(everything["tests"]) == ""
 
 
@@ -34,6 +35,14 @@ def test_every_shell_script_is_found_by_its_first_line() -> None:
     names = {path.name for path in checks.shell_scripts()}
     assert {"inv", "run", "lib.sh", "10-system.sh", "bakery-health", "tree.sh", "early.sh", "65-watches.sh"} <= names
     assert "daemon.json" not in names
+
+
+@pytest.mark.parametrize(("fixture", "is_marked"), [("stage", True), ("tmp_path", False)])
+def test_whoever_takes_the_stage_plays_a_story(fixture: str, is_marked: bool) -> None:
+    marks: list[pytest.MarkDecorator] = []
+    item: Any = SimpleNamespace(nodeid="tests/test_a.py::test_b", fixturenames=[fixture], add_marker=marks.append)
+    pytest_collection_modifyitems([item])
+    assert [mark.name for mark in marks] == ["story"] * is_marked
 
 
 def test_whatever_boots_machines_is_known_to_do_so() -> None:

@@ -16,6 +16,7 @@ from bakery import ROOT
 from tests.standin import debs
 from tests.standin.guest import Guest, settle, unpack
 
+pytestmark = pytest.mark.story
 FILES = ROOT / "provision/files"
 LIBRARY = "/usr/local/lib/bakery"
 PARTS = ("dokku-room.sh", "dokku-words.sh", "dokku-torn.sh", "dokku-kept.sh", "dokku-back.sh")
