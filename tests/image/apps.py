@@ -76,10 +76,18 @@ def certificate(name: str, *, days: int, folder: str) -> str:
 
 
 def poll(*names: str, pause_s: float = 0.2) -> str:
-    """Return a shell loop that asks apps again and again and prints name and code, until /run/enough is."""
-    asks = "; ".join(
-        f"echo {name} $(curl --silent --max-time 10 --output /dev/null --write-out '%{{http_code}}'"
-        f" --resolve {name}.test:80:127.0.0.1 http://{name}.test/)"
-        for name in names
-    )
-    return f"while [ ! -e /run/enough ]; do {asks}; sleep {pause_s}; done"
+    """Return a shell loop that asks apps again and again and prints name and code, until /run/enough is.
+
+    It asks by bash alone: under emulation a curl each second would be a fifth of what the machine does.
+    """
+    asks = "; ".join(f"echo {name} $(code_of {name}.test)" for name in names)
+    return f"""
+code_of() (
+    trap '' PIPE
+    {{
+        printf 'GET / HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' "$1" >&3
+        read -rt 10 _ code _ <&3
+    }} 2>/dev/null 3<>/dev/tcp/127.0.0.1/80
+    echo "${{code:-000}}"
+)
+while [ ! -e /run/enough ]; do {asks}; sleep {pause_s}; done"""
