@@ -18,7 +18,7 @@ sed -i -E "s/^([^:]*:[^:]*):[0-9]+:/\1:$((epoch / 86400)):/" "$tree/etc/shadow" 
 
 cat >"$tree/etc/fstab" <<'FSTAB'
 LABEL=root / ext4 defaults,noatime,errors=remount-ro 0 1
-LABEL=ESP /boot/efi vfat umask=0077,nofail,x-systemd.device-timeout=5s 0 1
+LABEL=ESP /boot/efi vfat umask=0077,nofail 0 1
 FSTAB
 
 # The kernel package keeps /vmlinuz and /initrd.img pointing at the newest kernel: this file never needs updating,

@@ -31,6 +31,11 @@ def test_the_root_grew_to_its_disk(each: Copy) -> None:
 
 
 @pytest.mark.kernel
+def test_the_partition_for_the_firmware_is_mounted_however_slow_the_machine_is(each: Copy) -> None:
+    assert mount(each, "/boot/efi")["fstype"] == "vfat"
+
+
+@pytest.mark.kernel
 def test_there_is_swap(each: Copy, settings: dict[str, str]) -> None:
     swaps = [line.split() for line in each.facts["swap"].lines]
     used_kb = [int(size) for name, _, size, *_ in swaps if name == "/var/lib/bakery/swap"]
