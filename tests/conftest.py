@@ -130,3 +130,17 @@ def stage() -> "Iterator[Rehearsal]":
 
     with serving() as rehearsal:
         yield rehearsal
+
+
+@pytest.fixture
+def cloud(stage: "Rehearsal", tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Rehearsal":
+    """Give the rehearsal cloud as new, nothing that this machine's owner has set up for AWS, and a build folder.
+
+    A file that wants more of it has a fixture of this name, which takes this one.
+    """
+    from tests.aws_account import forget_aws
+
+    stage.reset()
+    forget_aws(monkeypatch, home=tmp_path)
+    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+    return stage

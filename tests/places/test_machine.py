@@ -3,7 +3,6 @@
 import os
 import signal
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,12 @@ from bakery.definition.model import Definition
 from bakery.places import machine
 from bakery.places.place import Start
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws, late
+from tests.aws_account import account_of, late
 
 
 @pytest.fixture
-def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return account_of(stage).region("eu-west-2")
+def region(cloud: Rehearsal) -> Region:
+    return account_of(cloud).region("eu-west-2")
 
 
 def a_start(region: Region) -> Start:

@@ -30,22 +30,19 @@ from bakery.rehearsal.server import Rehearsal
 from bakery.release import approve
 from bakery.release.approve import Subject
 from tests import manifests, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import a_snapshot, an_image
 
 HOME = "eu-west-2"
 
 
 @pytest.fixture
-def region(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Region:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def region(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Region:
     monkeypatch.setattr(machines, "PAUSE_S", 0.02)
     monkeypatch.setattr(guest, "wait_for_ssh", lambda *_, **__: 1.0)
     monkeypatch.setattr(suite, "judge", lambda *_, **__: Verdict(asked=("test",) * 1, failures=()))
     monkeypatch.setattr(collect, "of", lambda _one, made, *, machine: manifests.of(made, machine=machine))
-    return account_of(stage).region(HOME)
+    return account_of(cloud).region(HOME)
 
 
 MADE = record.Made(

@@ -28,7 +28,7 @@ from bakery.release import bake as region_bake
 from bakery.release.approve import Subject
 from bakery.release.bake import Order
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.waiting_run import DEADLINE_S, waiting
 
 if TYPE_CHECKING:
@@ -82,13 +82,10 @@ def snapshot_in(region: Region) -> str:
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, work: Work, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, work: Work, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from bakery.release import approve, import_, publish
 from bakery.release.approve import Subject
 from bakery.release.import_ import Order
 from tests import importing_child, local_images, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.local_images import FIRST_FREE, content
 from tests.manifests import a_manifest
 from tests.rehearsed import PROVENANCE
@@ -75,14 +75,11 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(ebs, "UNKNOWN_DEADLINE_S", 2.0)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from bakery.release import launch, launch_choice
 from bakery.release.launch import Launched
 from bakery.release.launch_order import From, Order, user_data
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.healthy import HEALTHY, RESTORING, answering
 from tests.releases import BOTH, DUBLIN, LONDON
 
@@ -41,14 +41,11 @@ LATEST = "/dokku-bakery/host/latest/amd64"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(machines, "PAUSE_S", 0.02)
     monkeypatch.setattr(health, "PAUSE_S", 0.02)
     releases.define(monkeypatch, HOST)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from bakery.release.nightly import Doors, Order
 from bakery.release.publish import Order as Publication
 from bakery.report import site
 from tests import nights
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.loopback import serving
 from tests.nights import Kitchen
 
@@ -39,15 +39,12 @@ HOME, FAR = "eu-west-2", "us-east-1"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    return stage
+    return cloud
 
 
 @pytest.fixture

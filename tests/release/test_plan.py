@@ -1,7 +1,5 @@
 """What a bake in a region would do follows from what the region has."""
 
-from pathlib import Path
-
 import pytest
 
 from bakery.cloud import naming
@@ -17,20 +15,13 @@ from bakery.rehearsal import service
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import plan
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import an_image
 from tests.releases import DUBLIN
 
 HOST = releases.definition()
 DIGEST = "0123456789ab".ljust(64, "0")
 NAME = naming.name("host", "20261123-0415-0123456789ab", Arch.AMD64)
-
-
-@pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return stage
 
 
 def here(cloud: Rehearsal, name: str) -> Place:

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +26,7 @@ from bakery.release import promote, publish, rebuild, validate
 from bakery.release.findings import Finding, State
 from bakery.release.publish import Order
 from tests import rehearsed, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed import HOME, RELEASE
 
 OLDEST, OLDER = "20260901-0415-0123456789ab", "20261001-0415-0123456789ab"
@@ -38,15 +37,12 @@ WHOLE = layers.whole("host")
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(validate, "PATIENCE_S", 0.5)
     define(monkeypatch)
-    rehearsed.bake(stage)
-    return stage
+    rehearsed.bake(cloud)
+    return cloud
 
 
 def define(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:

@@ -1,7 +1,6 @@
 """Pruning a rehearsal cloud: what goes is gone everywhere, what stays says why, and a kill harms neither."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +22,7 @@ from bakery.rehearsal.world import ACCOUNT
 from bakery.release import prune, rebuild
 from bakery.release.prune import Order
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.manifests import a_manifest
 from tests.rehearsed_images import a_snapshot, an_image
 from tests.releases import BOTH, DUBLIN, LONDON
@@ -32,12 +31,9 @@ HOST = releases.definition()
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     releases.define(monkeypatch, HOST)
-    return stage
+    return cloud
 
 
 @pytest.fixture

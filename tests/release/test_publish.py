@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +21,7 @@ from bakery.rehearsal.server import Rehearsal
 from bakery.release import promote, publish
 from bakery.release.publish import Order
 from tests import rehearsed
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed import HOME, RELEASE, SIX
 
 LATER = "20261124-0415-abcdefabcdef"
@@ -31,14 +30,11 @@ Define = Callable[..., None]
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
-    rehearsed.bake(stage)
-    return stage
+    rehearsed.bake(cloud)
+    return cloud
 
 
 @pytest.fixture

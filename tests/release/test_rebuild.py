@@ -1,7 +1,6 @@
 """A catalog that was lost comes back out of AWS's tags and parameters, and one that is there loses nothing by it."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,7 @@ from bakery.release import promote, publish, rebuild, validate
 from bakery.release.findings import State
 from bakery.release.publish import Order
 from tests import rehearsed, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import an_image
 from tests.releases import BOTH, DUBLIN, LONDON
 
@@ -28,15 +27,12 @@ LATEST = "/dokku-bakery/host/latest/amd64"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.01)
     # Seventeen regions take long to ask, and most have nothing.
     monkeypatch.setattr(Account, "usable", property(lambda _: [*BOTH, "us-east-1"]))
     releases.define(monkeypatch, HOST)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from bakery.release import nightly, promote
 from bakery.release.night import Night, State
 from bakery.release.publish import Order
 from tests import nights, rehearsed
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.loopback import serving
 from tests.nights import Kitchen
 from tests.rehearsed import HOME, RELEASE
@@ -38,15 +38,12 @@ NAME = f"dokku-bakery/host/{RELEASE}/amd64"
 
 
 @pytest.fixture
-def zones(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Zones:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def zones(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Zones:
     for module in (published, lateness, scaleway, converged):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(latest, "SETTLED_S", 0.1)
-    rehearsed.bake(stage)
-    return Zones(stage=stage)
+    rehearsed.bake(cloud)
+    return Zones(stage=cloud)
 
 
 @pytest.fixture

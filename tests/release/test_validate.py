@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ from bakery.release import validate
 from bakery.release.findings import Finding, State
 from bakery.release.validate import Report
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import an_image
 from tests.releases import BOTH, DUBLIN, LONDON
 
@@ -26,12 +25,9 @@ HOST = releases.definition()
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     releases.define(monkeypatch, HOST)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from bakery.release.approve import Subject
 from bakery.sources import apt
 from bakery.sources.apt import AptSource, Mirrors, Origin
 from tests import local_images
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.local_images import BASE, FIRST_FREE, content
 
 HOME, OTHER = "eu-west-2", "eu-west-1"
@@ -50,14 +50,11 @@ def judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
 
 
 @pytest.fixture
-def account(stage: Rehearsal, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AwsCloud:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def account(cloud: Rehearsal, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> AwsCloud:
     for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     set_mirror(monkeypatch, SOURCE)
-    return AwsCloud(account=account_of(stage))
+    return AwsCloud(account=account_of(cloud))
 
 
 def set_mirror(monkeypatch: pytest.MonkeyPatch, source: AptSource) -> None:

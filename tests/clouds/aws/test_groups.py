@@ -1,6 +1,5 @@
 """Security groups: open to whom the table [aws] says, one for each answer, and never more."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,17 +11,15 @@ from bakery.clouds.aws.account import Region
 from bakery.clouds.aws.tags import tags_of
 from bakery.definition.aws import Aws
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 
 OFFICE = ["203.0.113.0/24", "2001:db8::/32"]
 WORLD = {("0.0.0.0/0", 22), ("::/0", 22)}
 
 
 @pytest.fixture
-def region(stage: Rehearsal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Region:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return account_of(stage).region("eu-west-2")
+def region(cloud: Rehearsal) -> Region:
+    return account_of(cloud).region("eu-west-2")
 
 
 def made(region: Region, **told: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """EC2 machines of ours, in a rehearsal without guests: started once, tagged at once, ended whatever happens."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +11,7 @@ from bakery.clouds.aws.instances import Launch
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.bases import Arch, BaseName, base
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws, late
-
-
-@pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return stage
+from tests.aws_account import account_of, late
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What there is of ours in a region, asked of a rehearsal: nothing of others, and nothing too little."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +10,11 @@ from bakery.clouds.aws import inventory
 from bakery.clouds.aws.account import Region
 from bakery.rehearsal.server import Rehearsal
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import STRANGER, a_snapshot, an_image
 from tests.releases import DUBLIN
 
 OURS = {naming.IMAGE: "host", naming.ARCH: "amd64"}
-
-
-@pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return stage
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from bakery.rehearsal.faults import NONE, Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import launch, launch_order, promote, prune, publish
 from tests import rehearsed, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed import HOME, RELEASE
 from tests.releases import BOTH
 
@@ -29,14 +29,11 @@ READER = "210987654321"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(published, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(instances, "PAUSE_S", 0.05)
-    return stage
+    return cloud
 
 
 @pytest.fixture

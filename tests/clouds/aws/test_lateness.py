@@ -2,7 +2,6 @@
 
 import math
 import time
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from bakery.clouds.aws.account import ApiError, Region
 from bakery.core.parallel import Stopped
 from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import an_image
 
 DUBLIN = "eu-west-1"
@@ -19,11 +18,9 @@ NAME = "dokku-bakery/host/20260105-0415-0123456789ab/amd64"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Where in a region's networks machines are: as the table [aws] says, or told in one line that it cannot be."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +10,14 @@ from bakery.clouds.aws.networks import Network
 from bakery.core.errors import BakeryError, ExitCode
 from bakery.definition.aws import Aws
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 
 HOME = "eu-west-2"
 
 
 @pytest.fixture
-def region(stage: Rehearsal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Region:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return account_of(stage).region(HOME)
+def region(cloud: Rehearsal) -> Region:
+    return account_of(cloud).region(HOME)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from bakery.rehearsal.server import Rehearsal
 from bakery.release.promote import promote
 from bakery.release.publish import Order
 from tests import promoting_child, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.releases import BOTH, DUBLIN, LONDON
 
 HOST = releases.definition()
@@ -30,15 +30,12 @@ LATEST = "/dokku-bakery/host/latest/amd64"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     for module in (published, lateness):
         monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(overtaking, "SETTLED_S", 0.3)
     releases.define(monkeypatch, HOST)
-    return stage
+    return cloud
 
 
 def move(account: Account, release: Release) -> None:

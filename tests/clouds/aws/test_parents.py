@@ -1,7 +1,6 @@
 """What a release may be sent as a difference to: which are looked at, in what order, and what rules one out."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from bakery.disk.digests import Digests
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT, Snapshot
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.releases import DUBLIN, LONDON
 
 HOST, DOKKU = releases.definition("host"), releases.definition("dokku")
@@ -31,13 +30,10 @@ SIZE_GB = 8
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     chains = {"host": [HOST], "dokku": [HOST, DOKKU]}
     monkeypatch.setattr(layers, "chain", chains.__getitem__)
-    return stage
+    return cloud
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """An AMI of a snapshot: it asks for what the disk can be started by, and is made once."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from bakery.clouds.aws.register import Registration
 from bakery.definition.bases import Arch
 from bakery.disk.boot_mode import BootMode
 from bakery.rehearsal.server import Rehearsal
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import a_snapshot, an_image
 
 NAME = "dokku-bakery/host/20260105-0415-0123456789ab/amd64"
@@ -19,11 +18,9 @@ DUBLIN = "eu-west-1"
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
-    return stage
+    return cloud
 
 
 @pytest.fixture

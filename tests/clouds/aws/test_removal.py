@@ -1,7 +1,6 @@
 """What is removed is gone, what is gone already is no mistake, and nothing else is touched."""
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +15,12 @@ from bakery.rehearsal import image_lifecycle
 from bakery.rehearsal.server import Rehearsal
 from bakery.release import leftovers
 from tests import releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.rehearsed_images import a_snapshot, an_image
 from tests.releases import DUBLIN
 
 PARAMETER = "/dokku-bakery/host/20260101-0000-0123456789ab/amd64"
 OURS = {naming.IMAGE: "host", naming.ARCH: "amd64"}
-
-
-@pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    return stage
 
 
 @pytest.fixture

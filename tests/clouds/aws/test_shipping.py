@@ -17,7 +17,7 @@ from bakery.places.shipment import FanOut, Parcel
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.world import ACCOUNT
 from tests import local_images, releases
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.local_images import FIRST_FREE, content
 from tests.releases import DUBLIN, LONDON
 
@@ -25,12 +25,9 @@ ALIAS = f"arn:aws:kms:{DUBLIN}:{ACCOUNT}:alias/images"
 
 
 @pytest.fixture
-def account(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def account(cloud: Rehearsal, tmp_path: Path) -> Account:
     local_images.baked(tmp_path, {FIRST_FREE: content("block")}, release="20260105-0415-0123456789ab")
-    return account_of(stage)
+    return account_of(cloud)
 
 
 def refused(account: Account, *regions: str) -> BakeryError:

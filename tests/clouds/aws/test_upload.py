@@ -23,7 +23,7 @@ from bakery.rehearsal.faults import Faults
 from bakery.rehearsal.server import Rehearsal
 from bakery.rehearsal.uploads import Upload
 from tests import local_images
-from tests.aws_account import account_of, forget_aws
+from tests.aws_account import account_of
 from tests.local_images import FIRST_FREE, content
 from tests.rehearsed_blocks import refusing
 
@@ -35,15 +35,12 @@ OTHER = {**BLOCKS, ONE: content("another")}
 
 
 @pytest.fixture
-def cloud(stage: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
-    stage.reset()
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
+def cloud(cloud: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Rehearsal:
     monkeypatch.setattr(lateness, "FIRST_PAUSE_S", 0.01)
     # What never shows or never is complete is told soon, and not after a minute or an hour.
     monkeypatch.setattr(ebs, "UNKNOWN_DEADLINE_S", 0.5)
     monkeypatch.setattr(ebs, "COMPLETED_DEADLINE_S", 2.0)
-    return stage
+    return cloud
 
 
 @pytest.fixture
