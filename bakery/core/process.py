@@ -81,9 +81,8 @@ def start(
     argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None, stdin: Path | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a program and give it to the body; afterwards wait for it, interrupting it first if the body failed."""
-    child = _begin(
+    child = _prepare(
         argv,
-        sign=signal.SIGINT,
         source=stdin or Path(os.devnull),
         cwd=cwd,
         env=environment(PLAIN, env or {}),
@@ -92,6 +91,7 @@ def start(
         errors="replace",
     )
     try:
+        _tell_to_go(child, sign=signal.SIGINT)
         yield child
         child.wait()
     except BaseException:
@@ -112,31 +112,38 @@ def background(
     """Run a program while the body runs, its output in *log*, *env* added to ours; end it with SIGTERM afterwards."""
     with log.open("wb") as sink:
         told = {**environment(), **(env or {})}
-        child = _begin(argv, sign=signal.SIGTERM, source=Path(os.devnull), env=told, cwd=cwd, stdout=sink)
+        child = _prepare(argv, source=Path(os.devnull), env=told, cwd=cwd, stdout=sink)
         try:
+            _tell_to_go(child, sign=signal.SIGTERM)
             yield child
         finally:
             end(child, signal.SIGTERM)
             AFTERLIFE.forget(-child.pid)
 
 
-def _begin(argv: Sequence[str], *, sign: signal.Signals, source: Path, **options: Any) -> "subprocess.Popen[Any]":
-    """Start a program in a group of its own, which gets that signal when we are killed before it has ended."""
+def _prepare(argv: Sequence[str], *, source: Path, **options: Any) -> "subprocess.Popen[Any]":
+    """Start what becomes a program, in a group of its own, when it is told to go; it ends if nobody ever does."""
     program = find(argv[0])
     with source.open("rb"):
-        child = subprocess.Popen(
+        return subprocess.Popen(
             ["/bin/sh", "-c", TOLD_TO, str(source.absolute()), program, *argv[1:]],
             stdin=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             **options,
         )
+
+
+def _tell_to_go(child: "subprocess.Popen[Any]", *, sign: signal.Signals) -> None:
+    """Let the program begin, whose group gets that signal when we are killed before it has ended.
+
+    Whoever calls this ends it when something comes between: it may run already.
+    """
     AFTERLIFE.watch(-child.pid, sign)
     assert child.stdin is not None
     with suppress(BrokenPipeError), child.stdin as go:
         os.write(go.fileno(), b"go\n")
     child.stdin = None
-    return child
 
 
 def _start_afterlife(reading: int) -> None:

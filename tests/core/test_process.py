@@ -77,6 +77,26 @@ def test_an_interrupted_run_lets_its_program_clean_up_and_waits_for_it(tmp_path:
     assert mark.read_text() == "cleaned\n"
 
 
+AS_IT_BEGINS = """
+import os, time
+write = os.write
+def interrupted(number, data):
+    write(number, data)
+    if data == b"go\\n":
+        while not os.path.exists("{ready}"):
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+os.write = interrupted
+"""
+
+
+def test_a_run_that_is_interrupted_as_it_begins_waits_for_its_program_too(tmp_path: Path) -> None:
+    mark, ready = tmp_path / "mark", tmp_path / "ready"
+    code = AS_IT_BEGINS.format(ready=ready) + INTERRUPTED.format(mark=mark, ready=ready)
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=20, check=False).returncode == 130
+    assert mark.read_text() == "cleaned\n"
+
+
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
     ready, go_on = tmp_path / "ready", tmp_path / "go-on"
     script = f"echo > {ready}; while [ ! -e {go_on} ]; do sleep 0.05; done"
