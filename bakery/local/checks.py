@@ -14,7 +14,7 @@ from bakery.core.errors import BakeryError
 KEPT_ORDER = "--no-loadscope-reorder"
 """For pytest-xdist, which would begin the files with the fewest tests last: among them are those that take longest."""
 FAST = "not slow and not story"
-"""pytest's expression for the tests that together take two minutes at most, as a developer's own check should."""
+"""pytest's expression for the tests that together take some two minutes, as a developer's own check should."""
 SHFMT_STYLE = ("-i", "4", "-ci")
 """Four spaces, branches of `case` indented."""
 

@@ -36,19 +36,6 @@ OPEN_REGIONS = 17
 ALL_REGIONS = 34
 
 
-@pytest.fixture(autouse=True)
-def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    forget_aws(monkeypatch, home=tmp_path)
-    monkeypatch.setenv("BAKERY_BUILD_DIR", str(tmp_path / "build"))
-    return tmp_path
-
-
-@pytest.fixture
-def cloud(stage: Rehearsal) -> Rehearsal:
-    stage.reset()
-    return stage
-
-
 @pytest.fixture(scope="module")
 def connected(stage: Rehearsal) -> Account:
     """Return an account that keeps its clients, for those of 34 regions take long to make."""
@@ -210,7 +197,10 @@ def test_a_rehearsal_is_opened_and_said_to_be_one(
     assert f"rehearsal: nothing of this is a cloud ({cloud.url})" in capsys.readouterr().err
 
 
-def test_without_a_rehearsal_it_is_the_account_of_the_environment() -> None:
+def test_without_a_rehearsal_it_is_the_account_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    forget_aws(monkeypatch, home=tmp_path)
     with pytest.raises(BakeryError, match="there are no AWS credentials"):
         session.open_account(is_rehearsal=False, console=Console())
 
@@ -220,14 +210,14 @@ def test_what_cannot_be_asked_for_is_refused_before_any_account_is_opened() -> N
         regions.survey("host", base="debian-21", enter=lambda: pytest.fail("an account was opened"))
 
 
-def test_the_command_prints_json_alone_on_stdout(home: Path, cloud: Rehearsal) -> None:
+def test_the_command_prints_json_alone_on_stdout(cloud: Rehearsal, tmp_path: Path) -> None:
     # This process is the rehearsal that the command finds; that it starts one is in tests/rehearsal/test_service.py.
     service.state_file().parent.mkdir(parents=True)
     told = {"url": cloud.url, "pid": os.getpid(), "keys": vars(service.KNOWN)}
     folders.write_json(service.state_file(), told)
     argv = [sys.executable, "-m", "invoke", "--search-root", str(ROOT), "regions", "--rehearse", "--json"]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(home), "BAKERY_BUILD_DIR": str(home / "build")}
-    done = subprocess.run(argv, env=environment, cwd=home, capture_output=True, text=True, check=False)
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "BAKERY_BUILD_DIR": str(tmp_path / "build")}
+    done = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert {call.region for call in cloud.calls} >= {"eu-west-2", "us-east-1"}
     assert len(json.loads(done.stdout)) == ALL_REGIONS + len(ZONES)
